@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The logs of one log directory: what replicas append to, cut, read and
+ * delete from. Loop thread only; everything asynchronous answers by a
+ * callback, never from inside the call.
+ *
+ * On disk, under the log directory:
+ *     meta                       cluster id, broker id, directory id
+ *     checkpoint                 recovery point, high watermark, log start,
+ *                                generation of every log
+ *     clean                      token of a clean shutdown, removed at start
+ *     lock
+ *     TOPICID-PARTITION/         32 hex digits, '-', decimal
+ *         %020d.log              segment, by base offset
+ *         %020d.index            of a sealed segment: sparse (offset,
+ *                                position, max timestamp) and a summary;
+ *                                rebuilt when missing or damaged
+ *         epochs                 epoch history
+ *         %020d.producers        snapshot of producer state at this offset
+ *
+ * Offsets of a log:  log_start <= high_watermark(stored) <= ...
+ *     durable_end <= log_end <= next_offset
+ * next_offset counts submitted appends, log_end completed ones (their bytes
+ * can be read), durable_end synced ones. The counted offset is durable_end
+ * when flush_ms is 0, log_end otherwise.
+ */
+#ifndef LOG_LOG_H
+#define LOG_LOG_H
+
+#include <stdbool.h>
+#include <sys/uio.h>
+
+#include "base/error.h"
+#include "base/list.h"
+#include "rules/batch.h"
+#include "seam/disk.h"
+#include "seam/seam.h"
+#include "seam/trace.h"
+
+struct log;
+struct log_directory;
+
+/* A topic's settings, resolved. */
+struct log_settings {
+    uint64_t segment_bytes;
+    int64_t segment_ms;      /* age at which a segment is rolled; > 0 */
+    int64_t retention_ms;    /* -1: no limit */
+    int64_t retention_bytes; /* -1: no limit; of one partition */
+    int64_t flush_ms;        /* 0: synced before it counts; -1: the kernel */
+    uint32_t batch_bytes_max;
+};
+
+struct log_directory_options {
+    const char *path; /* borrowed for the life of the directory */
+    struct uuid cluster_id;
+    uint32_t broker_id;
+    int64_t checkpoint_interval_ms;
+    uint32_t index_interval_bytes;
+    uint64_t reserve_bytes; /* below this much free space: disk_full */
+    /* settings of a log found on disk until log_configure() */
+    struct log_settings default_settings;
+};
+
+/* Embedded by the owner of the directory. */
+struct log_directory_owner {
+    /* Answer to log_directory_open(). On an error `detail` is a sentence
+     * that names the file and the way out; static or valid until return. */
+    void (*opened)(struct log_directory_owner *owner, enum error error,
+                   const char *detail);
+    /* A write or a sync failed: the directory is fenced; nothing in doubt
+     * will be reported durable. Called once. */
+    void (*failed)(struct log_directory_owner *owner, enum error error,
+                   const char *detail);
+};
+
+struct log_directory *
+log_directory_new(struct seam *seam, const struct log_directory_options *options,
+                  struct log_directory_owner *owner);
+
+/* Locks, reads meta (writes it when the directory is fresh: empty or absent),
+ * checkpoint and clean token, recovers every log; then opened(). */
+void log_directory_open(struct log_directory *directory);
+
+/* Syncs everything, writes the checkpoint and last the clean token; then
+ * done. No appends may be submitted afterwards. */
+void log_directory_shutdown(struct log_directory *directory,
+                            void (*done)(void *context, enum error error),
+                            void *context);
+/* Closes files; pending callbacks never come. Takes NULL. The seam's disk
+ * must have no request of it in flight (after shutdown, or at exit). */
+void log_directory_free(struct log_directory *directory);
+
+/* From the meta file, once opened. */
+const struct uuid *log_directory_id(const struct log_directory *directory);
+/* Whether the last shutdown was clean; its token (NULL otherwise). */
+const struct uuid *log_directory_clean_token(const struct log_directory *dir);
+/* Free space is below the reserve: refuse produce. Checked every second. */
+bool log_directory_full(const struct log_directory *directory);
+bool log_directory_failed(const struct log_directory *directory);
+
+/* Embedded by the replica that owns a log; set with log_set_owner(). */
+struct log_owner {
+    /* log_end or durable_end moved forward. */
+    void (*on_progress)(struct log_owner *owner);
+};
+
+/* Read freely; written by log/ alone. */
+struct log {
+    struct partition_key key;
+    struct log_directory *directory;
+    struct log_owner *owner;
+    struct log_settings settings;
+    int64_t log_start_offset;
+    int64_t next_offset;
+    int64_t log_end_offset;
+    int64_t durable_end_offset;
+    int64_t high_watermark; /* as last given by log_set_high_watermark() */
+    uint64_t generation;    /* bumped durably by a truncation */
+    bool lossy; /* recovery ended below the stored high watermark */
+    bool truncating; /* appends are refused until it is done */
+    uint64_t size_bytes; /* of all segments */
+    struct list node;    /* in the directory's list, by key */
+    struct log_body *body; /* private */
+};
+
+static inline int64_t log_counted_offset(const struct log *log)
+{
+    return log->settings.flush_ms == 0 ? log->durable_end_offset
+                                       : log->log_end_offset;
+}
+
+struct log *log_find(struct log_directory *directory,
+                     const struct partition_key *key);
+/* The first and next log by key, or NULL. */
+struct log *log_next(struct log_directory *directory, struct log *log);
+
+/* Makes an empty log that starts at offset 0, durable before done. */
+void log_create(struct log_directory *directory,
+                const struct partition_key *key,
+                const struct log_settings *settings,
+                void (*done)(void *context, enum error error, struct log *log),
+                void *context);
+
+void log_set_owner(struct log *log, struct log_owner *owner); /* or NULL */
+void log_configure(struct log *log, const struct log_settings *settings);
+
+/* Removes the log and its files (renamed away first, so that a crash leaves
+ * no half log). The handle is dead at once. */
+void log_delete(struct log *log);
+
+/* One append: whole batches, stamped, first base offset == next_offset, in
+ * one leader epoch or several ascending ones, offsets dense. Embedded by the
+ * caller, untouched until done. On an error the directory is fenced. The
+ * generation may have moved on meanwhile (truncation): then the batches are
+ * not in the log any more and done says ERROR_CANCELLED. */
+struct log_append {
+    void (*done)(struct log_append *append, enum error error);
+    const uint8_t *batches; /* borrowed until done */
+    size_t size;
+    /* log/'s until done */
+    struct log *log;
+    int64_t base_offset;
+    int64_t end_offset;
+    uint64_t generation;
+    struct disk_request request;
+    struct iovec iov;
+    struct list node;
+    void *private;
+};
+
+/* ERROR_NONE: submitted, next_offset moved. ERROR_AGAIN: a truncation or a
+ * roll is running (on_progress follows when it is over) and nothing was
+ * done. ERROR_LOG_DIRECTORY_FAILED. The batches' headers are trusted: the
+ * caller has checked them. */
+enum error log_append(struct log *log, struct log_append *append,
+                      const uint8_t *batches, size_t size);
+
+/* Where to read. The file is valid while the caller does not return to the
+ * loop: hand it to net_send_file() (which holds it) at once. */
+struct log_range {
+    struct disk_file *file;
+    uint64_t position;
+    uint64_t length;
+    int64_t base_offset; /* of the first batch: <= the offset asked for */
+    int64_t end_offset_max; /* no batch in the range goes past this */
+};
+
+/* Finds whole batches from the one that holds `offset` on, up to about
+ * `bytes_max` (at least one batch; the last may be cut short) and not past
+ * `limit` (a batch boundary: high watermark or log end). offset == limit
+ * gives a length of 0. May start at an earlier batch in cold segments.
+ * ERROR_OFFSET_OUT_OF_RANGE; ERROR_AGAIN: the index of that segment is being
+ * rebuilt, on_progress follows. */
+enum error log_locate(struct log *log, int64_t offset, int64_t limit,
+                      uint32_t bytes_max, struct log_range *range);
+
+/* The first offset whose batch has max timestamp >= timestamp_ms, below
+ * limit; -1 in *offset when there is none. Batch granularity of the sparse
+ * index: never too late, possibly early. ERROR_AGAIN as above. */
+enum error log_offset_by_time(struct log *log, int64_t timestamp_ms,
+                              int64_t limit, int64_t *offset);
+
+/* Cuts to end_offset (a batch boundary or inside; the cut is at the start of
+ * the batch that holds it), bumps the generation durably, then done. Appends
+ * in flight are cancelled. Facts and durable_end follow. */
+void log_truncate(struct log *log, int64_t end_offset,
+                  void (*done)(void *context, enum error error), void *context);
+
+/* Empties the log and starts it over at `offset` (a follower below the
+ * leader's log start). Also bumps the generation. */
+void log_restart_at(struct log *log, int64_t offset,
+                    void (*done)(void *context, enum error error),
+                    void *context);
+
+/* Epoch history: entries (epoch, start offset) ascending. */
+uint32_t log_last_epoch(const struct log *log); /* 0 when empty */
+/* The end of the largest epoch <= `epoch` in this log: its number and the
+ * first offset after it (log end for the newest). False when there is none:
+ * then the log diverges from its start. */
+bool log_epoch_end(const struct log *log, uint32_t epoch, uint32_t *found,
+                   int64_t *end_offset);
+/* The epoch of the batch that ends at or holds offset - 1; false when the
+ * history does not reach down to it. */
+bool log_epoch_before(const struct log *log, int64_t offset, uint32_t *epoch);
+/* A leader notes its epoch at its log end even before a batch bears it
+ * (K5); durable before done. */
+void log_begin_epoch(struct log *log, uint32_t epoch,
+                     void (*done)(void *context, enum error error),
+                     void *context);
+
+/* Remembered for the next checkpoint; never back within a generation. */
+void log_set_high_watermark(struct log *log, int64_t high_watermark);
+
+/* Retention: the log start offset that time and size ask for now, never
+ * above high_watermark; log_start_offset when nothing is to go. `now_ms` is
+ * believed time. Whole segments; the active one is rolled first when all of
+ * it has expired. */
+int64_t log_retention_target(struct log *log, int64_t now_ms);
+
+/* Moves the log start (the floor is already committed in ZooKeeper), stores
+ * it, then unlinks segments wholly below it. Never back. */
+void log_advance_start(struct log *log, int64_t offset);
+
+/* Producer state of idempotent producers (rules/producer.h). The check is
+ * made before log_append(); the state follows appended batches, on leaders
+ * and followers, through recovery and truncation. ERROR_NONE: append it.
+ * ERROR_DUPLICATE_SEQUENCE: *base_offset is where it was written.
+ * ERROR_OUT_OF_ORDER_SEQUENCE, ERROR_FENCED_PRODUCER. */
+enum error log_check_producer(struct log *log, const struct batch_header *batch,
+                              int64_t *base_offset);
+
+#endif

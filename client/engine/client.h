@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The client engine: producer, consumer and administration over the seam.
+ * Single-threaded and event-driven like the broker, so that the simulator
+ * runs it too; libkq (client/shell) wraps it for threads. Every callback
+ * comes from client_on_event(), never from inside a call.
+ */
+#ifndef ENGINE_CLIENT_H
+#define ENGINE_CLIENT_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "seam/event.h"
+#include "seam/seam.h"
+#include "wire.pb-c.h"
+
+struct client;
+
+struct client_options {
+    const char *bootstrap; /* "host:port[,host:port...]"; copied */
+    const char *client_id; /* copied */
+    int32_t acks;          /* 0, 1, -1 (all) */
+    bool idempotence;      /* needs acks -1 */
+    uint32_t batch_bytes;  /* a batch is sent when it is this large */
+    uint32_t batch_bytes_max; /* larger records are refused */
+    int64_t linger_us;        /* ... or this old */
+    uint64_t buffer_bytes; /* produced and not yet answered; past it: BUSY */
+    uint32_t in_flight_max; /* produce requests per broker */
+    int64_t request_timeout_us;
+    int64_t delivery_timeout_us; /* of a record, all tries */
+    int64_t retry_backoff_us;
+    uint32_t fetch_bytes; /* per partition */
+    int64_t fetch_wait_us; /* how long the broker may park a fetch */
+};
+
+/* Defaults for every field but bootstrap. */
+void client_options_init(struct client_options *options);
+
+struct client *client_new(struct seam *seam,
+                          const struct client_options *options);
+/* Drops everything; callbacks do not come. Takes NULL. */
+void client_free(struct client *client);
+/* The door. */
+void client_on_event(struct client *client, const struct event *event);
+
+struct client_header {
+    const char *key;
+    struct bytes value; /* data NULL: null */
+};
+
+struct client_record {
+    struct bytes key;   /* data NULL: null */
+    struct bytes value; /* data NULL: null */
+    int64_t timestamp_ms; /* -1: now (producing) */
+    const struct client_header *headers;
+    size_t header_count;
+};
+
+#define CLIENT_ANY_PARTITION (-1)
+
+/* Copies the record into a batch. `partition` may be CLIENT_ANY_PARTITION:
+ * by hash of the key, or round the partitions batch by batch without one.
+ * done: offset of the record, or -1 with acks 0 or on an error. Errors are
+ * final (delivery_timeout_us passed, or not retriable); TIMED_OUT and CLOSED
+ * mean that the record may have been written. ERROR_BUSY at once: buffer
+ * full, done does not come; wait for a done. ERROR_TOO_LARGE likewise. */
+enum error client_produce(struct client *client, const char *topic,
+                          int32_t partition, const struct client_record *record,
+                          void (*done)(void *context, enum error error,
+                                       int32_t partition, int64_t offset),
+                          void *context);
+/* Sends what lingers now. */
+void client_flush(struct client *client);
+/* Records produced and not yet done. */
+size_t client_unanswered(const struct client *client);
+
+/* Where a subscription starts. */
+enum client_start {
+    CLIENT_START_OFFSET,
+    CLIENT_START_EARLIEST,
+    CLIENT_START_LATEST,
+    CLIENT_START_TIMESTAMP
+};
+
+/* One partition being read. Embedded by the user, zeroed before use. */
+struct subscription {
+    /* Records in offset order; borrowed until return. */
+    void (*on_record)(struct subscription *subscription, int64_t offset,
+                      const struct client_record *record);
+    /* Caught up with the high watermark that the leader told. May be NULL. */
+    void (*on_end)(struct subscription *subscription, int64_t high_watermark);
+    /* It cannot go on by itself: UNKNOWN_TOPIC, OFFSET_OUT_OF_RANGE (the
+     * log start is given), CORRUPT_BATCH. It is stopped. */
+    void (*on_error)(struct subscription *subscription, enum error error,
+                     int64_t log_start_offset);
+    /* the engine's */
+    struct client *client;
+    char *topic;
+    uint32_t partition;
+    enum client_start start;
+    int64_t next_offset; /* valid once positioned */
+    bool positioned;
+    bool paused;
+    bool active;
+    void *private;
+    struct list node;
+};
+
+/* `position`: offset or timestamp, as `start` says. Copies topic. */
+void client_subscribe(struct client *client, struct subscription *subscription,
+                      const char *topic, uint32_t partition,
+                      enum client_start start, int64_t position);
+void client_unsubscribe(struct subscription *subscription);
+void subscription_pause(struct subscription *subscription);
+void subscription_resume(struct subscription *subscription);
+
+/* A request to any broker (metadata) or to the controller (create, delete),
+ * tried again until timeout_us; `message` is borrowed until done. The answer
+ * is borrowed until return, NULL on an error. */
+void client_request(struct client *client, Kq__Message *message,
+                    bool to_controller, int64_t timeout_us,
+                    void (*done)(void *context, enum error error,
+                                 const Kq__Message *answer),
+                    void *context);
+
+#endif
