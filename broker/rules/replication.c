@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rules/replication.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+const struct live_broker *live_broker_find(const struct live_brokers *live,
+                                           uint32_t broker_id)
+{
+    uint32_t low = 0;
+    uint32_t high = live->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (live->brokers[middle].broker_id < broker_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == live->count || live->brokers[low].broker_id != broker_id)
+        return NULL;
+    return &live->brokers[low];
+}
+
+static const struct replica *find(const struct replica_set *set,
+                                  uint32_t broker_id)
+{
+    for (uint32_t i = 0; i < set->count; i++)
+        if (set->members[i].broker_id == broker_id)
+            return &set->members[i];
+    return NULL;
+}
+
+bool replica_set_has(const struct replica_set *set, uint32_t broker_id)
+{
+    return find(set, broker_id) != NULL;
+}
+
+bool replica_set_has_epoch(const struct replica_set *set, uint32_t broker_id,
+                           uint64_t broker_epoch)
+{
+    const struct replica *member = find(set, broker_id);
+
+    return member != NULL && member->broker_epoch == broker_epoch;
+}
+
+void replica_set_add(struct replica_set *set, struct replica replica)
+{
+    replica_set_remove(set, replica.broker_id);
+    ASSERT(set->count < REPLICAS_MAX);
+    set->members[set->count++] = replica;
+}
+
+void replica_set_remove(struct replica_set *set, uint32_t broker_id)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < set->count; i++)
+        if (set->members[i].broker_id != broker_id)
+            set->members[kept++] = set->members[i];
+    set->count = kept;
+}
+
+bool replica_set_equal(const struct replica_set *a, const struct replica_set *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (uint32_t i = 0; i < a->count; i++)
+        if (!replica_set_has_epoch(b, a->members[i].broker_id,
+                                   a->members[i].broker_epoch))
+            return false;
+    return true;
+}
+
+bool partition_state_has_replica(const struct partition_state *state,
+                                 uint32_t broker_id)
+{
+    for (uint32_t i = 0; i < state->replica_count; i++)
+        if (state->replicas[i] == broker_id)
+            return true;
+    return false;
+}
+
+static void set_leader(struct partition_state *state, uint32_t leader)
+{
+    state->leader = leader;
+    state->leader_epoch++;
+}
+
+void partition_state_create(struct partition_state *state,
+                            const uint32_t *replicas, uint32_t replica_count,
+                            uint32_t min, bool lazy,
+                            const struct live_brokers *live)
+{
+    ASSERT(replica_count > 0);
+    ASSERT(replica_count <= REPLICAS_MAX);
+    memset(state, 0, sizeof *state);
+    state->replica_count = replica_count;
+    memcpy(state->replicas, replicas, replica_count * sizeof *replicas);
+    state->min = min < replica_count ? min : replica_count;
+    state->lazy = lazy;
+    state->leader = NO_BROKER;
+    for (uint32_t i = 0; i < replica_count; i++) {
+        const struct live_broker *broker = live_broker_find(live, replicas[i]);
+
+        if (broker == NULL)
+            continue;
+        replica_set_add(&state->isr, (struct replica){broker->broker_id,
+                                                      broker->broker_epoch});
+        if (state->leader == NO_BROKER)
+            state->leader = broker->broker_id;
+    }
+}
+
+void partition_state_set_isr(struct partition_state *state,
+                             const struct replica_set *isr,
+                             const struct replica_set *lossy)
+{
+    struct replica_set eligible = {0};
+
+    if (isr->count < state->min) {
+        for (uint32_t i = 0; i < state->eligible.count; i++)
+            replica_set_add(&eligible, state->eligible.members[i]);
+        for (uint32_t i = 0; i < state->isr.count; i++)
+            replica_set_add(&eligible, state->isr.members[i]);
+        for (uint32_t i = 0; i < isr->count; i++)
+            replica_set_remove(&eligible, isr->members[i].broker_id);
+        for (uint32_t i = 0; lossy && i < lossy->count; i++)
+            replica_set_remove(&eligible, lossy->members[i].broker_id);
+    }
+    state->eligible = eligible;
+    state->isr = *isr;
+}
+
+/* The ISR without those who are gone or came back as somebody else. */
+static struct replica_set surviving(const struct replica_set *isr,
+                                    const struct live_brokers *live)
+{
+    struct replica_set kept = {0};
+
+    for (uint32_t i = 0; i < isr->count; i++) {
+        const struct live_broker *broker =
+            live_broker_find(live, isr->members[i].broker_id);
+
+        if (broker && broker->broker_epoch == isr->members[i].broker_epoch)
+            replica_set_add(&kept, isr->members[i]);
+    }
+    return kept;
+}
+
+static uint32_t elect_from_isr(const struct partition_state *state)
+{
+    for (uint32_t i = 0; i < state->replica_count; i++)
+        if (replica_set_has(&state->isr, state->replicas[i]))
+            return state->replicas[i];
+    return NO_BROKER;
+}
+
+/* An eligible replica that is registered and has said it is whole. */
+static const struct live_broker *elect_from_eligible(
+    const struct partition_state *state, const struct live_brokers *live)
+{
+    for (uint32_t i = 0; i < state->replica_count; i++) {
+        const struct live_broker *broker;
+
+        if (!replica_set_has(&state->eligible, state->replicas[i]))
+            continue;
+        broker = live_broker_find(live, state->replicas[i]);
+        if (broker && broker->reported)
+            return broker;
+    }
+    return NULL;
+}
+
+static bool elect(struct partition_state *state,
+                  const struct live_brokers *live)
+{
+    uint32_t leader = elect_from_isr(state);
+    const struct live_broker *broker;
+    struct replica_set isr = {0};
+
+    if (leader != NO_BROKER) {
+        set_leader(state, leader);
+        return true;
+    }
+    broker = elect_from_eligible(state, live);
+    if (broker != NULL) {
+        replica_set_add(
+            &isr, (struct replica){broker->broker_id, broker->broker_epoch});
+        partition_state_set_isr(state, &isr, NULL);
+        set_leader(state, broker->broker_id);
+        return true;
+    }
+    if (state->leader == NO_BROKER)
+        return false;
+    set_leader(state, NO_BROKER);
+    return true;
+}
+
+bool partition_state_decide(struct partition_state *state,
+                            const struct live_brokers *live)
+{
+    struct replica_set isr = surviving(&state->isr, live);
+    bool changed = isr.count != state->isr.count;
+
+    if (changed)
+        partition_state_set_isr(state, &isr, NULL);
+    if (state->leader == NO_BROKER ||
+        !replica_set_has(&state->isr, state->leader))
+        changed |= elect(state, live);
+    if (changed)
+        state->partition_epoch++;
+    ASSERT(state->leader == NO_BROKER ||
+           replica_set_has(&state->isr, state->leader));
+    return changed;
+}
+
+static bool remove_older(struct replica_set *set, uint32_t broker_id,
+                         uint64_t broker_epoch)
+{
+    const struct replica *member = find(set, broker_id);
+
+    if (member == NULL || member->broker_epoch >= broker_epoch)
+        return false;
+    replica_set_remove(set, broker_id);
+    return true;
+}
+
+bool partition_state_replica_lost(struct partition_state *state,
+                                  uint32_t broker_id, uint64_t broker_epoch)
+{
+    struct replica_set isr = state->isr;
+    struct replica_set lossy = {1, {{broker_id, broker_epoch}}};
+    bool changed = remove_older(&state->eligible, broker_id, broker_epoch);
+
+    if (remove_older(&isr, broker_id, broker_epoch)) {
+        partition_state_set_isr(state, &isr, &lossy);
+        if (state->leader == broker_id)
+            set_leader(state, NO_BROKER);
+        changed = true;
+    }
+    if (changed)
+        state->partition_epoch++;
+    return changed;
+}
+
+enum error partition_state_alter_isr(struct partition_state *state,
+                                     const struct replica *leader,
+                                     uint32_t leader_epoch,
+                                     uint32_t partition_epoch,
+                                     const struct replica_set *isr,
+                                     const struct live_brokers *live)
+{
+    if (leader_epoch != state->leader_epoch)
+        return ERROR_FENCED_EPOCH;
+    if (state->leader != leader->broker_id ||
+        !replica_set_has_epoch(&state->isr, leader->broker_id,
+                               leader->broker_epoch))
+        return ERROR_NOT_LEADER;
+    if (partition_epoch != state->partition_epoch)
+        return ERROR_STALE_PARTITION_EPOCH;
+    if (!replica_set_has_epoch(isr, leader->broker_id, leader->broker_epoch))
+        return ERROR_INELIGIBLE_REPLICA;
+    for (uint32_t i = 0; i < isr->count; i++) {
+        const struct replica *member = &isr->members[i];
+        const struct live_broker *broker =
+            live_broker_find(live, member->broker_id);
+
+        if (broker == NULL || broker->broker_epoch != member->broker_epoch ||
+            !partition_state_has_replica(state, member->broker_id))
+            return ERROR_INELIGIBLE_REPLICA;
+    }
+    partition_state_set_isr(state, isr, NULL);
+    state->partition_epoch++;
+    return ERROR_NONE;
+}
+
+static int64_t position_of(const struct replica *replica,
+                           const struct replica_position *positions,
+                           uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (positions[i].replica.broker_id == replica->broker_id &&
+            positions[i].replica.broker_epoch == replica->broker_epoch)
+            return positions[i].counted_offset;
+    return NO_POSITION;
+}
+
+static int64_t minimum_over(int64_t minimum, const struct replica_set *set,
+                            const struct replica_position *positions,
+                            uint32_t count)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        int64_t at = position_of(&set->members[i], positions, count);
+
+        if (at < minimum)
+            minimum = at;
+    }
+    return minimum;
+}
+
+int64_t high_watermark_next(int64_t current, uint32_t min,
+                            const struct replica_set *committed,
+                            const struct replica_set *proposed,
+                            const struct replica_position *positions,
+                            uint32_t position_count)
+{
+    int64_t next = INT64_MAX;
+
+    ASSERT(committed->count > 0);
+    if (committed->count < min)
+        return current;
+    next = minimum_over(next, committed, positions, position_count);
+    if (proposed != NULL)
+        next = minimum_over(next, proposed, positions, position_count);
+    return next > current ? next : current;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The state of a partition as ZooKeeper holds it, and every decision about
+ * it: who is in sync, who is eligible, who leads, where the high watermark
+ * may stand. Pure: structs in, structs out. Follows KIP-497 (partition
+ * epoch), KIP-841 (broker epoch) and KIP-966 (eligible leader replicas).
+ *
+ * The rules (broker/INVARIANTS.md, R1..R6):
+ *  - the high watermark is the minimum counted offset over the maximal ISR
+ *    (committed or proposed), and stands still while the committed ISR is
+ *    below `min`;
+ *  - a write that changes the ISR sets eligible to nothing when the new ISR
+ *    reaches `min`, else to (eligible + old ISR) - new ISR - lossy;
+ *  - elect from the ISR, else from the eligible whose broker has said that
+ *    the replica is whole; else there is no leader.
+ */
+#ifndef RULES_REPLICATION_H
+#define RULES_REPLICATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define REPLICAS_MAX 16
+#define NO_BROKER    UINT32_MAX
+#define NO_POSITION  (-1)
+
+/* A replica at one incarnation of its broker (czxid of its znode). */
+struct replica {
+    uint32_t broker_id;
+    uint64_t broker_epoch;
+};
+
+struct replica_set {
+    uint32_t count;
+    struct replica members[REPLICAS_MAX];
+};
+
+struct partition_state {
+    uint32_t replica_count;
+    uint32_t replicas[REPLICAS_MAX]; /* assignment, preferred leader first */
+    uint32_t leader;                 /* NO_BROKER: none */
+    uint32_t leader_epoch;
+    uint32_t partition_epoch; /* bumped by every write */
+    struct replica_set isr;
+    struct replica_set eligible;
+    uint32_t min; /* ISR size that lets the high watermark move */
+    bool lazy;
+    int64_t log_start_floor;
+};
+
+/* A registered broker, as a decision sees it. */
+struct live_broker {
+    uint32_t broker_id;
+    uint64_t broker_epoch;
+    bool reported; /* said which of its replicas are lossy */
+};
+
+struct live_brokers {
+    uint32_t count;
+    const struct live_broker *brokers; /* ascending by id */
+};
+
+/* NULL when the broker is not registered. */
+const struct live_broker *live_broker_find(const struct live_brokers *live,
+                                           uint32_t broker_id);
+
+bool replica_set_has(const struct replica_set *set, uint32_t broker_id);
+bool replica_set_has_epoch(const struct replica_set *set, uint32_t broker_id,
+                           uint64_t broker_epoch);
+/* Adds; replaces the epoch when the broker is there already. */
+void replica_set_add(struct replica_set *set, struct replica replica);
+void replica_set_remove(struct replica_set *set, uint32_t broker_id);
+bool replica_set_equal(const struct replica_set *a,
+                       const struct replica_set *b);
+
+bool partition_state_has_replica(const struct partition_state *state,
+                                 uint32_t broker_id);
+
+/* The first state of a new partition: the ISR is the live part of the
+ * assignment, its first member leads. */
+void partition_state_create(struct partition_state *state,
+                            const uint32_t *replicas, uint32_t replica_count,
+                            uint32_t min, bool lazy,
+                            const struct live_brokers *live);
+
+/* Puts a new ISR in and the eligible replicas that follow from it. `lossy`
+ * (may be NULL) are replicas known to have lost records. */
+void partition_state_set_isr(struct partition_state *state,
+                             const struct replica_set *isr,
+                             const struct replica_set *lossy);
+
+/* What the registered brokers mean for this partition: members of the ISR
+ * that are gone, or back under another epoch, leave it; a leader that left
+ * is replaced. True when the state changed (its epochs are bumped then). */
+bool partition_state_decide(struct partition_state *state,
+                            const struct live_brokers *live);
+
+/* A broker said that its replica lost records: entries of it from before
+ * `broker_epoch` leave ISR and eligible. True when the state changed. */
+bool partition_state_replica_lost(struct partition_state *state,
+                                  uint32_t broker_id, uint64_t broker_epoch);
+
+/* A leader asks for a new ISR. ERROR_NONE: done, the epoch is bumped.
+ * ERROR_FENCED_EPOCH, ERROR_STALE_PARTITION_EPOCH, ERROR_NOT_LEADER,
+ * ERROR_INELIGIBLE_REPLICA: unchanged. */
+enum error partition_state_alter_isr(struct partition_state *state,
+                                     const struct replica *leader,
+                                     uint32_t leader_epoch,
+                                     uint32_t partition_epoch,
+                                     const struct replica_set *isr,
+                                     const struct live_brokers *live);
+
+/* What a leader knows of a replica's log. */
+struct replica_position {
+    struct replica replica;
+    int64_t counted_offset; /* NO_POSITION: none in this leader epoch */
+};
+
+/* The high watermark after these positions; never below `current`. The
+ * positions hold the leader itself and every member of committed and
+ * proposed (`proposed` NULL: no change is pending). */
+int64_t high_watermark_next(int64_t current, uint32_t min,
+                            const struct replica_set *committed,
+                            const struct replica_set *proposed,
+                            const struct replica_position *positions,
+                            uint32_t position_count);
+
+#endif
