@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The store: topics by name and by id, and what is put into them. What is
+ * read from ZooKeeper, and when, is in cluster/metadata_read.c.
+ */
+#include "cluster/metadata.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "cluster/metadata_read.h"
+#include "seam/memory.h"
+#include "seam/trace.h"
+
+static int compare_names(const struct topic *a, const struct topic *b)
+{
+    return strcmp(a->name, b->name);
+}
+
+static int compare_ids(const struct topic *a, const struct topic *b)
+{
+    return memcmp(a->id.bytes, b->id.bytes, sizeof a->id.bytes);
+}
+
+RB_GENERATE_STATIC(topics_by_name, topic, by_name, compare_names)
+RB_GENERATE_STATIC(topics_by_id, topic, by_id, compare_ids)
+
+struct topic *metadata_topic(struct metadata *metadata, const char *name)
+{
+    struct topic key = {.name = (char *)(uintptr_t)name};
+
+    return RB_FIND(topics_by_name, &metadata->by_name, &key);
+}
+
+struct topic *metadata_topic_by_id(struct metadata *metadata,
+                                   const struct uuid *id)
+{
+    struct topic key = {.id = *id};
+
+    return RB_FIND(topics_by_id, &metadata->by_id, &key);
+}
+
+struct topic *metadata_first(struct metadata *metadata)
+{
+    return RB_MIN(topics_by_name, &metadata->by_name);
+}
+
+struct topic *metadata_next(struct topic *topic)
+{
+    return RB_NEXT(topics_by_name, NULL, topic);
+}
+
+const char *topic_config_value(const struct topic *topic, const char *key)
+{
+    for (size_t i = 0; i < topic->config_count; i++)
+        if (strcmp(topic->configs[i].key, key) == 0)
+            return topic->configs[i].value;
+    return NULL;
+}
+
+uint32_t topic_chunk_size(const struct topic *topic, uint32_t chunk)
+{
+    uint32_t first = chunk * CHUNK_PARTITIONS;
+    uint32_t left = topic->partition_count - first;
+
+    ASSERT(chunk < topic->chunk_count);
+    return left < CHUNK_PARTITIONS ? left : CHUNK_PARTITIONS;
+}
+
+static void topic_free(struct heap *heap, struct topic *topic)
+{
+    for (size_t i = 0; i < topic->config_count; i++) {
+        heap_free(heap, topic->configs[i].key);
+        heap_free(heap, topic->configs[i].value);
+    }
+    heap_free(heap, topic->configs);
+    heap_free(heap, topic->chunk_versions);
+    heap_free(heap, topic->states);
+    heap_free(heap, topic->name);
+    heap_free(heap, topic);
+}
+
+static void set_configs(struct heap *heap, struct topic *topic,
+                        const Kq__TopicNode *node)
+{
+    topic->configs =
+        heap_alloc(heap, (node->n_configs + 1) * sizeof *topic->configs);
+    topic->config_count = node->n_configs;
+    for (size_t i = 0; i < node->n_configs; i++) {
+        topic->configs[i].key = heap_strdup(heap, node->configs[i]->key);
+        topic->configs[i].value = heap_strdup(heap, node->configs[i]->value);
+    }
+}
+
+static struct topic *topic_new(struct metadata *metadata, const char *name,
+                               const struct uuid *id, const Kq__TopicNode *node)
+{
+    struct heap *heap = metadata->seam->heap;
+    struct topic *topic = heap_alloc(heap, sizeof *topic);
+
+    topic->name = heap_strdup(heap, name);
+    topic->id = *id;
+    topic->partition_count = node->partition_count;
+    topic->states =
+        heap_alloc(heap, node->partition_count * sizeof *topic->states);
+    topic->chunk_count =
+        (node->partition_count + CHUNK_PARTITIONS - 1) / CHUNK_PARTITIONS;
+    topic->chunk_versions =
+        heap_alloc(heap, topic->chunk_count * sizeof *topic->chunk_versions);
+    for (uint32_t i = 0; i < topic->chunk_count; i++)
+        topic->chunk_versions[i] = -1;
+    topic->chunks_missing = topic->chunk_count;
+    set_configs(heap, topic, node);
+    RB_INSERT(topics_by_name, &metadata->by_name, topic);
+    RB_INSERT(topics_by_id, &metadata->by_id, topic);
+    return topic;
+}
+
+struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
+                                   const Kq__TopicNode *node)
+{
+    struct topic *topic = metadata_topic(metadata, name);
+    struct uuid id;
+
+    if (!uuid_from_bytes(node->topic_id.data, node->topic_id.len, &id) ||
+        node->partition_count == 0 ||
+        node->partition_count > PARTITIONS_PER_TOPIC_MAX)
+        return NULL;
+    if (topic != NULL && uuid_equal(&topic->id, &id))
+        return topic;
+    if (topic != NULL)
+        metadata_remove_topic(metadata, topic);
+    return topic_new(metadata, name, &id, node);
+}
+
+void metadata_apply_chunk(struct metadata *metadata, struct topic *topic,
+                          uint32_t chunk, int32_t version,
+                          const struct partition_state *states)
+{
+    uint32_t first = chunk * CHUNK_PARTITIONS;
+    uint32_t count = topic_chunk_size(topic, chunk);
+
+    if (version <= topic->chunk_versions[chunk])
+        return; /* an older reading than what is known */
+    if (topic->chunk_versions[chunk] == -1)
+        topic->chunks_missing--;
+    topic->chunk_versions[chunk] = version;
+    memcpy(topic->states + first, states, count * sizeof *states);
+    metadata->listener->on_states(metadata->listener, topic, first, count);
+}
+
+void metadata_remove_topic(struct metadata *metadata, struct topic *topic)
+{
+    metadata->listener->on_deleted(metadata->listener, topic);
+    metadata_forget_reads(metadata, topic);
+    RB_REMOVE(topics_by_name, &metadata->by_name, topic);
+    RB_REMOVE(topics_by_id, &metadata->by_id, topic);
+    topic_free(metadata->seam->heap, topic);
+}
+
+static void on_brokers(struct brokers_listener *listener,
+                       const struct brokers *brokers)
+{
+    struct metadata *metadata =
+        container_of(listener, struct metadata, brokers_listener);
+
+    (void)brokers;
+    if (!metadata->stopped)
+        metadata->listener->on_brokers(metadata->listener);
+}
+
+void metadata_init(struct metadata *metadata, struct seam *seam,
+                   struct coord *coord, struct metadata_listener *listener)
+{
+    memset(metadata, 0, sizeof *metadata);
+    metadata->seam = seam;
+    metadata->coord = coord;
+    metadata->listener = listener;
+    metadata->stopped = true;
+    metadata->controller_id = NO_BROKER;
+    RB_INIT(&metadata->by_name);
+    RB_INIT(&metadata->by_id);
+    list_init(&metadata->reads);
+    metadata->brokers_listener.on_brokers = on_brokers;
+    brokers_init(&metadata->brokers, seam, coord, &metadata->brokers_listener);
+    metadata_read_init(metadata);
+}
+
+void metadata_release(struct metadata *metadata)
+{
+    struct topic *topic;
+
+    metadata_stop(metadata);
+    metadata_drop_reads(metadata);
+    brokers_release(&metadata->brokers);
+    while ((topic = metadata_first(metadata)) != NULL) {
+        RB_REMOVE(topics_by_name, &metadata->by_name, topic);
+        topic_free(metadata->seam->heap, topic);
+    }
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/znode.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/assert.h"
+#include "seam/memory.h"
+
+void znode_broker_path(char path[ZNODE_PATH_BYTES], uint32_t broker_id)
+{
+    snprintf(path, ZNODE_PATH_BYTES, ZNODE_BROKER_IDS "/%u", broker_id);
+}
+
+void znode_topic_path(char path[ZNODE_PATH_BYTES], const char *name)
+{
+    snprintf(path, ZNODE_PATH_BYTES, ZNODE_TOPICS "/%s", name);
+}
+
+void znode_state_path(char path[ZNODE_PATH_BYTES], const char *name)
+{
+    snprintf(path, ZNODE_PATH_BYTES, ZNODE_TOPICS "/%s/state", name);
+}
+
+void znode_chunk_path(char path[ZNODE_PATH_BYTES], const char *name,
+                      uint32_t chunk)
+{
+    snprintf(path, ZNODE_PATH_BYTES, ZNODE_TOPICS "/%s/state/%u", name, chunk);
+}
+
+bool topic_name_valid(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    size_t length = strlen(name);
+
+    if (length == 0 || length > TOPIC_NAME_BYTES_MAX)
+        return false;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return false;
+    return strspn(name, allowed) == length;
+}
+
+/* ---- protobuf in one block ------------------------------------------------
+ */
+
+static void *arena_allocate(void *context, size_t size)
+{
+    return arena_alloc(context, size);
+}
+
+static void arena_ignore(void *context, void *memory)
+{
+    (void)context;
+    (void)memory;
+}
+
+void *znode_unpack(struct heap *heap,
+                   const ProtobufCMessageDescriptor *descriptor,
+                   struct bytes data, void **block)
+{
+    size_t budget = data.size * 32 + 4096;
+    struct arena arena;
+    ProtobufCAllocator allocator = {arena_allocate, arena_ignore, &arena};
+    void *message;
+
+    *block = heap_try_alloc(heap, budget);
+    if (*block == NULL)
+        return NULL;
+    arena_init(&arena, *block, budget);
+    message =
+        protobuf_c_message_unpack(descriptor, &allocator, data.size, data.data);
+    if (message == NULL) {
+        heap_free(heap, *block);
+        *block = NULL;
+    }
+    return message;
+}
+
+struct bytes znode_pack(struct heap *heap, const ProtobufCMessage *message)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *data = heap_alloc(heap, size + 1);
+
+    protobuf_c_message_pack(message, data);
+    return (struct bytes){data, size};
+}
+
+/* ---- partition states ------------------------------------------------------
+ */
+
+static bool decode_set(struct replica_set *set, Kq__ReplicaEpoch *const *from,
+                       size_t count)
+{
+    memset(set, 0, sizeof *set);
+    if (count > REPLICAS_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (replica_set_has(set, from[i]->broker_id))
+            return false;
+        replica_set_add(
+            set, (struct replica){from[i]->broker_id, from[i]->broker_epoch});
+    }
+    return true;
+}
+
+enum error znode_partition_decode(const Kq__PartitionState *from,
+                                  struct partition_state *to)
+{
+    memset(to, 0, sizeof *to);
+    if (from->n_replicas == 0 || from->n_replicas > REPLICAS_MAX)
+        return ERROR_CORRUPT;
+    if (!decode_set(&to->isr, from->isr, from->n_isr) ||
+        !decode_set(&to->eligible, from->eligible, from->n_eligible))
+        return ERROR_CORRUPT;
+    to->replica_count = (uint32_t)from->n_replicas;
+    memcpy(to->replicas, from->replicas, from->n_replicas * sizeof(uint32_t));
+    to->leader = from->has_leader ? from->leader : NO_BROKER;
+    to->leader_epoch = from->leader_epoch;
+    to->partition_epoch = from->partition_epoch;
+    to->min = from->min;
+    to->lazy = from->lazy;
+    to->log_start_floor = (int64_t)from->log_start_floor;
+    if (to->leader != NO_BROKER && !replica_set_has(&to->isr, to->leader))
+        return ERROR_CORRUPT;
+    return to->log_start_floor < 0 ? ERROR_CORRUPT : ERROR_NONE;
+}
+
+/* Everything that one encoded partition points at. */
+struct encoded_partition {
+    Kq__PartitionState message;
+    Kq__ReplicaEpoch epochs[2 * REPLICAS_MAX];
+    Kq__ReplicaEpoch *pointers[2 * REPLICAS_MAX];
+};
+
+static void encode_set(Kq__ReplicaEpoch *epochs, Kq__ReplicaEpoch **pointers,
+                       const struct replica_set *set)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        kq__replica_epoch__init(&epochs[i]);
+        epochs[i].broker_id = set->members[i].broker_id;
+        epochs[i].broker_epoch = set->members[i].broker_epoch;
+        pointers[i] = &epochs[i];
+    }
+}
+
+static void encode_partition(struct encoded_partition *to, uint32_t partition,
+                             const struct partition_state *from)
+{
+    Kq__PartitionState *message = &to->message;
+
+    kq__partition_state__init(message);
+    encode_set(to->epochs, to->pointers, &from->isr);
+    encode_set(to->epochs + REPLICAS_MAX, to->pointers + REPLICAS_MAX,
+               &from->eligible);
+    message->partition = partition;
+    message->n_replicas = from->replica_count;
+    message->replicas = (uint32_t *)(uintptr_t)from->replicas;
+    message->has_leader = from->leader != NO_BROKER;
+    message->leader = from->leader;
+    message->leader_epoch = from->leader_epoch;
+    message->partition_epoch = from->partition_epoch;
+    message->n_isr = from->isr.count;
+    message->isr = to->pointers;
+    message->n_eligible = from->eligible.count;
+    message->eligible = to->pointers + REPLICAS_MAX;
+    message->min = from->min;
+    message->lazy = from->lazy;
+    message->log_start_floor = (uint64_t)from->log_start_floor;
+}
+
+struct bytes znode_chunk_encode(struct heap *heap, const struct uuid *topic_id,
+                                uint32_t first,
+                                const struct partition_state *states,
+                                uint32_t count)
+{
+    struct encoded_partition *encoded;
+    Kq__PartitionState **pointers;
+    Kq__PartitionStates chunk = KQ__PARTITION_STATES__INIT;
+    struct bytes out;
+
+    ASSERT(count > 0);
+    ASSERT(count <= CHUNK_PARTITIONS);
+    encoded = heap_alloc(heap, count * sizeof *encoded);
+    pointers = heap_alloc(heap, count * sizeof *pointers);
+    for (uint32_t i = 0; i < count; i++) {
+        encode_partition(&encoded[i], first + i, &states[i]);
+        pointers[i] = &encoded[i].message;
+    }
+    chunk.topic_id.data = (uint8_t *)(uintptr_t)topic_id->bytes;
+    chunk.topic_id.len = sizeof topic_id->bytes;
+    chunk.n_partitions = count;
+    chunk.partitions = pointers;
+    out = znode_pack(heap, &chunk.base);
+    heap_free(heap, pointers);
+    heap_free(heap, encoded);
+    return out;
+}
