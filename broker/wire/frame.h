@@ -19,11 +19,11 @@
 #include "seam/seam.h"
 #include "wire.pb-c.h"
 
-#define FRAME_PREFIX_BYTES 12
-#define FRAME_HEADER_BYTES_MAX (1u << 20)
+#define FRAME_PREFIX_BYTES      12
+#define FRAME_HEADER_BYTES_MAX  (1u << 20)
 #define FRAME_BYTES_MAX_DEFAULT (64u << 20)
-#define FRAME_ARENA_FACTOR 16
-#define FRAME_ARENA_BYTES_MIN 4096
+#define FRAME_ARENA_FACTOR      32 /* short repeated fields: 26 in protobuf-c */
+#define FRAME_ARENA_BYTES_MIN   4096
 
 struct frame {
     struct heap *heap;
@@ -40,7 +40,8 @@ struct frame_prefix {
     uint32_t attachment_length;
 };
 
-/* Reads and bounds the 12 bytes: ERROR_BAD_FRAME or ERROR_TOO_LARGE. */
+/* Reads and bounds the 12 bytes: ERROR_BAD_FRAME, or ERROR_TOO_LARGE when
+ * `length` is above frame_bytes_max or the header above its limit. */
 enum error frame_prefix_decode(const uint8_t prefix[FRAME_PREFIX_BYTES],
                                uint32_t frame_bytes_max,
                                struct frame_prefix *out);
