@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Election, loading, and who is alive. The writes are in
+ * cluster/controller_write.c, topics in cluster/controller_topics.c.
+ */
+#include "cluster/controller.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "cluster/controller_write.h"
+#include "seam/memory.h"
+#include "seam/trace.h"
+
+#define RETRY_US 200000
+
+static void look(struct controller *controller);
+
+static bool move_allowed(enum controller_state from, enum controller_state to)
+{
+    static const unsigned allowed[] = {
+        [CONTROLLER_IDLE] = 1u << CONTROLLER_LOOKING,
+        [CONTROLLER_LOOKING] =
+            1u << CONTROLLER_FOLLOWING | 1u << CONTROLLER_ELECTING |
+            1u << CONTROLLER_LOADING | 1u << CONTROLLER_LOOKING,
+        [CONTROLLER_FOLLOWING] = 1u << CONTROLLER_LOOKING,
+        [CONTROLLER_ELECTING] =
+            1u << CONTROLLER_LOADING | 1u << CONTROLLER_LOOKING,
+        [CONTROLLER_LOADING] =
+            1u << CONTROLLER_ACTIVE | 1u << CONTROLLER_LOOKING,
+        [CONTROLLER_ACTIVE] = 1u << CONTROLLER_LOOKING,
+    };
+
+    return to == CONTROLLER_IDLE || (allowed[from] >> to & 1u) != 0;
+}
+
+static void set_state(struct controller *controller, enum controller_state to)
+{
+    ASSERT(move_allowed(controller->state, to));
+    controller->state = to;
+}
+
+static void look_later(struct controller *controller)
+{
+    timer_start(controller->seam->timers, &controller->retry,
+                controller->seam->now.monotonic_us + RETRY_US);
+}
+
+static void retry_fire(struct timer *timer)
+{
+    struct controller *controller =
+        container_of(timer, struct controller, retry);
+
+    if (controller->state == CONTROLLER_LOOKING)
+        look(controller);
+}
+
+static void request_start(struct controller *controller,
+                          void (*done)(struct coord_request *request))
+{
+    ASSERT(!controller->request_open);
+    controller->request_open = true;
+    controller->request.done = done;
+}
+
+/* The controller of a finished request, or NULL when the state it was made
+ * for is over (the session ended meanwhile). */
+static struct controller *request_end(struct coord_request *request,
+                                      enum controller_state expected)
+{
+    struct controller *controller =
+        container_of(request, struct controller, request);
+
+    controller->request_open = false;
+    if (controller->state == expected)
+        return controller;
+    if (controller->state == CONTROLLER_LOOKING)
+        look_later(controller);
+    return NULL;
+}
+
+/* ---- election -------------------------------------------------------------
+ */
+
+static void won(struct controller *controller)
+{
+    struct fact fact = {.type = FACT_CONTROLLER,
+                        .leader_epoch = (int32_t)controller->epoch};
+
+    set_state(controller, CONTROLLER_LOADING);
+    trace_fact(controller->seam->trace, &fact);
+    trace_log(controller->seam->trace, TRACE_INFO,
+              "elected as controller, epoch %u", controller->epoch);
+    controller->metadata_loaded = false;
+    controller->brokers_loaded = false;
+    heap_free(controller->seam->heap, controller->live);
+    controller->live = NULL;
+    controller->live_count = 0;
+    metadata_scan(controller->metadata);
+    brokers_read(&controller->brokers, true);
+}
+
+static void election_done(struct coord_request *request)
+{
+    struct controller *controller = request_end(request, CONTROLLER_ELECTING);
+
+    if (controller == NULL)
+        return;
+    if (request->error == ERROR_NONE) {
+        controller->epoch_version++;
+        controller->changes_version++;
+        won(controller);
+        return;
+    }
+    /* Lost it, or the answer: look who it is. */
+    set_state(controller, CONTROLLER_LOOKING);
+    if (request->error == ERROR_NODE_EXISTS ||
+        request->error == ERROR_BAD_VERSION)
+        look(controller);
+    else
+        look_later(controller);
+}
+
+/* Raises the epoch and takes the post in one transaction. */
+static void elect(struct controller *controller)
+{
+    struct heap *heap = controller->seam->heap;
+    Kq__ControllerNode node = KQ__CONTROLLER_NODE__INIT;
+    Kq__ControllerEpochNode epoch = KQ__CONTROLLER_EPOCH_NODE__INIT;
+    struct coord_op ops[3];
+
+    set_state(controller, CONTROLLER_ELECTING);
+    controller->epoch++;
+    node.broker_id = controller->options.broker_id;
+    node.broker_epoch = controller->broker_epoch;
+    node.controller_epoch = controller->epoch;
+    epoch.controller_epoch = controller->epoch;
+    controller_add_change(controller, NULL, CHANGE_NO_CHUNK);
+    ops[0] = (struct coord_op){COORD_SET, ZNODE_CONTROLLER_EPOCH,
+                               znode_pack(heap, &epoch.base),
+                               controller->epoch_version, false};
+    ops[1] = (struct coord_op){COORD_CREATE, ZNODE_CONTROLLER,
+                               znode_pack(heap, &node.base), COORD_ANY_VERSION,
+                               true};
+    ops[2] = (struct coord_op){COORD_SET, ZNODE_CHANGES,
+                               controller_changes_encode(controller),
+                               controller->changes_version, false};
+    request_start(controller, election_done);
+    coord_multi(controller->coord, &controller->request, ops, 3);
+    for (size_t i = 0; i < 3; i++)
+        heap_free(heap, (void *)(uintptr_t)ops[i].data.data);
+}
+
+static bool load_changes(struct controller *controller,
+                         const struct coord_request *request)
+{
+    void *block;
+    Kq__ChangesNode *node =
+        znode_unpack(controller->seam->heap, &kq__changes_node__descriptor,
+                     request->data, &block);
+    size_t skip;
+
+    if (node == NULL)
+        return false;
+    skip = node->n_changes > CHANGES_KEPT ? node->n_changes - CHANGES_KEPT : 0;
+    controller->change_count = node->n_changes - skip;
+    for (size_t i = 0; i < controller->change_count; i++) {
+        Kq__Change *to = &controller->changes[i];
+
+        *to = *node->changes[skip + i];
+        to->base.unknown_fields = NULL;
+        to->base.n_unknown_fields = 0;
+        if (to->has_topic_id &&
+            uuid_from_bytes(to->topic_id.data, to->topic_id.len,
+                            &controller->change_topics[i]))
+            to->topic_id.data = controller->change_topics[i].bytes;
+        else
+            to->has_topic_id = 0;
+    }
+    controller->next_sequence = node->next_sequence;
+    controller->changes_version = request->stat.version;
+    heap_free(controller->seam->heap, block);
+    return true;
+}
+
+static void changes_done(struct coord_request *request)
+{
+    struct controller *controller = request_end(request, CONTROLLER_LOOKING);
+
+    if (controller == NULL)
+        return;
+    if (request->error != ERROR_NONE || !load_changes(controller, request))
+        look_later(controller);
+    else
+        elect(controller);
+}
+
+static void epoch_done(struct coord_request *request)
+{
+    struct controller *controller = request_end(request, CONTROLLER_LOOKING);
+    Kq__ControllerEpochNode *node;
+    void *block;
+
+    if (controller == NULL)
+        return;
+    node = request->error != ERROR_NONE
+               ? NULL
+               : znode_unpack(controller->seam->heap,
+                              &kq__controller_epoch_node__descriptor,
+                              request->data, &block);
+    if (node == NULL) {
+        look_later(controller);
+        return;
+    }
+    controller->epoch = node->controller_epoch;
+    controller->epoch_version = request->stat.version;
+    heap_free(controller->seam->heap, block);
+    request_start(controller, changes_done);
+    coord_get(controller->coord, &controller->request, ZNODE_CHANGES, true,
+              NULL);
+}
+
+/* The post is ours from an election whose answer was lost, or from before a
+ * reload: it is given up, so that the next epoch starts from what is read. */
+static void given_up(struct coord_request *request)
+{
+    struct controller *controller = request_end(request, CONTROLLER_LOOKING);
+
+    if (controller == NULL)
+        return;
+    if (request->error == ERROR_NONE || request->error == ERROR_NO_NODE)
+        look(controller);
+    else
+        look_later(controller);
+}
+
+static void give_up(struct controller *controller)
+{
+    struct coord_op op = {.operation = COORD_DELETE,
+                          .path = ZNODE_CONTROLLER,
+                          .version = COORD_ANY_VERSION};
+
+    request_start(controller, given_up);
+    coord_multi(controller->coord, &controller->request, &op, 1);
+}
+
+static void look_done(struct coord_request *request)
+{
+    struct controller *controller = request_end(request, CONTROLLER_LOOKING);
+
+    if (controller == NULL)
+        return;
+    if (request->error == ERROR_NO_NODE) {
+        request_start(controller, epoch_done);
+        coord_get(controller->coord, &controller->request,
+                  ZNODE_CONTROLLER_EPOCH, true, NULL);
+    } else if (request->error != ERROR_NONE) {
+        look_later(controller);
+    } else if (request->stat.ephemeral_owner ==
+               coord_session_id(controller->coord)) {
+        give_up(controller);
+    } else {
+        set_state(controller, CONTROLLER_FOLLOWING);
+    }
+}
+
+static void look(struct controller *controller)
+{
+    if (controller->request_open) {
+        look_later(controller);
+        return;
+    }
+    timer_stop(controller->seam->timers, &controller->retry);
+    request_start(controller, look_done);
+    coord_get(controller->coord, &controller->request, ZNODE_CONTROLLER, true,
+              &controller->watch);
+}
+
+static void watch_fire(struct coord_watch *watch)
+{
+    struct controller *controller =
+        container_of(watch, struct controller, watch);
+
+    if (controller->state == CONTROLLER_FOLLOWING) {
+        set_state(controller, CONTROLLER_LOOKING);
+        look(controller);
+    }
+}
+
+/* ---- who is alive
+ * ------------------------------------------------------------ */
+
+static bool same_brokers(const struct controller *controller,
+                         const struct brokers *brokers)
+{
+    if (brokers->count != controller->live_count)
+        return false;
+    for (uint32_t i = 0; i < brokers->count; i++)
+        if (brokers->list[i].broker_id != controller->live[i].broker_id ||
+            brokers->list[i].broker_epoch != controller->live[i].broker_epoch)
+            return false;
+    return true;
+}
+
+static void activate(struct controller *controller)
+{
+    if (controller->state != CONTROLLER_LOADING ||
+        !controller->metadata_loaded || !controller->brokers_loaded)
+        return;
+    set_state(controller, CONTROLLER_ACTIVE);
+    controller->decide_all = true;
+    controller->brokers_changed = true;
+    controller_run(controller);
+}
+
+static void on_brokers(struct brokers_listener *listener,
+                       const struct brokers *brokers)
+{
+    struct controller *controller =
+        container_of(listener, struct controller, brokers_listener);
+    struct live_brokers old = {controller->live_count, controller->live};
+    struct live_broker *live;
+
+    if (controller->state != CONTROLLER_LOADING &&
+        controller->state != CONTROLLER_ACTIVE)
+        return;
+    if (controller->brokers_loaded && same_brokers(controller, brokers))
+        return;
+    live =
+        heap_alloc(controller->seam->heap, (brokers->count + 1) * sizeof *live);
+    for (uint32_t i = 0; i < brokers->count; i++) {
+        const struct broker_endpoint *endpoint = &brokers->list[i];
+        const struct live_broker *known =
+            live_broker_find(&old, endpoint->broker_id);
+
+        live[i].broker_id = endpoint->broker_id;
+        live[i].broker_epoch = endpoint->broker_epoch;
+        live[i].reported = known != NULL && known->reported &&
+                           known->broker_epoch == endpoint->broker_epoch;
+    }
+    heap_free(controller->seam->heap, controller->live);
+    controller->live = live;
+    controller->live_count = brokers->count;
+    controller->brokers_loaded = true;
+    controller->decide_all = true;
+    controller->brokers_changed = true;
+    activate(controller);
+    controller_run(controller);
+}
+
+void controller_metadata_ready(struct controller *controller)
+{
+    controller->metadata_loaded = true;
+    activate(controller);
+}
+
+/* ---- life cycle
+ * ------------------------------------------------------------------ */
+
+static void coalesce_fire(struct timer *timer)
+{
+    controller_run(container_of(timer, struct controller, coalesce));
+}
+
+void controller_init(struct controller *controller, struct seam *seam,
+                     struct coord *coord, struct metadata *metadata,
+                     const struct controller_options *options)
+{
+    memset(controller, 0, sizeof *controller);
+    controller->seam = seam;
+    controller->coord = coord;
+    controller->metadata = metadata;
+    controller->options = *options;
+    random_init(&controller->random, seam->random_key ^ UINT64_C(0xc0117));
+    controller->watch.fire = watch_fire;
+    controller->retry.fire = retry_fire;
+    controller->coalesce.fire = coalesce_fire;
+    controller->brokers_listener.on_brokers = on_brokers;
+    list_init(&controller->intents);
+    brokers_init(&controller->brokers, seam, coord,
+                 &controller->brokers_listener);
+}
+
+static void fail_intents(struct controller *controller, enum error error)
+{
+    struct list *node;
+
+    while ((node = list_pop(&controller->intents)) != NULL)
+        intent_finish(container_of(node, struct intent, node), error);
+}
+
+static void leave_post(struct controller *controller, enum error error)
+{
+    brokers_stop(&controller->brokers);
+    timer_stop(controller->seam->timers, &controller->coalesce);
+    controller->decide_all = false;
+    controller_write_drop(controller, error);
+    fail_intents(controller, ERROR_NOT_CONTROLLER);
+}
+
+void controller_release(struct controller *controller)
+{
+    controller_stop(controller);
+    brokers_release(&controller->brokers);
+    heap_free(controller->seam->heap, controller->live);
+}
+
+void controller_start(struct controller *controller, uint64_t broker_epoch)
+{
+    ASSERT(controller->state == CONTROLLER_IDLE);
+    controller->broker_epoch = broker_epoch;
+    set_state(controller, CONTROLLER_LOOKING);
+    look(controller);
+}
+
+void controller_stop(struct controller *controller)
+{
+    timer_stop(controller->seam->timers, &controller->retry);
+    coord_watch_cancel(controller->coord, &controller->watch);
+    set_state(controller, CONTROLLER_IDLE);
+    leave_post(controller, ERROR_OUTCOME_UNKNOWN);
+}
+
+void controller_reload(struct controller *controller, const char *why)
+{
+    trace_log(controller->seam->trace, TRACE_WARN,
+              "controller epoch %u ends here: %s", controller->epoch, why);
+    set_state(controller, CONTROLLER_LOOKING);
+    leave_post(controller, ERROR_OUTCOME_UNKNOWN);
+    look_later(controller);
+}
+
+void controller_submit(struct controller *controller, struct intent *intent)
+{
+    intent->error = ERROR_NONE;
+    intent->detail = NULL;
+    intent->staged_items = 0;
+    list_init(&intent->node);
+    list_append(&controller->intents, &intent->node);
+    if (!timer_running(&controller->coalesce))
+        timer_start(controller->seam->timers, &controller->coalesce,
+                    controller->seam->now.monotonic_us +
+                        (controller_active(controller)
+                             ? controller->options.coalesce_us
+                             : 0));
+}

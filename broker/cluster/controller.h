@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The controller: one broker decides for all, and it alone writes topics and
+ * partition states. Its election and each of its writes are one multi that
+ * checks the version of /controller_epoch, so that one who was replaced
+ * while it slept can write nothing (K15).
+ *
+ *     IDLE --registered--> LOOKING --no controller--> ELECTING --won--> LOADING
+ *     LOOKING --another one--> FOLLOWING --it is gone--> LOOKING
+ *     LOADING --all read, brokers known--> ACTIVE
+ *     LOADING, ACTIVE --a write's outcome unknown or refused--> LOOKING
+ *     any --session over--> IDLE
+ *
+ * At most one write is in flight; what is asked meanwhile gathers for the
+ * next (20 ms or WRITE_BYTES_MAX). Decisions are rules/replication.h.
+ */
+#ifndef CLUSTER_CONTROLLER_H
+#define CLUSTER_CONTROLLER_H
+
+#include "base/random.h"
+#include "cluster/metadata.h"
+
+#define CONTROLLER_WRITE_BYTES_MAX  (256u << 10)
+#define CONTROLLER_WRITE_CHUNKS_MAX 200
+
+enum controller_state {
+    CONTROLLER_IDLE,
+    CONTROLLER_LOOKING,
+    CONTROLLER_FOLLOWING,
+    CONTROLLER_ELECTING,
+    CONTROLLER_LOADING,
+    CONTROLLER_ACTIVE
+};
+
+enum intent_kind {
+    INTENT_ALTER,
+    INTENT_REPLICA_LOST,
+    INTENT_CREATE_TOPIC,
+    INTENT_DELETE_TOPIC
+};
+
+struct intent_item {
+    struct uuid topic_id;
+    uint32_t partition;
+    /* alter only */
+    uint32_t leader_epoch;
+    uint32_t partition_epoch;
+    struct replica_set isr;
+    int64_t log_start_floor; /* 0: unchanged */
+    enum error error;        /* result */
+};
+
+struct intent_config {
+    const char *key;
+    const char *value;
+};
+
+/* Something asked of the controller. The caller keeps it and what it points
+ * at until done, which comes once, never from inside controller_submit(). */
+struct intent {
+    enum intent_kind kind;
+    void (*done)(struct intent *intent);
+    enum error error;      /* result */
+    const char *detail;    /* result: a static sentence or NULL */
+    struct replica sender; /* alter, replica lost */
+    struct intent_item *items;
+    size_t item_count;
+    const char *name; /* topics */
+    uint32_t partition_count;
+    uint32_t replication_factor;
+    const struct intent_config *configs;
+    size_t config_count;
+    struct uuid topic_id; /* result of a creation */
+    struct list node;
+    size_t staged_items; /* the controller's: items already looked at */
+};
+
+struct controller_options {
+    uint32_t broker_id;
+    int64_t coalesce_us;
+    uint32_t min_insync_replicas; /* of topics that do not say */
+    int64_t flush_ms;             /* likewise */
+};
+
+struct controller {
+    struct seam *seam;
+    struct coord *coord;
+    struct metadata *metadata;
+    struct controller_options options;
+    struct random random; /* topic ids, first broker of an assignment */
+    enum controller_state state;
+    uint64_t broker_epoch;
+    uint32_t epoch;        /* of this controller, or being tried for */
+    int32_t epoch_version; /* of /controller_epoch, checked by every write */
+    struct coord_request request;
+    bool request_open;
+    struct coord_watch watch; /* on /controller */
+    struct timer retry;
+    /* loading */
+    bool metadata_loaded;
+    bool brokers_loaded;
+    struct brokers_listener brokers_listener;
+    struct brokers brokers;
+    /* the brokers that decisions see, ascending by id */
+    struct live_broker *live;
+    uint32_t live_count;
+    /* what is to be decided */
+    struct list intents;
+    bool decide_all;
+    bool brokers_changed; /* to be told in `changes` */
+    struct timer coalesce;
+    struct controller_write *write; /* in flight or being gathered */
+    /* /changes as it stands */
+    Kq__Change changes[CHANGES_KEPT];
+    struct uuid change_topics[CHANGES_KEPT];
+    size_t change_count;
+    uint64_t next_sequence;
+    int32_t changes_version;
+};
+
+void controller_init(struct controller *controller, struct seam *seam,
+                     struct coord *coord, struct metadata *metadata,
+                     const struct controller_options *options);
+void controller_release(struct controller *controller);
+
+/* This broker is registered under this epoch: take part. */
+void controller_start(struct controller *controller, uint64_t broker_epoch);
+/* The session is over. */
+void controller_stop(struct controller *controller);
+/* The metadata have been read completely (metadata_listener.on_ready). */
+void controller_metadata_ready(struct controller *controller);
+/* A topic is about to be freed. */
+void controller_topic_deleted(struct controller *controller,
+                              struct topic *topic);
+
+/* ERROR_NOT_CONTROLLER by way of done when it is not ACTIVE. */
+void controller_submit(struct controller *controller, struct intent *intent);
+
+static inline bool controller_active(const struct controller *controller)
+{
+    return controller->state == CONTROLLER_ACTIVE;
+}
+
+#endif

@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One write of the controller: every decision that is due is staged on
+ * copies of the states, then all of it goes out as one multi behind the
+ * check of the controller epoch. When it is committed the copies become the
+ * metadata; when its outcome is not certain, everything is read again.
+ */
+#include "cluster/controller_write.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "seam/memory.h"
+#include "seam/trace.h"
+
+void intent_finish(struct intent *intent, enum error error)
+{
+    intent->error = error;
+    intent->done(intent);
+}
+
+/* ---- /changes
+ * ----------------------------------------------------------------- */
+
+void controller_add_change(struct controller *controller,
+                           const struct uuid *topic_id, uint32_t chunk)
+{
+    size_t at = controller->change_count;
+    Kq__Change *change;
+
+    if (at == CHANGES_KEPT) { /* the oldest goes */
+        at = --controller->change_count;
+        memmove(controller->changes, controller->changes + 1,
+                at * sizeof *controller->changes);
+        memmove(controller->change_topics, controller->change_topics + 1,
+                at * sizeof *controller->change_topics);
+        for (size_t i = 0; i < at; i++)
+            controller->changes[i].topic_id.data =
+                controller->change_topics[i].bytes;
+    }
+    change = &controller->changes[at];
+    kq__change__init(change);
+    change->sequence = controller->next_sequence++;
+    if (topic_id != NULL) {
+        controller->change_topics[at] = *topic_id;
+        change->has_topic_id = 1;
+        change->topic_id.data = controller->change_topics[at].bytes;
+        change->topic_id.len = sizeof topic_id->bytes;
+        change->has_chunk = chunk != CHANGE_NO_CHUNK;
+        change->chunk = chunk;
+    }
+    controller->change_count++;
+}
+
+struct bytes controller_changes_encode(struct controller *controller)
+{
+    Kq__ChangesNode node = KQ__CHANGES_NODE__INIT;
+    Kq__Change *pointers[CHANGES_KEPT];
+
+    for (size_t i = 0; i < controller->change_count; i++)
+        pointers[i] = &controller->changes[i];
+    node.next_sequence = controller->next_sequence;
+    node.n_changes = controller->change_count;
+    node.changes = pointers;
+    return znode_pack(controller->seam->heap, &node.base);
+}
+
+/* ---- staging ----------------------------------------------------------------
+ */
+
+static struct staged_chunk *find_staged(struct controller_write *write,
+                                        const struct topic *topic,
+                                        uint32_t chunk)
+{
+    list_for_each (node, &write->chunks) {
+        struct staged_chunk *staged =
+            container_of(node, struct staged_chunk, node);
+
+        if (staged->topic == topic && staged->chunk == chunk)
+            return staged;
+    }
+    return NULL;
+}
+
+/* The copy of a chunk, made when there is none; NULL when the write is full. */
+static struct staged_chunk *stage(struct controller_write *write,
+                                  struct topic *topic, uint32_t chunk)
+{
+    struct staged_chunk *staged = find_staged(write, topic, chunk);
+    uint32_t count = topic_chunk_size(topic, chunk);
+
+    if (staged != NULL)
+        return staged;
+    if (write->chunk_count == CONTROLLER_WRITE_CHUNKS_MAX ||
+        write->bytes > CONTROLLER_WRITE_BYTES_MAX)
+        return NULL;
+    staged = heap_alloc(write->controller->seam->heap,
+                        sizeof *staged + count * sizeof staged->states[0]);
+    staged->topic = topic;
+    staged->chunk = chunk;
+    staged->version = topic->chunk_versions[chunk];
+    staged->count = count;
+    memcpy(staged->states, topic->states + chunk * CHUNK_PARTITIONS,
+           count * sizeof staged->states[0]);
+    list_init(&staged->node);
+    list_append(&write->chunks, &staged->node);
+    write->chunk_count++;
+    write->bytes += 64 + count * 96;
+    return staged;
+}
+
+static void unstage(struct controller_write *write, struct staged_chunk *staged)
+{
+    list_remove(&staged->node);
+    write->chunk_count--;
+    write->bytes -= 64 + staged->count * 96;
+    heap_free(write->controller->seam->heap, staged);
+}
+
+static struct live_brokers live_of(const struct controller *controller)
+{
+    return (struct live_brokers){controller->live_count, controller->live};
+}
+
+/* Decides every partition of one chunk; false when the write is full. */
+static bool decide_chunk(struct controller *controller,
+                         struct controller_write *write, struct topic *topic,
+                         uint32_t chunk)
+{
+    struct live_brokers live = live_of(controller);
+    struct staged_chunk *staged = stage(write, topic, chunk);
+
+    if (staged == NULL)
+        return false;
+    for (uint32_t i = 0; i < staged->count; i++) {
+        uint32_t was = staged->states[i].eligible.count;
+        uint32_t leader = staged->states[i].leader;
+
+        if (!partition_state_decide(&staged->states[i], &live))
+            continue;
+        staged->changed = true;
+        if (leader == NO_BROKER && was > 0 &&
+            staged->states[i].leader != NO_BROKER)
+            SOMETIMES(controller->seam->trace, ELECTED_FROM_ELIGIBLE);
+    }
+    if (!staged->changed)
+        unstage(write, staged);
+    return true;
+}
+
+/* What the registered brokers mean for every partition. What does not fit
+ * is done by the next write. */
+static void decide_all(struct controller *controller,
+                       struct controller_write *write)
+{
+    for (struct topic *topic = metadata_first(controller->metadata); topic;
+         topic = metadata_next(topic)) {
+        if (!topic_loaded(topic))
+            continue;
+        for (uint32_t i = 0; i < topic->chunk_count; i++)
+            if (!decide_chunk(controller, write, topic, i))
+                return;
+    }
+    controller->decide_all = false;
+}
+
+/* The staged state of a partition; NULL with an error when there is none,
+ * or with ERROR_AGAIN when the write is full. */
+static struct partition_state *state_of(struct controller *controller,
+                                        const struct intent_item *item,
+                                        struct staged_chunk **staged,
+                                        enum error *error)
+{
+    struct topic *topic =
+        metadata_topic_by_id(controller->metadata, &item->topic_id);
+
+    *error = ERROR_UNKNOWN_TOPIC;
+    if (topic == NULL || !topic_loaded(topic))
+        return NULL;
+    *error = ERROR_UNKNOWN_PARTITION;
+    if (item->partition >= topic->partition_count)
+        return NULL;
+    *staged =
+        stage(controller->write, topic, item->partition / CHUNK_PARTITIONS);
+    *error = ERROR_AGAIN;
+    if (*staged == NULL)
+        return NULL;
+    *error = ERROR_NONE;
+    return &(*staged)->states[item->partition % CHUNK_PARTITIONS];
+}
+
+static enum error alter(struct controller *controller,
+                        const struct replica *sender,
+                        const struct intent_item *item)
+{
+    struct live_brokers live = live_of(controller);
+    struct staged_chunk *staged;
+    enum error error;
+    struct partition_state *state = state_of(controller, item, &staged, &error);
+
+    if (state == NULL)
+        return error;
+    error = partition_state_alter_isr(state, sender, item->leader_epoch,
+                                      item->partition_epoch, &item->isr, &live);
+    if (error == ERROR_NONE) {
+        staged->changed = true;
+        if (item->log_start_floor > state->log_start_floor)
+            state->log_start_floor = item->log_start_floor;
+    }
+    return error;
+}
+
+static enum error replica_lost(struct controller *controller,
+                               const struct replica *sender,
+                               const struct intent_item *item)
+{
+    struct staged_chunk *staged;
+    enum error error;
+    struct partition_state *state = state_of(controller, item, &staged, &error);
+
+    if (state == NULL) /* a topic that is gone has nothing to lose */
+        return error == ERROR_AGAIN ? error : ERROR_NONE;
+    if (partition_state_replica_lost(state, sender->broker_id,
+                                     sender->broker_epoch)) {
+        staged->changed = true;
+        SOMETIMES(controller->seam->trace, REPLICA_LOST);
+        trace_log(controller->seam->trace, TRACE_WARN,
+                  "broker %u lost its replica of %s/%u", sender->broker_id,
+                  staged->topic->name, item->partition);
+    }
+    return ERROR_NONE;
+}
+
+/* Stages the rest of an intent's items; false when the write is full. */
+static bool stage_items(struct controller *controller, struct intent *intent)
+{
+    while (intent->staged_items < intent->item_count) {
+        struct intent_item *item = &intent->items[intent->staged_items];
+        enum error error =
+            intent->kind == INTENT_ALTER
+                ? alter(controller, &intent->sender, item)
+                : replica_lost(controller, &intent->sender, item);
+
+        if (error == ERROR_AGAIN)
+            return false;
+        item->error = error;
+        intent->staged_items++;
+    }
+    return true;
+}
+
+static bool sender_is_live(const struct controller *controller,
+                           const struct intent *intent)
+{
+    struct live_brokers live = live_of(controller);
+    const struct live_broker *broker =
+        live_broker_find(&live, intent->sender.broker_id);
+
+    return broker != NULL &&
+           broker->broker_epoch == intent->sender.broker_epoch;
+}
+
+/* False when the write is full (or has its one topic): the intent waits. */
+static bool stage_intent(struct controller *controller, struct intent *intent)
+{
+    struct controller_write *write = controller->write;
+
+    switch (intent->kind) {
+    case INTENT_ALTER:
+    case INTENT_REPLICA_LOST:
+        if (!sender_is_live(controller, intent)) {
+            intent_finish(intent, ERROR_STALE_BROKER_EPOCH);
+            return true;
+        }
+        if (!stage_items(controller, intent))
+            return false;
+        list_append(&write->intents, &intent->node);
+        return true;
+    case INTENT_CREATE_TOPIC:
+    case INTENT_DELETE_TOPIC:
+        if (write->topic_intent != NULL)
+            return false;
+        if (intent->kind == INTENT_CREATE_TOPIC
+                ? controller_stage_create(controller, intent)
+                : controller_stage_delete(controller, intent)) {
+            write->topic_intent = intent;
+            list_append(&write->intents, &intent->node);
+        }
+        return true;
+    }
+    UNREACHABLE();
+}
+
+static void stage_intents(struct controller *controller)
+{
+    struct list waiting;
+    struct list *node;
+
+    list_init(&waiting);
+    list_splice(&waiting, &controller->intents);
+    while ((node = list_pop(&waiting)) != NULL) {
+        struct intent *intent = container_of(node, struct intent, node);
+
+        if (!stage_intent(controller, intent))
+            list_append(&controller->intents, &intent->node);
+    }
+}
+
+/* ---- committed --------------------------------------------------------------
+ */
+
+/* Brokers whose report is part of this write count from now on. */
+static void mark_reported(struct controller *controller,
+                          const struct intent *intent)
+{
+    for (uint32_t i = 0; i < controller->live_count; i++) {
+        struct live_broker *broker = &controller->live[i];
+
+        if (broker->broker_id == intent->sender.broker_id &&
+            broker->broker_epoch == intent->sender.broker_epoch &&
+            !broker->reported) {
+            broker->reported = true;
+            controller->decide_all = true;
+        }
+    }
+}
+
+static void apply_topic(struct controller *controller,
+                        struct controller_write *write)
+{
+    struct intent *intent = write->topic_intent;
+    struct heap *heap = controller->seam->heap;
+    Kq__TopicNode *node;
+    struct topic *topic;
+    void *block;
+
+    if (write->deleted_topic != NULL)
+        metadata_remove_topic(controller->metadata, write->deleted_topic);
+    if (write->new_states == NULL)
+        return;
+    node = znode_unpack(heap, &kq__topic_node__descriptor, write->topic_node,
+                        &block);
+    ASSERT(node != NULL);
+    topic = metadata_apply_topic(controller->metadata, intent->name, node);
+    ASSERT(topic != NULL);
+    for (uint32_t i = 0; i < topic->chunk_count; i++)
+        metadata_apply_chunk(controller->metadata, topic, i, 0,
+                             write->new_states + i * CHUNK_PARTITIONS);
+    heap_free(heap, block);
+}
+
+static void free_write(struct controller_write *write)
+{
+    struct heap *heap = write->controller->seam->heap;
+
+    list_for_each_safe (node, &write->chunks)
+        unstage(write, container_of(node, struct staged_chunk, node));
+    heap_free(heap, (void *)(uintptr_t)write->topic_node.data);
+    heap_free(heap, write->new_states);
+    heap_free(heap, write);
+}
+
+static void committed(struct controller *controller,
+                      struct controller_write *write)
+{
+    struct list *node;
+
+    controller->changes_version++;
+    list_for_each (at, &write->chunks) {
+        struct staged_chunk *staged =
+            container_of(at, struct staged_chunk, node);
+
+        if (staged->topic != NULL && staged->changed)
+            metadata_apply_chunk(controller->metadata, staged->topic,
+                                 staged->chunk, staged->version + 1,
+                                 staged->states);
+    }
+    apply_topic(controller, write);
+    while ((node = list_pop(&write->intents)) != NULL) {
+        struct intent *intent = container_of(node, struct intent, node);
+
+        if (intent->kind == INTENT_REPLICA_LOST)
+            mark_reported(controller, intent);
+        intent_finish(intent, ERROR_NONE);
+    }
+    free_write(write);
+    controller_run(controller);
+}
+
+void controller_write_drop(struct controller *controller, enum error error)
+{
+    struct controller_write *write = controller->write;
+    struct list *node;
+
+    if (write == NULL)
+        return;
+    controller->write = NULL;
+    while ((node = list_pop(&write->intents)) != NULL)
+        intent_finish(container_of(node, struct intent, node), error);
+    if (!write->sent) /* else freed when its answer comes */
+        free_write(write);
+}
+
+void controller_topic_deleted(struct controller *controller,
+                              struct topic *topic)
+{
+    struct controller_write *write = controller->write;
+
+    if (write == NULL)
+        return;
+    if (write->deleted_topic == topic)
+        write->deleted_topic = NULL;
+    list_for_each (node, &write->chunks) {
+        struct staged_chunk *staged =
+            container_of(node, struct staged_chunk, node);
+
+        if (staged->topic == topic)
+            staged->topic = NULL;
+    }
+}
+
+static void write_done(struct coord_request *request)
+{
+    struct controller_write *write =
+        container_of(request, struct controller_write, request);
+    struct controller *controller = write->controller;
+
+    write->sent = false;
+    if (controller->write != write) { /* dropped meanwhile */
+        free_write(write);
+        return;
+    }
+    if (request->error == ERROR_NONE) {
+        controller->write = NULL;
+        committed(controller, write);
+        return;
+    }
+    if (request->error == ERROR_BAD_VERSION && request->failed_op == 0)
+        SOMETIMES(controller->seam->trace, CONTROLLER_FENCED);
+    controller_reload(controller, error_sentence(request->error));
+}
+
+/* ---- sending
+ * ------------------------------------------------------------------- */
+
+struct op_list {
+    struct coord_op ops[COORD_MULTI_MAX];
+    char paths[COORD_MULTI_MAX][ZNODE_PATH_BYTES];
+    size_t count;
+};
+
+static char *op_add(struct op_list *list, enum coord_operation operation,
+                    struct bytes data, int32_t version)
+{
+    size_t at = list->count++;
+
+    ASSERT(at < COORD_MULTI_MAX);
+    list->ops[at] = (struct coord_op){
+        .operation = operation,
+        .path = list->paths[at],
+        .data = data,
+        .version = version,
+    };
+    return list->paths[at];
+}
+
+static void add_chunks(struct controller_write *write, struct op_list *list)
+{
+    struct controller *controller = write->controller;
+
+    list_for_each (node, &write->chunks) {
+        struct staged_chunk *staged =
+            container_of(node, struct staged_chunk, node);
+
+        if (!staged->changed)
+            continue;
+        znode_chunk_path(op_add(list, COORD_SET,
+                                znode_chunk_encode(
+                                    controller->seam->heap, &staged->topic->id,
+                                    staged->chunk * CHUNK_PARTITIONS,
+                                    staged->states, staged->count),
+                                staged->version),
+                         staged->topic->name, staged->chunk);
+        controller_add_change(controller, &staged->topic->id, staged->chunk);
+    }
+}
+
+static void add_new_topic(struct controller_write *write, struct op_list *list)
+{
+    struct controller *controller = write->controller;
+    struct heap *heap = controller->seam->heap;
+    const struct intent *intent = write->topic_intent;
+    const struct bytes none = {(const uint8_t *)"", 0};
+    uint8_t *copy = heap_alloc(heap, write->topic_node.size + 1);
+
+    memcpy(copy, write->topic_node.data, write->topic_node.size);
+    znode_topic_path(op_add(list, COORD_CREATE,
+                            (struct bytes){copy, write->topic_node.size}, 0),
+                     intent->name);
+    znode_state_path(op_add(list, COORD_CREATE, none, 0), intent->name);
+    for (uint32_t first = 0; first < intent->partition_count;
+         first += CHUNK_PARTITIONS) {
+        uint32_t left = intent->partition_count - first;
+        uint32_t count = left < CHUNK_PARTITIONS ? left : CHUNK_PARTITIONS;
+
+        znode_chunk_path(
+            op_add(list, COORD_CREATE,
+                   znode_chunk_encode(heap, &intent->topic_id, first,
+                                      write->new_states + first, count),
+                   0),
+            intent->name, first / CHUNK_PARTITIONS);
+        controller_add_change(controller, &intent->topic_id,
+                              first / CHUNK_PARTITIONS);
+    }
+}
+
+static void add_deleted_topic(struct controller_write *write,
+                              struct op_list *list)
+{
+    const struct topic *topic = write->deleted_topic;
+    const struct bytes none = {NULL, 0};
+
+    for (uint32_t i = 0; i < topic->chunk_count; i++)
+        znode_chunk_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),
+                         topic->name, i);
+    znode_state_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),
+                     topic->name);
+    znode_topic_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),
+                     topic->name);
+    controller_add_change(write->controller, &topic->id, CHANGE_NO_CHUNK);
+}
+
+static void send(struct controller *controller, struct controller_write *write)
+{
+    struct heap *heap = controller->seam->heap;
+    struct op_list *list = heap_alloc(heap, sizeof *list);
+    const struct bytes none = {NULL, 0};
+
+    strcpy(op_add(list, COORD_CHECK, none, controller->epoch_version),
+           ZNODE_CONTROLLER_EPOCH);
+    add_chunks(write, list);
+    if (write->new_states != NULL)
+        add_new_topic(write, list);
+    if (write->deleted_topic != NULL)
+        add_deleted_topic(write, list);
+    if (controller->brokers_changed)
+        controller_add_change(controller, NULL, CHANGE_NO_CHUNK);
+    controller->brokers_changed = false;
+    strcpy(op_add(list, COORD_SET, controller_changes_encode(controller),
+                  controller->changes_version),
+           ZNODE_CHANGES);
+    write->request.done = write_done;
+    write->sent = true;
+    coord_multi(controller->coord, &write->request, list->ops, list->count);
+    for (size_t i = 0; i < list->count; i++)
+        if (list->ops[i].data.size > 0)
+            heap_free(heap, (void *)(uintptr_t)list->ops[i].data.data);
+    heap_free(heap, list);
+}
+
+static bool anything_staged(const struct controller_write *write)
+{
+    list_for_each (node, &write->chunks) {
+        if (container_of(node, struct staged_chunk, node)->changed)
+            return true;
+    }
+    return write->topic_intent != NULL || write->controller->brokers_changed;
+}
+
+static struct controller_write *write_new(struct controller *controller)
+{
+    struct controller_write *write =
+        heap_alloc(controller->seam->heap, sizeof *write);
+
+    write->controller = controller;
+    list_init(&write->chunks);
+    list_init(&write->intents);
+    return write;
+}
+
+/* Nothing to write: what was asked is answered as it is. */
+static void nothing_staged(struct controller *controller,
+                           struct controller_write *write)
+{
+    struct list *node;
+
+    controller->write = NULL;
+    while ((node = list_pop(&write->intents)) != NULL) {
+        struct intent *intent = container_of(node, struct intent, node);
+
+        if (intent->kind == INTENT_REPLICA_LOST)
+            mark_reported(controller, intent);
+        intent_finish(intent, ERROR_NONE);
+    }
+    free_write(write);
+    if (controller->decide_all)
+        controller_run(controller);
+}
+
+static void refuse_all(struct controller *controller)
+{
+    struct list *node;
+
+    while ((node = list_pop(&controller->intents)) != NULL)
+        intent_finish(container_of(node, struct intent, node),
+                      ERROR_NOT_CONTROLLER);
+}
+
+void controller_run(struct controller *controller)
+{
+    struct controller_write *write;
+
+    if (controller->write != NULL)
+        return;
+    if (!controller_active(controller)) {
+        refuse_all(controller);
+        return;
+    }
+    if (list_empty(&controller->intents) && !controller->decide_all &&
+        !controller->brokers_changed)
+        return;
+    controller->write = write = write_new(controller);
+    if (controller->decide_all)
+        decide_all(controller, write);
+    stage_intents(controller);
+    if (anything_staged(write))
+        send(controller, write);
+    else
+        nothing_staged(controller, write);
+}

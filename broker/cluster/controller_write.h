@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One controller write: what it stages, how it is sent and what follows;
+ * private to the controller.
+ */
+#ifndef CLUSTER_CONTROLLER_WRITE_H
+#define CLUSTER_CONTROLLER_WRITE_H
+
+#include "cluster/controller.h"
+
+/* A chunk's states as they will be. */
+struct staged_chunk {
+    struct list node;
+    struct topic *topic; /* NULL: freed while the write was in flight */
+    uint32_t chunk;
+    int32_t version; /* expected; the next one is version + 1 */
+    bool changed;
+    uint32_t count;
+    struct partition_state states[];
+};
+
+struct controller_write {
+    struct controller *controller;
+    struct coord_request request;
+    bool sent;
+    struct list chunks;  /* of struct staged_chunk */
+    struct list intents; /* answered when it is committed */
+    size_t chunk_count;
+    size_t bytes; /* estimate */
+    /* at most one topic is created or deleted in a write */
+    struct intent *topic_intent;
+    struct topic *deleted_topic;
+    struct bytes topic_node;            /* creation: payload of /topics/NAME */
+    struct partition_state *new_states; /* creation */
+};
+
+/* Gathers what there is to do into a write and sends it. */
+void controller_run(struct controller *controller);
+/* Drops the write; its intents are answered with `error`. */
+void controller_write_drop(struct controller *controller, enum error error);
+/* Loses its place: reads who is controller, and all else, again. */
+void controller_reload(struct controller *controller, const char *why);
+/* Answers an intent. */
+void intent_finish(struct intent *intent, enum error error);
+
+/* cluster/controller_topics.c: stage one topic's creation or deletion; false
+ * when the intent was answered with an error instead. */
+bool controller_stage_create(struct controller *controller,
+                             struct intent *intent);
+bool controller_stage_delete(struct controller *controller,
+                             struct intent *intent);
+
+/* Notes a change for /changes. topic_id NULL: brokers or controller. */
+#define CHANGE_NO_CHUNK UINT32_MAX
+void controller_add_change(struct controller *controller,
+                           const struct uuid *topic_id, uint32_t chunk);
+struct bytes controller_changes_encode(struct controller *controller);
+
+#endif

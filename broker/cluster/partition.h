@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A replica on this broker: its log, the state that the controller gave it,
+ * and the role that follows.
+ *
+ *     NONE --state says so, log is there, appends drained--> FOLLOWER
+ *     NONE --the same, and the epoch noted durably--> LEADER
+ *     LEADER, FOLLOWER --state with another leader epoch--> NONE
+ *
+ * A role change is one transaction: stop, persist, switch, start; role_epoch
+ * is set last, so that one that failed half-way is tried again (B5).
+ *
+ * Leader: appends with its epoch, keeps each follower's counted offset,
+ * moves the high watermark, asks the controller for ISR changes.
+ * Follower: fetched for by cluster/fetcher.c.
+ */
+#ifndef CLUSTER_PARTITION_H
+#define CLUSTER_PARTITION_H
+
+#include "base/tree.h"
+#include "cluster/metadata.h"
+#include "log/log.h"
+#include "rules/replication.h"
+
+struct replicas;
+struct fetcher;
+
+enum partition_role { PARTITION_NONE, PARTITION_LEADER, PARTITION_FOLLOWER };
+
+/* What a leader knows of a follower. */
+struct follower {
+    struct replica replica;
+    bool valid; /* its log was found to match ours in this leader epoch */
+    int64_t counted_offset;
+    int64_t caught_up_us;      /* when it last had all that we had */
+    int64_t last_fetch_us;     /* when it last fetched ... */
+    int64_t last_fetch_end;    /* ... and our log end then */
+};
+
+/* Somebody who waits for a partition to move on: a parked fetch. */
+struct partition_waiter {
+    void (*wake)(struct partition_waiter *waiter);
+    struct list node;
+};
+
+/* A produce request waiting for its acknowledgement. */
+struct ack_waiter {
+    void (*done)(struct ack_waiter *waiter, enum error error);
+    int64_t end_offset;
+    struct list node;
+};
+
+enum follower_step {
+    FOLLOWER_IDLE,     /* to be put into the next fetch */
+    FOLLOWER_FETCHING, /* in a fetch under way */
+    FOLLOWER_WAITING,  /* backing off */
+    FOLLOWER_CUTTING   /* the log is being truncated */
+};
+
+struct partition {
+    RB_ENTRY(partition) by_key;
+    struct partition_key key;
+    struct replicas *replicas;
+    struct topic *topic; /* NULL once it is deleted */
+    struct partition_state state;
+    bool state_known;
+    bool stopping; /* the topic is gone: freed when nothing is in flight */
+
+    struct log *log; /* NULL until it is there */
+    struct log_owner log_owner;
+    bool log_creating;
+    bool lost; /* to be reported before the log may be created */
+
+    enum partition_role role;
+    uint32_t role_epoch;
+    uint32_t role_leader;
+    bool role_changing; /* the epoch is being noted */
+    unsigned operations; /* asynchronous ones that will call back */
+
+    int64_t high_watermark;
+
+    /* leader */
+    int64_t epoch_start_offset;
+    struct follower followers[REPLICAS_MAX]; /* by place in the assignment */
+    bool proposed;
+    uint32_t proposed_at; /* partition epoch it was proposed on */
+    struct replica_set proposed_isr;
+    int64_t proposed_floor;
+    bool alter_sent;
+    struct list alter_node; /* replicas->alters */
+    struct list data_waiters;      /* followers: log end */
+    struct list watermark_waiters; /* consumers: high watermark */
+    struct list leader_acks;       /* acks=1: our counted offset */
+    struct list all_acks;          /* acks=all: high watermark */
+
+    /* follower */
+    struct fetcher *fetcher;
+    enum follower_step step;
+    struct list fetch_node;
+    int64_t retry_at_us;
+    bool has_last_epoch;
+    uint32_t last_epoch; /* of the last batch before log->next_offset */
+    int64_t told_counted; /* counted offset that the leader knows of */
+    int64_t leader_high_watermark;
+    struct list position_node; /* fetcher->positions */
+};
+
+void partition_init(struct partition *partition, struct replicas *replicas,
+                    const struct partition_key *key);
+/* Takes the log off; waiters are answered. */
+void partition_release(struct partition *partition);
+
+/* The controller's word, or a log, or a drained append: do what follows. */
+void partition_set_state(struct partition *partition, struct topic *topic,
+                         const struct partition_state *state);
+void partition_set_log(struct partition *partition, struct log *log);
+void partition_update(struct partition *partition);
+/* Session over: no role until a new state comes. */
+void partition_suspend(struct partition *partition);
+
+/* ---- leader ---- */
+
+/* Checks and stamps one produced batch and appends it. ERROR_NONE: append is
+ * under way, *base_offset is set. ERROR_DUPLICATE_SEQUENCE: written before,
+ * at *base_offset. Borrows batch until append->done. */
+enum error partition_append(struct partition *partition, int32_t acks,
+                            struct log_append *append, uint8_t *batch,
+                            size_t size, int64_t *base_offset);
+/* Waits until offsets below waiter->end_offset are acknowledged; done comes
+ * with NOT_LEADER when the role ends. */
+void partition_wait_ack(struct partition *partition, int32_t acks,
+                        struct ack_waiter *waiter);
+
+/* A follower's fetch. ERROR_NONE with *diverges false: it is counted. */
+struct divergence {
+    bool diverges;
+    uint32_t epoch;
+    int64_t end_offset;
+};
+enum error partition_follower_fetch(struct partition *partition,
+                                    const struct replica *replica,
+                                    uint32_t leader_epoch, int64_t fetch_offset,
+                                    bool has_last_epoch, uint32_t last_epoch,
+                                    int64_t counted_offset,
+                                    struct divergence *divergence);
+/* A follower's one-way position; ignored unless it is of this epoch. */
+void partition_follower_position(struct partition *partition,
+                                 const struct replica *replica,
+                                 uint32_t leader_epoch, int64_t counted_offset);
+
+/* A consumer's or a follower's epoch against ours. */
+enum error partition_check_leader(const struct partition *partition,
+                                  bool has_epoch, uint32_t leader_epoch);
+
+/* Moves the high watermark as far as the positions allow. */
+void partition_advance(struct partition *partition);
+/* Proposes what the followers' progress asks for: in, out. */
+void partition_review_isr(struct partition *partition);
+/* The controller's answer to the proposal. */
+void partition_alter_done(struct partition *partition, enum error error);
+/* Lets retention propose a new log start floor. */
+void partition_retain(struct partition *partition, int64_t now_ms);
+
+/* Follower: what the leader said of its high watermark. */
+void partition_set_leader_watermark(struct partition *partition,
+                                    int64_t high_watermark);
+/* Removes the log's data below the committed floor, where there is any. */
+void partition_apply_floor(struct partition *partition);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * All replicas of this broker: makes them from the metadata, reports the
+ * lost ones before any takes a role, carries their wishes to the controller,
+ * looks after lag and retention.
+ */
+#ifndef CLUSTER_REPLICAS_H
+#define CLUSTER_REPLICAS_H
+
+#include "cluster/fetcher.h"
+#include "cluster/partition.h"
+#include "cluster/peers.h"
+
+struct replicas_options {
+    uint32_t broker_id;
+    int64_t lag_us;
+    int64_t fetch_wait_ms;
+    uint32_t fetch_bytes;
+    int64_t retention_check_us;
+    struct log_settings log_settings; /* of topics that do not say */
+};
+
+RB_HEAD(partitions, partition);
+
+struct replicas {
+    struct seam *seam;
+    struct coord *coord;
+    struct metadata *metadata;
+    struct log_directory *directory; /* set once it is open */
+    const struct channel_identity *identity;
+    struct replicas_options options;
+    struct partitions partitions;
+    struct list fetchers; /* of struct fetcher, one a leader */
+    uint64_t broker_epoch;
+    bool registered;
+    bool reported; /* the controller knows what is lost: roles may be taken */
+    bool report_sent;
+    uint32_t reported_to; /* controller epoch */
+    /* calls to the controller */
+    struct peer_listener controller_listener;
+    struct peer controller;
+    struct call report_call;
+    struct call alter_call;
+    bool alter_open;
+    struct list alters; /* partitions that want something */
+    struct timer alter_retry;
+    struct timer report_retry;
+    struct timer lag_timer;
+    struct timer retention_timer;
+};
+
+void replicas_init(struct replicas *replicas, struct seam *seam,
+                   struct coord *coord, struct metadata *metadata,
+                   const struct channel_identity *identity,
+                   const struct replicas_options *options);
+void replicas_release(struct replicas *replicas);
+
+/* Registered under this epoch; the metadata are read next. */
+void replicas_registered(struct replicas *replicas, uint64_t broker_epoch);
+/* Session over. */
+void replicas_suspend(struct replicas *replicas);
+/* metadata_listener, passed on */
+void replicas_metadata_ready(struct replicas *replicas);
+void replicas_on_states(struct replicas *replicas, struct topic *topic,
+                        uint32_t first, uint32_t count);
+void replicas_on_deleted(struct replicas *replicas, struct topic *topic);
+void replicas_on_brokers(struct replicas *replicas);
+
+/* NULL when this broker holds no such replica. */
+struct partition *replicas_find(struct replicas *replicas,
+                                const struct partition_key *key);
+
+/* A leader may acknowledge acks=1 and serve reads: the lease holds. */
+bool replicas_lease_holds(const struct replicas *replicas);
+
+/* Wishes of partitions. */
+void replicas_want_alter(struct replicas *replicas,
+                         struct partition *partition);
+/* A replica turned out lost: it is told to the controller. */
+void replicas_report(struct replicas *replicas);
+/* This broker as a member of replica sets. */
+struct replica replicas_self(const struct replicas *replicas);
+/* The fetcher for this leader, made when there is none. */
+struct fetcher *replicas_fetcher(struct replicas *replicas, uint32_t leader);
+
+#endif

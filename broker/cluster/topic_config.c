@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/topic_config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct setting {
+    const char *key;
+    int64_t minimum;
+    int64_t maximum;
+};
+
+static const struct setting settings[] = {
+#define TOPIC_CONFIG(name, key, minimum, maximum, sentence)                    \
+    {key, minimum, maximum},
+#include "cluster/topic_config.def"
+#undef TOPIC_CONFIG
+};
+
+static bool parse(const struct setting *setting, const char *text,
+                  int64_t *value)
+{
+    char *end;
+
+    errno = 0;
+    *value = strtoll(text, &end, 10);
+    return *text != '\0' && *end == '\0' && errno == 0 &&
+           *value >= setting->minimum && *value <= setting->maximum;
+}
+
+const char *topic_config_check(const char *key, const char *value)
+{
+    int64_t number;
+
+    for (size_t i = 0; i < TOPIC_SETTING_COUNT; i++)
+        if (strcmp(settings[i].key, key) == 0)
+            return parse(&settings[i], value, &number)
+                       ? NULL
+                       : "the value of a topic setting is not a whole number "
+                         "in its range (see docs/operations.md)";
+    return "unknown topic setting (see docs/operations.md)";
+}
+
+int64_t topic_setting(const struct topic *topic, enum topic_setting setting,
+                      int64_t other)
+{
+    const char *text = topic_config_value(topic, settings[setting].key);
+    int64_t value;
+
+    if (text == NULL || !parse(&settings[setting], text, &value))
+        return other;
+    return value;
+}
+
+struct log_settings topic_log_settings(const struct topic *topic,
+                                       const struct log_settings *defaults)
+{
+    struct log_settings out = *defaults;
+
+    out.segment_bytes = (uint64_t)topic_setting(
+        topic, TOPIC_SEGMENT_BYTES, (int64_t)defaults->segment_bytes);
+    out.segment_ms =
+        topic_setting(topic, TOPIC_SEGMENT_MS, defaults->segment_ms);
+    out.retention_ms =
+        topic_setting(topic, TOPIC_RETENTION_MS, defaults->retention_ms);
+    out.retention_bytes =
+        topic_setting(topic, TOPIC_RETENTION_BYTES, defaults->retention_bytes);
+    out.flush_ms = topic_setting(topic, TOPIC_FLUSH_MS, defaults->flush_ms);
+    out.batch_bytes_max = (uint32_t)topic_setting(
+        topic, TOPIC_MAX_MESSAGE_BYTES, defaults->batch_bytes_max);
+    return out;
+}

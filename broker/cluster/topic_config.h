@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Settings of a topic, from the table topic_config.def.
+ */
+#ifndef CLUSTER_TOPIC_CONFIG_H
+#define CLUSTER_TOPIC_CONFIG_H
+
+#include "cluster/metadata.h"
+#include "log/log.h"
+
+enum topic_setting {
+#define TOPIC_CONFIG(name, key, minimum, maximum, sentence) TOPIC_##name,
+#include "cluster/topic_config.def"
+#undef TOPIC_CONFIG
+    TOPIC_SETTING_COUNT
+};
+
+/* NULL when key and value are allowed, else a static sentence. */
+const char *topic_config_check(const char *key, const char *value);
+
+/* The value of a setting, or `other` when the topic does not set it. */
+int64_t topic_setting(const struct topic *topic, enum topic_setting setting,
+                      int64_t other);
+
+/* All that a log needs, with the broker's defaults for what is not set. */
+struct log_settings topic_log_settings(const struct topic *topic,
+                                       const struct log_settings *defaults);
+
+#endif
