@@ -12,7 +12,7 @@
 #include "base/list.h"
 #include "cluster/peers.h"
 
-#define FETCHES_MAX 2
+#define FETCHES_MAX          2
 #define FETCH_PARTITIONS_MAX 2000
 
 struct replicas;

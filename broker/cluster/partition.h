@@ -32,9 +32,9 @@ struct follower {
     struct replica replica;
     bool valid; /* its log was found to match ours in this leader epoch */
     int64_t counted_offset;
-    int64_t caught_up_us;      /* when it last had all that we had */
-    int64_t last_fetch_us;     /* when it last fetched ... */
-    int64_t last_fetch_end;    /* ... and our log end then */
+    int64_t caught_up_us;   /* when it last had all that we had */
+    int64_t last_fetch_us;  /* when it last fetched ... */
+    int64_t last_fetch_end; /* ... and our log end then */
 };
 
 /* Somebody who waits for a partition to move on: a parked fetch. */
@@ -69,13 +69,12 @@ struct partition {
     struct log *log; /* NULL until it is there */
     struct log_owner log_owner;
     bool log_creating;
-    bool lost; /* to be reported before the log may be created */
 
     enum partition_role role;
     uint32_t role_epoch;
     uint32_t role_leader;
-    bool role_changing; /* the epoch is being noted */
-    unsigned operations; /* asynchronous ones that will call back */
+    bool role_changing;  /* the epoch is being noted */
+    unsigned operations; /* of the log, that will call back */
 
     int64_t high_watermark;
 
@@ -87,7 +86,8 @@ struct partition {
     struct replica_set proposed_isr;
     int64_t proposed_floor;
     bool alter_sent;
-    struct list alter_node; /* replicas->alters */
+    int64_t review_at_us;          /* no proposal before */
+    struct list alter_node;        /* replicas->alters */
     struct list data_waiters;      /* followers: log end */
     struct list watermark_waiters; /* consumers: high watermark */
     struct list leader_acks;       /* acks=1: our counted offset */
@@ -99,7 +99,7 @@ struct partition {
     struct list fetch_node;
     int64_t retry_at_us;
     bool has_last_epoch;
-    uint32_t last_epoch; /* of the last batch before log->next_offset */
+    uint32_t last_epoch;  /* of the last batch before log->next_offset */
     int64_t told_counted; /* counted offset that the leader knows of */
     int64_t leader_high_watermark;
     struct list position_node; /* fetcher->positions */
@@ -115,6 +115,10 @@ void partition_set_state(struct partition *partition, struct topic *topic,
                          const struct partition_state *state);
 void partition_set_log(struct partition *partition, struct log *log);
 void partition_update(struct partition *partition);
+/* The state counts on records that this replica does not have: named from
+ * before this registration, and there is no log, or a lossy one. It must be
+ * reported before the log may be created or take a role. */
+bool partition_is_lost(const struct partition *partition);
 /* Session over: no role until a new state comes. */
 void partition_suspend(struct partition *partition);
 

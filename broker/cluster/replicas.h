@@ -34,12 +34,13 @@ struct replicas {
     uint64_t broker_epoch;
     bool registered;
     bool reported; /* the controller knows what is lost: roles may be taken */
-    bool report_sent;
+    bool report_open;
     uint32_t reported_to; /* controller epoch */
     /* calls to the controller */
     struct peer_listener controller_listener;
     struct peer controller;
     struct call report_call;
+    uint32_t report_epoch; /* controller epoch the open report went to */
     struct call alter_call;
     bool alter_open;
     struct list alters; /* partitions that want something */
@@ -66,6 +67,8 @@ void replicas_on_states(struct replicas *replicas, struct topic *topic,
 void replicas_on_deleted(struct replicas *replicas, struct topic *topic);
 void replicas_on_brokers(struct replicas *replicas);
 
+struct partition *replicas_first(struct replicas *replicas); /* by key */
+struct partition *replicas_next(struct partition *partition);
 /* NULL when this broker holds no such replica. */
 struct partition *replicas_find(struct replicas *replicas,
                                 const struct partition_key *key);
@@ -78,6 +81,9 @@ void replicas_want_alter(struct replicas *replicas,
                          struct partition *partition);
 /* A replica turned out lost: it is told to the controller. */
 void replicas_report(struct replicas *replicas);
+/* Frees a partition whose topic is gone, once nothing of it is in flight:
+ * true when it did. */
+bool replicas_reap(struct partition *partition);
 /* This broker as a member of replica sets. */
 struct replica replicas_self(const struct replicas *replicas);
 /* The fetcher for this leader, made when there is none. */

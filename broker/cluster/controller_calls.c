@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ReplicaLost: once per registration and per controller, before any role is
+ * taken. AlterPartition: the proposals of all leaders here, one request at a
+ * time; a proposal stays until a newer state is seen.
+ */
+#include "cluster/controller_calls.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "seam/memory.h"
+#include "seam/trace.h"
+
+#define CALL_TIMEOUT_US 5000000
+#define RETRY_US        100000
+#define ALTER_ITEMS_MAX 500
+
+/* ---- the report
+ * ---------------------------------------------------------------- */
+
+static void report_later(struct replicas *replicas)
+{
+    if (!timer_running(&replicas->report_retry))
+        timer_start(replicas->seam->timers, &replicas->report_retry,
+                    replicas->seam->now.monotonic_us + RETRY_US);
+}
+
+static bool report_due(struct replicas *replicas)
+{
+    struct partition *partition;
+
+    if (!replicas->reported ||
+        replicas->reported_to != replicas->metadata->controller_epoch)
+        return true;
+    for (partition = replicas_first(replicas); partition;
+         partition = replicas_next(partition)) {
+        if (partition->state_known && partition_is_lost(partition))
+            return true;
+    }
+    return false;
+}
+
+static void report_fire(struct timer *timer)
+{
+    struct replicas *replicas =
+        container_of(timer, struct replicas, report_retry);
+
+    if (report_due(replicas))
+        replicas_report(replicas);
+}
+
+static void report_done(struct call *call, enum error error,
+                        struct frame *frame)
+{
+    struct replicas *replicas =
+        container_of(call, struct replicas, report_call);
+    struct partition *next;
+
+    replicas->report_open = false;
+    if (error == ERROR_NONE &&
+        frame->message->body_case == KQ__MESSAGE__BODY_REPLICA_LOST_RESPONSE)
+        error = error_from_code(frame->message->replica_lost_response->error);
+    frame_free(frame);
+    report_later(replicas); /* looks whether another one is due */
+    if (error != ERROR_NONE || !replicas->registered)
+        return;
+    replicas->reported = true;
+    replicas->reported_to = replicas->report_epoch;
+    for (struct partition *partition = replicas_first(replicas); partition;
+         partition = next) {
+        next = replicas_next(partition);
+        partition_update(partition);
+    }
+}
+
+static size_t fill_lost(struct replicas *replicas, Kq__LostReplica *parts,
+                        Kq__LostReplica **pointers)
+{
+    struct partition *partition;
+    size_t count = 0;
+
+    for (partition = replicas_first(replicas); partition;
+         partition = replicas_next(partition)) {
+        if (!partition->state_known || !partition_is_lost(partition))
+            continue;
+        kq__lost_replica__init(&parts[count]);
+        parts[count].topic_id.data = partition->key.topic_id.bytes;
+        parts[count].topic_id.len = sizeof partition->key.topic_id.bytes;
+        parts[count].partition = partition->key.partition;
+        pointers[count] = &parts[count];
+        count++;
+    }
+    return count;
+}
+
+static size_t partition_count(struct replicas *replicas)
+{
+    struct partition *partition;
+    size_t count = 0;
+
+    for (partition = replicas_first(replicas); partition;
+         partition = replicas_next(partition))
+        count++;
+    return count;
+}
+
+void replicas_report(struct replicas *replicas)
+{
+    struct heap *heap = replicas->seam->heap;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__ReplicaLostRequest request = KQ__REPLICA_LOST_REQUEST__INIT;
+    Kq__ReplicaIdentity identity = KQ__REPLICA_IDENTITY__INIT;
+    Kq__LostReplica *parts;
+    Kq__LostReplica **pointers;
+    size_t limit;
+
+    if (!replicas->registered || !replicas->metadata->ready ||
+        replicas->report_open || !peer_ready(&replicas->controller)) {
+        report_later(replicas);
+        return;
+    }
+    limit = partition_count(replicas) + 1;
+    parts = heap_alloc(heap, limit * sizeof *parts);
+    pointers = heap_alloc(heap, limit * sizeof *pointers);
+    identity.broker_id = replicas->options.broker_id;
+    identity.broker_epoch = replicas->broker_epoch;
+    request.broker = &identity;
+    request.n_lost = fill_lost(replicas, parts, pointers);
+    request.lost = pointers;
+    message.body_case = KQ__MESSAGE__BODY_REPLICA_LOST_REQUEST;
+    message.replica_lost_request = &request;
+    replicas->report_open = true;
+    replicas->report_epoch = replicas->metadata->controller_epoch;
+    channel_call(&replicas->controller.channel, &replicas->report_call,
+                 &message, NULL, 0, CALL_TIMEOUT_US);
+    heap_free(heap, pointers);
+    heap_free(heap, parts);
+}
+
+/* ---- proposals
+ * --------------------------------------------------------------------- */
+
+struct alter_part {
+    Kq__AlterPartitionItem item;
+    Kq__IsrMember members[REPLICAS_MAX];
+    Kq__IsrMember *pointers[REPLICAS_MAX];
+};
+
+static void alter_run(struct replicas *replicas);
+
+static void alter_later(struct replicas *replicas)
+{
+    if (!timer_running(&replicas->alter_retry))
+        timer_start(replicas->seam->timers, &replicas->alter_retry,
+                    replicas->seam->now.monotonic_us + RETRY_US);
+}
+
+static void alter_fire(struct timer *timer)
+{
+    alter_run(container_of(timer, struct replicas, alter_retry));
+}
+
+static void answer_all(struct replicas *replicas, enum error error)
+{
+    struct partition *partition;
+
+    for (partition = replicas_first(replicas); partition;
+         partition = replicas_next(partition)) {
+        if (partition->alter_sent)
+            partition_alter_done(partition, error);
+    }
+}
+
+static void answer_each(struct replicas *replicas,
+                        const Kq__AlterPartitionResponse *response)
+{
+    for (size_t i = 0; i < response->n_results; i++) {
+        const Kq__AlterPartitionResult *result = response->results[i];
+        struct partition_key key = {.partition = result->partition};
+        struct partition *partition;
+
+        if (!uuid_from_bytes(result->topic_id.data, result->topic_id.len,
+                             &key.topic_id))
+            continue;
+        partition = replicas_find(replicas, &key);
+        if (partition != NULL && partition->alter_sent)
+            partition_alter_done(partition, error_from_code(result->error));
+    }
+}
+
+static void alter_done(struct call *call, enum error error, struct frame *frame)
+{
+    struct replicas *replicas = container_of(call, struct replicas, alter_call);
+    const Kq__AlterPartitionResponse *response = NULL;
+
+    replicas->alter_open = false;
+    if (error == ERROR_NONE && frame->message->body_case ==
+                                   KQ__MESSAGE__BODY_ALTER_PARTITION_RESPONSE) {
+        response = frame->message->alter_partition_response;
+        error = error_from_code(response->error);
+    }
+    if (error == ERROR_NONE && response != NULL)
+        answer_each(replicas, response);
+    answer_all(replicas, error != ERROR_NONE ? error : ERROR_UNKNOWN);
+    frame_free(frame);
+}
+
+static void fill_alter(struct partition *partition, struct alter_part *part)
+{
+    Kq__AlterPartitionItem *item = &part->item;
+
+    kq__alter_partition_item__init(item);
+    item->topic_id.data = partition->key.topic_id.bytes;
+    item->topic_id.len = sizeof partition->key.topic_id.bytes;
+    item->partition = partition->key.partition;
+    item->leader_epoch = partition->role_epoch;
+    item->partition_epoch = partition->proposed_at;
+    for (uint32_t i = 0; i < partition->proposed_isr.count; i++) {
+        Kq__IsrMember *member = &part->members[i];
+
+        kq__isr_member__init(member);
+        member->broker_id = partition->proposed_isr.members[i].broker_id;
+        member->broker_epoch = partition->proposed_isr.members[i].broker_epoch;
+        part->pointers[i] = member;
+    }
+    item->n_isr = partition->proposed_isr.count;
+    item->isr = part->pointers;
+    item->has_log_start_floor = partition->proposed_floor > 0;
+    item->log_start_floor = (uint64_t)partition->proposed_floor;
+}
+
+static void send_alters(struct replicas *replicas)
+{
+    struct heap *heap = replicas->seam->heap;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__AlterPartitionRequest request = KQ__ALTER_PARTITION_REQUEST__INIT;
+    Kq__ReplicaIdentity identity = KQ__REPLICA_IDENTITY__INIT;
+    struct alter_part *parts =
+        heap_alloc(heap, ALTER_ITEMS_MAX * sizeof *parts);
+    Kq__AlterPartitionItem **pointers =
+        heap_alloc(heap, ALTER_ITEMS_MAX * sizeof *pointers);
+    struct list *node;
+    size_t count = 0;
+
+    while (count < ALTER_ITEMS_MAX &&
+           (node = list_pop(&replicas->alters)) != NULL) {
+        struct partition *partition =
+            container_of(node, struct partition, alter_node);
+
+        partition->alter_sent = true;
+        fill_alter(partition, &parts[count]);
+        pointers[count] = &parts[count].item;
+        count++;
+    }
+    identity.broker_id = replicas->options.broker_id;
+    identity.broker_epoch = replicas->broker_epoch;
+    request.broker = &identity;
+    request.n_items = count;
+    request.items = pointers;
+    message.body_case = KQ__MESSAGE__BODY_ALTER_PARTITION_REQUEST;
+    message.alter_partition_request = &request;
+    replicas->alter_open = true;
+    channel_call(&replicas->controller.channel, &replicas->alter_call, &message,
+                 NULL, 0, CALL_TIMEOUT_US);
+    heap_free(heap, pointers);
+    heap_free(heap, parts);
+}
+
+static void alter_run(struct replicas *replicas)
+{
+    if (list_empty(&replicas->alters) || replicas->alter_open)
+        return;
+    if (replicas->registered && peer_ready(&replicas->controller))
+        send_alters(replicas);
+    else
+        alter_later(replicas);
+}
+
+void replicas_want_alter(struct replicas *replicas, struct partition *partition)
+{
+    list_remove(&partition->alter_node);
+    list_append(&replicas->alters, &partition->alter_node);
+    /* The first goes at the next turn, repetitions wait. */
+    if (!timer_running(&replicas->alter_retry))
+        timer_start(replicas->seam->timers, &replicas->alter_retry,
+                    replicas->seam->now.monotonic_us);
+}
+
+/* ---- the channel
+ * ---------------------------------------------------------------------- */
+
+static void on_ready(struct peer_listener *listener)
+{
+    struct replicas *replicas =
+        container_of(listener, struct replicas, controller_listener);
+
+    if (replicas->registered && report_due(replicas))
+        replicas_report(replicas);
+    alter_run(replicas);
+}
+
+static void on_lost(struct peer_listener *listener, enum error error)
+{
+    struct replicas *replicas =
+        container_of(listener, struct replicas, controller_listener);
+
+    (void)error;
+    /* It may have died: who is it now? */
+    if (replicas->metadata->ready)
+        metadata_refresh_brokers(replicas->metadata);
+}
+
+void replicas_on_brokers(struct replicas *replicas)
+{
+    peer_aim(&replicas->controller, replicas->registered
+                                        ? replicas->metadata->controller_id
+                                        : NO_BROKER);
+    if (replicas->registered && replicas->metadata->ready &&
+        report_due(replicas))
+        replicas_report(replicas);
+}
+
+void controller_calls_init(struct replicas *replicas)
+{
+    replicas->report_call.done = report_done;
+    replicas->alter_call.done = alter_done;
+    replicas->report_retry.fire = report_fire;
+    replicas->alter_retry.fire = alter_fire;
+    replicas->controller_listener.on_ready = on_ready;
+    replicas->controller_listener.on_lost = on_lost;
+    peer_init(&replicas->controller, replicas->seam,
+              &replicas->metadata->brokers, replicas->identity,
+              &replicas->controller_listener);
+}
+
+void controller_calls_suspend(struct replicas *replicas)
+{
+    timer_stop(replicas->seam->timers, &replicas->report_retry);
+    timer_stop(replicas->seam->timers, &replicas->alter_retry);
+    peer_aim(&replicas->controller, NO_BROKER);
+}
+
+void controller_calls_release(struct replicas *replicas)
+{
+    timer_stop(replicas->seam->timers, &replicas->report_retry);
+    timer_stop(replicas->seam->timers, &replicas->alter_retry);
+    peer_release(&replicas->controller);
+}

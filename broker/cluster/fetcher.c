@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fetches under way and what comes back. A follower appends what it was
+ * sent as it is, after checking both CRCs; it cuts its log only where the
+ * leader says that they diverge, never by a high watermark (K1).
+ */
+#include "cluster/fetcher.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "cluster/leader.h"
+#include "cluster/replicas.h"
+#include "seam/memory.h"
+#include "seam/trace.h"
+
+#define BACK_OFF_US 100000
+
+/* One fetch request, and then the appends of its answer. */
+struct fetch {
+    struct fetcher *fetcher; /* NULL: the fetcher is gone */
+    struct call call;
+    struct list node;       /* fetcher->fetches, until answered */
+    struct list partitions; /* of struct partition, FOLLOWER_FETCHING */
+    struct frame *frame;    /* the answer, until its appends are done */
+    unsigned appends;
+    struct heap *heap;
+};
+
+struct follower_append {
+    struct log_append append;
+    struct fetch *fetch;
+};
+
+static void fetcher_run(struct fetcher *fetcher);
+
+/* ---- a partition's way through
+ * ------------------------------------------------ */
+
+static void set_idle(struct fetcher *fetcher, struct partition *partition)
+{
+    partition->step = FOLLOWER_IDLE;
+    list_remove(&partition->fetch_node);
+    list_append(&fetcher->idle, &partition->fetch_node);
+    if (!timer_running(&fetcher->kick)) /* gathers what this event frees */
+        timer_start(fetcher->replicas->seam->timers, &fetcher->kick,
+                    fetcher->replicas->seam->now.monotonic_us);
+}
+
+static void back_off(struct fetcher *fetcher, struct partition *partition)
+{
+    struct seam *seam = fetcher->replicas->seam;
+
+    partition->step = FOLLOWER_WAITING;
+    partition->retry_at_us = seam->now.monotonic_us + BACK_OFF_US;
+    list_remove(&partition->fetch_node);
+    list_append(&fetcher->waiting, &partition->fetch_node);
+    if (!timer_running(&fetcher->back_off))
+        timer_start(seam->timers, &fetcher->back_off, partition->retry_at_us);
+}
+
+static void back_off_fire(struct timer *timer)
+{
+    struct fetcher *fetcher = container_of(timer, struct fetcher, back_off);
+    struct seam *seam = fetcher->replicas->seam;
+
+    list_for_each_safe (node, &fetcher->waiting) {
+        struct partition *partition =
+            container_of(node, struct partition, fetch_node);
+
+        if (partition->retry_at_us > seam->now.monotonic_us) {
+            timer_start(seam->timers, timer, partition->retry_at_us);
+            return;
+        }
+        set_idle(fetcher, partition);
+    }
+}
+
+void fetcher_add(struct fetcher *fetcher, struct partition *partition)
+{
+    struct log *log = partition->log;
+
+    fetcher->partition_count++;
+    partition->told_counted = NO_POSITION;
+    partition->leader_high_watermark = 0;
+    partition->has_last_epoch =
+        log_epoch_before(log, log->next_offset, &partition->last_epoch);
+    peer_aim(&fetcher->peer, fetcher->leader);
+    set_idle(fetcher, partition);
+}
+
+void fetcher_remove(struct fetcher *fetcher, struct partition *partition)
+{
+    ASSERT(fetcher->partition_count > 0);
+    fetcher->partition_count--;
+    list_remove(&partition->fetch_node);
+    list_remove(&partition->position_node);
+    if (fetcher->partition_count == 0)
+        peer_aim(&fetcher->peer, NO_BROKER);
+}
+
+/* ---- positions
+ * ------------------------------------------------------------------ */
+
+static void send_positions(struct fetcher *fetcher)
+{
+    struct replicas *replicas = fetcher->replicas;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__ReplicaPosition position = KQ__REPLICA_POSITION__INIT;
+    Kq__ReplicaIdentity identity = KQ__REPLICA_IDENTITY__INIT;
+    Kq__ReplicaPositionPartition parts[64];
+    Kq__ReplicaPositionPartition *pointers[64];
+    size_t count = 0;
+
+    while (count < 64 && !list_empty(&fetcher->positions)) {
+        struct partition *partition = container_of(
+            list_pop(&fetcher->positions), struct partition, position_node);
+        Kq__ReplicaPositionPartition *part = &parts[count];
+
+        kq__replica_position_partition__init(part);
+        part->topic_id.data = partition->key.topic_id.bytes;
+        part->topic_id.len = sizeof partition->key.topic_id.bytes;
+        part->partition = partition->key.partition;
+        part->leader_epoch = partition->role_epoch;
+        partition->told_counted = log_counted_offset(partition->log);
+        part->counted_offset = (uint64_t)partition->told_counted;
+        pointers[count++] = part;
+    }
+    identity.broker_id = replicas->options.broker_id;
+    identity.broker_epoch = replicas->broker_epoch;
+    position.replica = &identity;
+    position.n_partitions = count;
+    position.partitions = pointers;
+    message.body_case = KQ__MESSAGE__BODY_REPLICA_POSITION;
+    message.replica_position = &position;
+    channel_send(&fetcher->peer.channel, &message, NULL, 0, NULL, NULL);
+}
+
+void partition_set_leader_watermark(struct partition *partition,
+                                    int64_t high_watermark)
+{
+    struct log *log = partition->log;
+    struct fact fact = {
+        .type = FACT_HIGH_WATERMARK,
+        .key = partition->key,
+        .leader_epoch = (int32_t)partition->role_epoch,
+    };
+
+    if (high_watermark > partition->leader_high_watermark)
+        partition->leader_high_watermark = high_watermark;
+    high_watermark = partition->leader_high_watermark;
+    if (high_watermark > log->log_end_offset)
+        high_watermark = log->log_end_offset;
+    if (high_watermark <= partition->high_watermark)
+        return;
+    partition->high_watermark = high_watermark;
+    log_set_high_watermark(log, high_watermark);
+    fact.end_offset = high_watermark;
+    trace_fact(partition_seam(partition)->trace, &fact);
+    partition_apply_floor(partition);
+}
+
+void fetcher_progress(struct fetcher *fetcher, struct partition *partition)
+{
+    if (partition->step == FOLLOWER_CUTTING)
+        return;
+    partition_set_leader_watermark(partition, 0);
+    if (log_counted_offset(partition->log) <= partition->told_counted ||
+        (partition->step != FOLLOWER_FETCHING &&
+         fetcher->fetch_count < FETCHES_MAX))
+        return; /* the next fetch says it */
+    list_remove(&partition->position_node);
+    list_append(&fetcher->positions, &partition->position_node);
+    if (!timer_running(&fetcher->kick)) /* gathers what this event moves */
+        timer_start(fetcher->replicas->seam->timers, &fetcher->kick,
+                    fetcher->replicas->seam->now.monotonic_us);
+}
+
+/* ---- cutting
+ * --------------------------------------------------------------------- */
+
+static void cut_done(void *context, enum error error)
+{
+    struct partition *partition = context;
+
+    partition->operations--;
+    if (error != ERROR_NONE)
+        return; /* the directory is fenced; the broker stops */
+    if (replicas_reap(partition))
+        return;
+    if (partition->role == PARTITION_FOLLOWER &&
+        partition->step == FOLLOWER_CUTTING) {
+        partition->has_last_epoch =
+            log_epoch_before(partition->log, partition->log->next_offset,
+                             &partition->last_epoch);
+        partition->told_counted = NO_POSITION;
+        set_idle(partition->fetcher, partition);
+    } else {
+        partition_update(partition);
+    }
+}
+
+static void cut_start(struct partition *partition)
+{
+    partition->step = FOLLOWER_CUTTING;
+    list_remove(&partition->fetch_node);
+    list_remove(&partition->position_node);
+    partition->operations++;
+}
+
+/* The leader's log leaves ours at `end` of `epoch` at the latest. */
+static void diverged(struct partition *partition, uint32_t epoch, int64_t end)
+{
+    struct seam *seam = partition_seam(partition);
+    struct log *log = partition->log;
+    uint32_t found;
+    int64_t own_end;
+
+    if (log_epoch_end(log, epoch, &found, &own_end)) {
+        if (own_end < end)
+            end = own_end;
+    } else {
+        end = log->log_start_offset;
+    }
+    if (end < log->log_start_offset)
+        end = log->log_start_offset;
+    trace_log(seam->trace, TRACE_INFO,
+              "partition %s/%u: cut from %lld to %lld, the leader's epoch %u",
+              partition->topic->name, partition->key.partition,
+              (long long)log->next_offset, (long long)end,
+              partition->role_epoch);
+    SOMETIMES(seam->trace, FOLLOWER_TRUNCATED);
+    cut_start(partition);
+    log_truncate(log, end, cut_done, partition);
+}
+
+/* The leader has nothing as old as what we ask for: start over there. */
+static void out_of_range(struct partition *partition, int64_t leader_start)
+{
+    struct log *log = partition->log;
+
+    if (leader_start < log->log_start_offset)
+        leader_start = log->log_start_offset;
+    SOMETIMES(partition_seam(partition)->trace, OUT_OF_RANGE_FOLLOWER);
+    cut_start(partition);
+    log_restart_at(log, leader_start, cut_done, partition);
+    partition->high_watermark = leader_start;
+}
+
+/* ---- an answer
+ * --------------------------------------------------------------------- */
+
+static void fetch_release(struct fetch *fetch)
+{
+    if (fetch->appends > 0)
+        return;
+    frame_free(fetch->frame);
+    heap_free(fetch->heap, fetch);
+}
+
+static void append_done(struct log_append *append, enum error error)
+{
+    struct follower_append *follower =
+        container_of(append, struct follower_append, append);
+    struct fetch *fetch = follower->fetch;
+
+    (void)error; /* cancelled by a cut, or the directory is fenced */
+    heap_free(fetch->heap, follower);
+    fetch->appends--;
+    fetch_release(fetch);
+}
+
+/* The new whole batches in what was sent, checked. ERROR_NONE with size 0:
+ * nothing new. */
+static enum error check_batches(struct partition *partition,
+                                const uint8_t *data, size_t size,
+                                const uint8_t **from, size_t *take)
+{
+    struct log *log = partition->log;
+    int64_t next = log->next_offset;
+    size_t at = 0;
+
+    *from = NULL;
+    *take = 0;
+    while (at < size) {
+        struct batch_header header;
+        enum error error = batch_check(
+            data + at, size - at, (uint32_t)(64u << 20),
+            &partition->key.topic_id, partition->key.partition, &header);
+
+        if (error == ERROR_AGAIN)
+            return ERROR_NONE; /* the last one is cut short */
+        if (error != ERROR_NONE)
+            return error;
+        at += header.length;
+        if (*from == NULL && batch_next_offset(&header) <= next)
+            continue; /* from before what was asked for */
+        if (header.base_offset != next ||
+            header.leader_epoch > partition->role_epoch ||
+            (partition->has_last_epoch &&
+             header.leader_epoch < partition->last_epoch))
+            return ERROR_CORRUPT_BATCH;
+        if (*from == NULL)
+            *from = data + at - header.length;
+        *take += header.length;
+        next = batch_next_offset(&header);
+        partition->has_last_epoch = true;
+        partition->last_epoch = header.leader_epoch;
+    }
+    return ERROR_NONE;
+}
+
+/* False when the partition has to back off. */
+static bool append_batches(struct fetch *fetch, struct partition *partition,
+                           const uint8_t *data, size_t size)
+{
+    struct follower_append *follower;
+    const uint8_t *from;
+    size_t take;
+    enum error error = check_batches(partition, data, size, &from, &take);
+
+    if (error == ERROR_NONE && take == 0)
+        return true;
+    if (error == ERROR_NONE) {
+        follower = heap_alloc(fetch->heap, sizeof *follower);
+        follower->fetch = fetch;
+        follower->append.done = append_done;
+        error = log_append(partition->log, &follower->append, from, take);
+        if (error == ERROR_NONE) {
+            fetch->appends++;
+            return true;
+        }
+        heap_free(fetch->heap, follower);
+    }
+    partition->has_last_epoch = log_epoch_before(
+        partition->log, partition->log->next_offset, &partition->last_epoch);
+    trace_log(partition_seam(partition)->trace, TRACE_WARN,
+              "partition %s/%u: what broker %u sent is not taken: %s",
+              partition->topic->name, partition->key.partition,
+              partition->role_leader, error_sentence(error));
+    return false;
+}
+
+static void take_result(struct fetcher *fetcher, struct fetch *fetch,
+                        struct partition *partition,
+                        const Kq__FetchPartitionResult *result,
+                        const uint8_t *data, size_t size)
+{
+    enum error error = error_from_code(result->error);
+
+    if (error == ERROR_OFFSET_OUT_OF_RANGE && result->has_log_start_offset) {
+        out_of_range(partition, (int64_t)result->log_start_offset);
+        return;
+    }
+    if (error != ERROR_NONE) {
+        back_off(fetcher, partition);
+        return;
+    }
+    if (result->has_diverging_epoch && result->has_diverging_end_offset) {
+        diverged(partition, result->diverging_epoch,
+                 (int64_t)result->diverging_end_offset);
+        return;
+    }
+    if (!append_batches(fetch, partition, data, size)) {
+        back_off(fetcher, partition);
+        return;
+    }
+    if (result->has_high_watermark)
+        partition_set_leader_watermark(partition,
+                                       (int64_t)result->high_watermark);
+    set_idle(fetcher, partition);
+}
+
+/* The partition of a result, if it still waits for this fetch. */
+static struct partition *partition_of(struct fetch *fetch,
+                                      const Kq__FetchPartitionResult *result)
+{
+    struct partition_key key = {.partition = result->partition};
+    struct partition *partition;
+
+    if (!uuid_from_bytes(result->topic_id.data, result->topic_id.len,
+                         &key.topic_id))
+        return NULL;
+    partition = replicas_find(fetch->fetcher->replicas, &key);
+    if (partition == NULL)
+        return NULL;
+    list_for_each (node, &fetch->partitions) {
+        if (node == &partition->fetch_node)
+            return partition;
+    }
+    return NULL;
+}
+
+static void take_answer(struct fetcher *fetcher, struct fetch *fetch)
+{
+    const Kq__FetchResponse *response = fetch->frame->message->fetch_response;
+    const uint8_t *data = fetch->frame->attachment;
+    size_t left = fetch->frame->attachment_size;
+
+    for (size_t i = 0; i < response->n_partitions; i++) {
+        const Kq__FetchPartitionResult *result = response->partitions[i];
+        size_t size = result->attachment_length;
+        struct partition *partition = partition_of(fetch, result);
+
+        if (size > left)
+            break; /* lies about its length: the rest is not read */
+        if (partition != NULL)
+            take_result(fetcher, fetch, partition, result, data, size);
+        data += size;
+        left -= size;
+    }
+}
+
+static void fetch_done(struct call *call, enum error error, struct frame *frame)
+{
+    struct fetch *fetch = container_of(call, struct fetch, call);
+    struct fetcher *fetcher = fetch->fetcher;
+    struct list *node;
+
+    fetch->frame = frame;
+    list_remove(&fetch->node);
+    fetcher->fetch_count--;
+    if (error == ERROR_NONE &&
+        frame->message->body_case == KQ__MESSAGE__BODY_FETCH_RESPONSE)
+        take_answer(fetcher, fetch);
+    else
+        error = error != ERROR_NONE ? error : ERROR_BAD_FRAME;
+    while ((node = list_first(&fetch->partitions)) != &fetch->partitions) {
+        struct partition *partition =
+            container_of(node, struct partition, fetch_node);
+
+        if (error == ERROR_NONE)
+            set_idle(fetcher, partition); /* nothing new for it */
+        else
+            back_off(fetcher, partition);
+    }
+    if (error == ERROR_TIMED_OUT) /* a peer that hears but does not answer */
+        channel_close(&fetcher->peer.channel, error);
+    fetch_release(fetch);
+    fetcher_run(fetcher);
+}
+
+/* ---- a request
+ * --------------------------------------------------------------------- */
+
+static void fill_part(struct partition *partition, Kq__FetchPartition *part,
+                      uint32_t max_bytes)
+{
+    struct log *log = partition->log;
+
+    kq__fetch_partition__init(part);
+    part->topic_id.data = partition->key.topic_id.bytes;
+    part->topic_id.len = sizeof partition->key.topic_id.bytes;
+    part->partition = partition->key.partition;
+    part->fetch_offset = (uint64_t)log->next_offset;
+    part->max_bytes = max_bytes;
+    part->has_leader_epoch = 1;
+    part->leader_epoch = partition->role_epoch;
+    part->has_last_fetched_epoch = partition->has_last_epoch;
+    part->last_fetched_epoch = partition->last_epoch;
+    partition->told_counted = log_counted_offset(log);
+    part->has_counted_offset = 1;
+    part->counted_offset = (uint64_t)partition->told_counted;
+    part->has_log_start_offset = 1;
+    part->log_start_offset = (uint64_t)log->log_start_offset;
+}
+
+static void send_fetch(struct fetcher *fetcher, struct fetch *fetch,
+                       Kq__FetchPartition **pointers, size_t count)
+{
+    const struct replicas_options *options = &fetcher->replicas->options;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__FetchRequest request = KQ__FETCH_REQUEST__INIT;
+    Kq__ReplicaIdentity identity = KQ__REPLICA_IDENTITY__INIT;
+
+    identity.broker_id = options->broker_id;
+    identity.broker_epoch = fetcher->replicas->broker_epoch;
+    request.replica = &identity;
+    request.max_wait_ms = (uint32_t)options->fetch_wait_ms;
+    request.min_bytes = 1;
+    request.max_bytes = 8u << 20;
+    request.n_partitions = count;
+    request.partitions = pointers;
+    message.body_case = KQ__MESSAGE__BODY_FETCH_REQUEST;
+    message.fetch_request = &request;
+    channel_call(&fetcher->peer.channel, &fetch->call, &message, NULL, 0,
+                 options->fetch_wait_ms * 1000 + options->lag_us / 2);
+}
+
+static void fetch_start(struct fetcher *fetcher)
+{
+    struct heap *heap = fetcher->replicas->seam->heap;
+    struct fetch *fetch = heap_alloc(heap, sizeof *fetch);
+    Kq__FetchPartition *parts;
+    Kq__FetchPartition **pointers;
+    size_t limit = fetcher->partition_count < FETCH_PARTITIONS_MAX
+                       ? fetcher->partition_count
+                       : FETCH_PARTITIONS_MAX;
+    size_t count = 0;
+
+    parts = heap_alloc(heap, limit * sizeof *parts);
+    pointers = heap_alloc(heap, limit * sizeof *pointers);
+    fetch->fetcher = fetcher;
+    fetch->heap = heap;
+    fetch->call.done = fetch_done;
+    list_init(&fetch->node);
+    list_init(&fetch->partitions);
+    list_append(&fetcher->fetches, &fetch->node);
+    fetcher->fetch_count++;
+    while (count < limit && !list_empty(&fetcher->idle)) {
+        struct list *node = list_pop(&fetcher->idle);
+        struct partition *partition =
+            container_of(node, struct partition, fetch_node);
+
+        list_append(&fetch->partitions, node);
+        list_remove(&partition->position_node);
+        partition->step = FOLLOWER_FETCHING;
+        fill_part(partition, &parts[count],
+                  fetcher->replicas->options.fetch_bytes);
+        pointers[count] = &parts[count];
+        count++;
+    }
+    send_fetch(fetcher, fetch, pointers, count);
+    heap_free(heap, pointers);
+    heap_free(heap, parts);
+}
+
+static void fetcher_run(struct fetcher *fetcher)
+{
+    if (!peer_ready(&fetcher->peer))
+        return;
+    while (!list_empty(&fetcher->positions))
+        send_positions(fetcher);
+    while (!list_empty(&fetcher->idle) && fetcher->fetch_count < FETCHES_MAX)
+        fetch_start(fetcher);
+}
+
+static void kick_fire(struct timer *timer)
+{
+    fetcher_run(container_of(timer, struct fetcher, kick));
+}
+
+/* ---- the connection
+ * ------------------------------------------------------------------ */
+
+static void on_ready(struct peer_listener *listener)
+{
+    fetcher_run(container_of(listener, struct fetcher, listener));
+}
+
+static void on_lost(struct peer_listener *listener, enum error error)
+{
+    (void)listener; /* its fetches have failed one by one */
+    (void)error;
+}
+
+struct fetcher *fetcher_new(struct replicas *replicas, uint32_t leader)
+{
+    struct fetcher *fetcher = heap_alloc(replicas->seam->heap, sizeof *fetcher);
+
+    fetcher->replicas = replicas;
+    fetcher->leader = leader;
+    list_init(&fetcher->node);
+    list_init(&fetcher->idle);
+    list_init(&fetcher->waiting);
+    list_init(&fetcher->positions);
+    list_init(&fetcher->fetches);
+    fetcher->back_off.fire = back_off_fire;
+    fetcher->kick.fire = kick_fire;
+    fetcher->listener.on_ready = on_ready;
+    fetcher->listener.on_lost = on_lost;
+    peer_init(&fetcher->peer, replicas->seam, &replicas->metadata->brokers,
+              replicas->identity, &fetcher->listener);
+    return fetcher;
+}
+
+void fetcher_free(struct fetcher *fetcher)
+{
+    struct seam *seam = fetcher->replicas->seam;
+
+    ASSERT(fetcher->partition_count == 0);
+    timer_stop(seam->timers, &fetcher->back_off);
+    timer_stop(seam->timers, &fetcher->kick);
+    peer_release(&fetcher->peer); /* forgets the calls */
+    list_for_each_safe (node, &fetcher->fetches) {
+        struct fetch *fetch = container_of(node, struct fetch, node);
+
+        list_remove(node);
+        fetch_release(fetch);
+    }
+    list_remove(&fetcher->node);
+    heap_free(seam->heap, fetcher);
+}

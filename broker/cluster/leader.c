@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a leader does: takes batches, follows its followers, moves the high
+ * watermark, proposes ISR changes and log starts.
+ */
+#include "cluster/leader.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "cluster/replicas.h"
+#include "seam/trace.h"
+
+#define REVIEW_PAUSE_US 500000
+
+/* ---- waiters
+ * ------------------------------------------------------------------ */
+
+static void wake_all(struct list *waiters)
+{
+    struct list woken;
+    struct list *node;
+
+    list_init(&woken);
+    list_splice(&woken, waiters);
+    while ((node = list_pop(&woken)) != NULL) {
+        struct partition_waiter *waiter =
+            container_of(node, struct partition_waiter, node);
+
+        waiter->wake(waiter);
+    }
+}
+
+static void finish_acks(struct list *waiters, int64_t reached, enum error error)
+{
+    struct list finished;
+    struct list *node;
+
+    list_init(&finished);
+    list_for_each_safe (at, waiters) {
+        struct ack_waiter *waiter = container_of(at, struct ack_waiter, node);
+
+        if (waiter->end_offset > reached)
+            break; /* in the order of offsets */
+        list_remove(at);
+        list_append(&finished, at);
+    }
+    while ((node = list_pop(&finished)) != NULL) {
+        struct ack_waiter *waiter = container_of(node, struct ack_waiter, node);
+
+        waiter->done(waiter, error);
+    }
+}
+
+void partition_wait_ack(struct partition *partition, int32_t acks,
+                        struct ack_waiter *waiter)
+{
+    struct list *list =
+        acks == -1 ? &partition->all_acks : &partition->leader_acks;
+
+    list_init(&waiter->node);
+    list_append(list, &waiter->node);
+}
+
+/* ---- life cycle
+ * ----------------------------------------------------------------- */
+
+void leader_start(struct partition *partition)
+{
+    int64_t now_us = partition_seam(partition)->now.monotonic_us;
+
+    partition->proposed = false;
+    partition->review_at_us = 0;
+    partition->epoch_start_offset = partition->log->log_end_offset;
+    for (uint32_t i = 0; i < partition->state.replica_count; i++)
+        partition->followers[i] = (struct follower){
+            .replica = {partition->state.replicas[i], 0},
+            .counted_offset = NO_POSITION,
+            .caught_up_us = now_us,
+            .last_fetch_end = INT64_MAX,
+        };
+    leader_progress(partition);
+}
+
+void leader_stop(struct partition *partition)
+{
+    partition->proposed = false;
+    list_remove(&partition->alter_node);
+    finish_acks(&partition->leader_acks, INT64_MAX, ERROR_NOT_LEADER);
+    finish_acks(&partition->all_acks, INT64_MAX, ERROR_NOT_LEADER);
+    wake_all(&partition->data_waiters);
+    wake_all(&partition->watermark_waiters);
+}
+
+enum error partition_check_leader(const struct partition *partition,
+                                  bool has_epoch, uint32_t leader_epoch)
+{
+    if (has_epoch && partition->state_known &&
+        leader_epoch < partition->state.leader_epoch)
+        return ERROR_FENCED_EPOCH;
+    if (has_epoch && (!partition->state_known ||
+                      leader_epoch > partition->state.leader_epoch))
+        return ERROR_UNKNOWN_EPOCH;
+    if (partition->role != PARTITION_LEADER)
+        return ERROR_NOT_LEADER;
+    return ERROR_NONE;
+}
+
+/* ---- the high watermark
+ * --------------------------------------------------------- */
+
+static void set_high_watermark(struct partition *partition, int64_t to)
+{
+    struct fact fact = {
+        .type = FACT_HIGH_WATERMARK,
+        .key = partition->key,
+        .leader_epoch = (int32_t)partition->role_epoch,
+        .end_offset = to,
+    };
+
+    ASSERT_INVARIANT(R1, to > partition->high_watermark);
+    ASSERT_INVARIANT(R2, to <= partition->log->log_end_offset);
+    partition->high_watermark = to;
+    log_set_high_watermark(partition->log, to);
+    trace_fact(partition_seam(partition)->trace, &fact);
+}
+
+static uint32_t positions_of(const struct partition *partition,
+                             struct replica_position *positions)
+{
+    struct replica self = replicas_self(partition->replicas);
+    uint32_t count = 0;
+
+    positions[count++] =
+        (struct replica_position){self, log_counted_offset(partition->log)};
+    for (uint32_t i = 0; i < partition->state.replica_count; i++) {
+        const struct follower *follower = &partition->followers[i];
+
+        if (follower->valid && follower->replica.broker_id != self.broker_id)
+            positions[count++] = (struct replica_position){
+                follower->replica, follower->counted_offset};
+    }
+    return count;
+}
+
+void partition_advance(struct partition *partition)
+{
+    struct replica_position positions[REPLICAS_MAX + 1];
+    uint32_t count = positions_of(partition, positions);
+    int64_t next = high_watermark_next(
+        partition->high_watermark, partition->state.min, &partition->state.isr,
+        partition->proposed ? &partition->proposed_isr : NULL, positions,
+        count);
+
+    if (partition->state.isr.count < partition->state.min)
+        SOMETIMES(partition_seam(partition)->trace, BELOW_MIN);
+    if (next > partition->high_watermark) {
+        set_high_watermark(partition, next);
+        finish_acks(&partition->all_acks, next, ERROR_NONE);
+        wake_all(&partition->watermark_waiters);
+        partition_apply_floor(partition);
+    }
+}
+
+void leader_progress(struct partition *partition)
+{
+    finish_acks(&partition->leader_acks, log_counted_offset(partition->log),
+                ERROR_NONE);
+    partition_advance(partition);
+    if (partition->role == PARTITION_LEADER)
+        wake_all(&partition->data_waiters);
+}
+
+/* ---- appending
+ * --------------------------------------------------------------------- */
+
+static enum error may_append(struct partition *partition, int32_t acks)
+{
+    const struct replicas *replicas = partition->replicas;
+
+    if (partition->role != PARTITION_LEADER)
+        return ERROR_NOT_LEADER;
+    if (log_directory_failed(replicas->directory))
+        return ERROR_LOG_DIRECTORY_FAILED;
+    if (log_directory_full(replicas->directory))
+        return ERROR_DISK_FULL;
+    if (acks == -1 && partition->state.isr.count < partition->state.min)
+        return ERROR_NOT_ENOUGH_REPLICAS;
+    if (acks != -1 && !replicas_lease_holds(replicas)) {
+        SOMETIMES(partition_seam(partition)->trace, LEASE_EXPIRED);
+        return ERROR_LEASE_EXPIRED;
+    }
+    return ERROR_NONE;
+}
+
+enum error partition_append(struct partition *partition, int32_t acks,
+                            struct log_append *append, uint8_t *batch,
+                            size_t size, int64_t *base_offset)
+{
+    struct log *log = partition->log;
+    struct batch_header header;
+    enum error error = may_append(partition, acks);
+
+    if (error == ERROR_NONE)
+        error = batch_check_produced(batch, size, log->settings.batch_bytes_max,
+                                     &header);
+    if (error == ERROR_NONE)
+        error = log_check_producer(log, &header, base_offset);
+    if (error != ERROR_NONE)
+        return error;
+    *base_offset = log->next_offset;
+    batch_stamp(batch, log->next_offset, partition->role_epoch,
+                partition_seam(partition)->now.wall_ms,
+                &partition->key.topic_id, partition->key.partition);
+    return log_append(log, append, batch, size);
+}
+
+/* ---- followers
+ * ------------------------------------------------------------------------ */
+
+static struct follower *follower_of(struct partition *partition,
+                                    uint32_t broker_id)
+{
+    for (uint32_t i = 0; i < partition->state.replica_count; i++)
+        if (partition->followers[i].replica.broker_id == broker_id)
+            return &partition->followers[i];
+    return NULL;
+}
+
+/* Where the follower's log leaves ours, if it does. */
+static struct divergence compare_logs(const struct partition *partition,
+                                      int64_t fetch_offset, uint32_t last_epoch)
+{
+    struct divergence at = {false, 0, 0};
+
+    if (!log_epoch_end(partition->log, last_epoch, &at.epoch, &at.end_offset)) {
+        at.diverges = true;
+        at.epoch = 0;
+        at.end_offset = partition->log->log_start_offset;
+    } else {
+        at.diverges = at.epoch != last_epoch || at.end_offset < fetch_offset;
+    }
+    return at;
+}
+
+static void note_fetch(struct partition *partition, struct follower *follower,
+                       int64_t counted_offset)
+{
+    int64_t now_us = partition_seam(partition)->now.monotonic_us;
+    int64_t end = partition->log->log_end_offset;
+
+    if (counted_offset > follower->counted_offset)
+        follower->counted_offset = counted_offset;
+    if (follower->counted_offset >= end)
+        follower->caught_up_us = now_us;
+    else if (follower->counted_offset >= follower->last_fetch_end &&
+             follower->last_fetch_us > follower->caught_up_us)
+        follower->caught_up_us = follower->last_fetch_us;
+    follower->last_fetch_us = now_us;
+    follower->last_fetch_end = end;
+}
+
+enum error partition_follower_fetch(struct partition *partition,
+                                    const struct replica *replica,
+                                    uint32_t leader_epoch, int64_t fetch_offset,
+                                    bool has_last_epoch, uint32_t last_epoch,
+                                    int64_t counted_offset,
+                                    struct divergence *divergence)
+{
+    enum error error = partition_check_leader(partition, true, leader_epoch);
+    struct follower *follower;
+
+    divergence->diverges = false;
+    if (error != ERROR_NONE)
+        return error;
+    follower = follower_of(partition, replica->broker_id);
+    if (follower == NULL)
+        return ERROR_NOT_REPLICA;
+    if (replica->broker_epoch < follower->replica.broker_epoch)
+        return ERROR_STALE_BROKER_EPOCH;
+    if (replica->broker_epoch > follower->replica.broker_epoch) {
+        follower->replica = *replica;
+        follower->valid = false;
+        follower->counted_offset = NO_POSITION;
+    }
+    if (fetch_offset < partition->log->log_start_offset ||
+        (!has_last_epoch && fetch_offset > partition->log->log_end_offset)) {
+        follower->valid = false;
+        return ERROR_OFFSET_OUT_OF_RANGE;
+    }
+    if (has_last_epoch)
+        *divergence = compare_logs(partition, fetch_offset, last_epoch);
+    follower->valid = !divergence->diverges;
+    if (!follower->valid) {
+        follower->counted_offset = NO_POSITION;
+        return ERROR_NONE; /* not counted (B1) */
+    }
+    if (counted_offset > fetch_offset)
+        return ERROR_INVALID_ARGUMENT;
+    note_fetch(partition, follower, counted_offset);
+    partition_advance(partition);
+    partition_review_isr(partition);
+    return ERROR_NONE;
+}
+
+void partition_follower_position(struct partition *partition,
+                                 const struct replica *replica,
+                                 uint32_t leader_epoch, int64_t counted_offset)
+{
+    struct follower *follower;
+
+    if (partition->role != PARTITION_LEADER ||
+        partition->role_epoch != leader_epoch)
+        return;
+    follower = follower_of(partition, replica->broker_id);
+    if (follower == NULL || !follower->valid ||
+        follower->replica.broker_epoch != replica->broker_epoch)
+        return;
+    note_fetch(partition, follower, counted_offset);
+    partition_advance(partition);
+    partition_review_isr(partition);
+}
+
+/* ---- proposals
+ * ------------------------------------------------------------------------- */
+
+static bool lags(const struct partition *partition,
+                 const struct follower *follower)
+{
+    int64_t now_us = partition_seam(partition)->now.monotonic_us;
+
+    return follower->counted_offset < partition->log->log_end_offset &&
+           now_us - follower->caught_up_us >
+               partition->replicas->options.lag_us;
+}
+
+static bool caught_up(const struct partition *partition,
+                      const struct follower *follower)
+{
+    return follower->valid &&
+           follower->counted_offset >= partition->high_watermark &&
+           follower->counted_offset >= partition->epoch_start_offset;
+}
+
+static void propose(struct partition *partition, const struct replica_set *isr,
+                    int64_t floor)
+{
+    partition->proposed = true;
+    partition->proposed_at = partition->state.partition_epoch;
+    partition->proposed_isr = *isr;
+    partition->proposed_floor = floor;
+    replicas_want_alter(partition->replicas, partition);
+}
+
+void partition_review_isr(struct partition *partition)
+{
+    struct seam *seam = partition_seam(partition);
+    struct replica self = replicas_self(partition->replicas);
+    struct replica_set isr = partition->state.isr;
+
+    if (partition->role != PARTITION_LEADER || partition->proposed ||
+        seam->now.monotonic_us < partition->review_at_us)
+        return;
+    for (uint32_t i = 0; i < partition->state.replica_count; i++) {
+        const struct follower *follower = &partition->followers[i];
+        uint32_t id = follower->replica.broker_id;
+
+        if (id == self.broker_id)
+            continue;
+        if (replica_set_has(&partition->state.isr, id)) {
+            if (lags(partition, follower))
+                replica_set_remove(&isr, id);
+        } else if (caught_up(partition, follower)) {
+            replica_set_add(&isr, follower->replica);
+        }
+    }
+    if (isr.count < partition->state.isr.count)
+        SOMETIMES(seam->trace, ISR_SHRUNK);
+    if (isr.count > partition->state.isr.count)
+        SOMETIMES(seam->trace, ISR_EXPANDED);
+    if (isr.count != partition->state.isr.count)
+        propose(partition, &isr, 0);
+}
+
+void partition_retain(struct partition *partition, int64_t now_ms)
+{
+    int64_t target;
+
+    if (partition->role != PARTITION_LEADER || partition->proposed)
+        return;
+    target = log_retention_target(partition->log, now_ms);
+    if (target > partition->state.log_start_floor &&
+        target <= partition->high_watermark)
+        propose(partition, &partition->state.isr, target);
+}
+
+void partition_alter_done(struct partition *partition, enum error error)
+{
+    struct seam *seam = partition_seam(partition);
+
+    partition->alter_sent = false;
+    if (!partition->proposed)
+        return;
+    switch (error) {
+    case ERROR_NONE: /* the new state is on its way */
+    case ERROR_INELIGIBLE_REPLICA:
+    case ERROR_UNKNOWN_TOPIC:
+    case ERROR_UNKNOWN_PARTITION:
+        if (error != ERROR_NONE) {
+            partition->proposed = false;
+            partition->review_at_us = seam->now.monotonic_us + REVIEW_PAUSE_US;
+        }
+        return;
+    case ERROR_FENCED_EPOCH:
+    case ERROR_STALE_PARTITION_EPOCH:
+    case ERROR_NOT_LEADER:
+        /* Our idea of the state is out of date, perhaps by this very
+         * proposal, whose first answer was lost (K12): read it. */
+        metadata_refresh(partition->replicas->metadata, partition->topic,
+                         partition->key.partition);
+        break;
+    default: /* it may have been applied: ask again */
+        break;
+    }
+    replicas_want_alter(partition->replicas, partition);
+}

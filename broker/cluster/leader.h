@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The leader's side of a partition, for cluster/partition.c alone; what
+ * others call is in cluster/partition.h.
+ */
+#ifndef CLUSTER_LEADER_H
+#define CLUSTER_LEADER_H
+
+#include "cluster/partition.h"
+
+struct seam *partition_seam(const struct partition *partition);
+
+void leader_start(struct partition *partition);
+void leader_stop(struct partition *partition);
+/* The log moved on, or the committed state did. */
+void leader_progress(struct partition *partition);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Roles: which one the state asks for, and the way there. What a leader
+ * does is in cluster/leader.c, what a follower does in cluster/fetcher.c.
+ */
+#include "cluster/partition.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "cluster/leader.h"
+#include "cluster/replicas.h"
+#include "cluster/topic_config.h"
+#include "seam/trace.h"
+
+struct seam *partition_seam(const struct partition *partition)
+{
+    return partition->replicas->seam;
+}
+
+static void on_progress(struct log_owner *owner)
+{
+    struct partition *partition =
+        container_of(owner, struct partition, log_owner);
+
+    if (partition->role == PARTITION_LEADER)
+        leader_progress(partition);
+    else if (partition->role == PARTITION_FOLLOWER)
+        fetcher_progress(partition->fetcher, partition);
+    else
+        partition_update(partition);
+}
+
+void partition_init(struct partition *partition, struct replicas *replicas,
+                    const struct partition_key *key)
+{
+    memset(partition, 0, sizeof *partition);
+    partition->replicas = replicas;
+    partition->key = *key;
+    partition->log_owner.on_progress = on_progress;
+    list_init(&partition->alter_node);
+    list_init(&partition->data_waiters);
+    list_init(&partition->watermark_waiters);
+    list_init(&partition->leader_acks);
+    list_init(&partition->all_acks);
+    list_init(&partition->fetch_node);
+    list_init(&partition->position_node);
+}
+
+static void note_role(struct partition *partition, enum fact_role role)
+{
+    struct fact fact = {
+        .type = FACT_ROLE,
+        .key = partition->key,
+        .leader_epoch = (int32_t)partition->state.leader_epoch,
+        .offset = partition->log ? partition->log->log_end_offset : 0,
+        .value = role,
+    };
+
+    trace_fact(partition_seam(partition)->trace, &fact);
+}
+
+/* Stops whatever the role does. */
+static void step_down(struct partition *partition)
+{
+    enum partition_role was = partition->role;
+
+    if (was == PARTITION_NONE)
+        return;
+    partition->role = PARTITION_NONE;
+    note_role(partition, FACT_ROLE_NONE);
+    if (was == PARTITION_LEADER) {
+        leader_stop(partition);
+    } else {
+        fetcher_remove(partition->fetcher, partition);
+        partition->fetcher = NULL;
+    }
+}
+
+void partition_release(struct partition *partition)
+{
+    step_down(partition);
+    if (partition->log != NULL)
+        log_set_owner(partition->log, NULL);
+    partition->log = NULL;
+}
+
+void partition_suspend(struct partition *partition)
+{
+    step_down(partition);
+    partition->state_known = false;
+    partition->role_epoch = 0;
+}
+
+/* ---- which role -------------------------------------------------------------
+ */
+
+static enum partition_role wanted_role(const struct partition *partition)
+{
+    const struct partition_state *state = &partition->state;
+    const struct replicas *replicas = partition->replicas;
+    struct replica self = replicas_self(replicas);
+
+    if (!replicas->reported || !partition->state_known || partition->stopping ||
+        state->leader == NO_BROKER ||
+        !partition_state_has_replica(state, self.broker_id))
+        return PARTITION_NONE;
+    if (state->leader != self.broker_id)
+        return PARTITION_FOLLOWER;
+    /* Named as leader under an older registration: the controller has not
+     * seen yet that we came back. */
+    return replica_set_has_epoch(&state->isr, self.broker_id, self.broker_epoch)
+               ? PARTITION_LEADER
+               : PARTITION_NONE;
+}
+
+static bool has_role(const struct partition *partition,
+                     enum partition_role wanted)
+{
+    return partition->role == wanted &&
+           partition->role_epoch == partition->state.leader_epoch &&
+           partition->role_leader == partition->state.leader;
+}
+
+/* ---- the log ----------------------------------------------------------------
+ */
+
+bool partition_is_lost(const struct partition *partition)
+{
+    struct replica self = replicas_self(partition->replicas);
+    const struct partition_state *state = &partition->state;
+    bool named = (replica_set_has(&state->isr, self.broker_id) &&
+                  !replica_set_has_epoch(&state->isr, self.broker_id,
+                                         self.broker_epoch)) ||
+                 (replica_set_has(&state->eligible, self.broker_id) &&
+                  !replica_set_has_epoch(&state->eligible, self.broker_id,
+                                         self.broker_epoch));
+
+    return named && (partition->log == NULL || partition->log->lossy);
+}
+
+static void log_created(void *context, enum error error, struct log *log)
+{
+    struct partition *partition = context;
+
+    partition->operations--;
+    partition->log_creating = false;
+    if (error != ERROR_NONE)
+        return; /* the directory is fenced; the broker stops */
+    partition_set_log(partition, log);
+    if (!replicas_reap(partition))
+        partition_update(partition);
+}
+
+static void create_log(struct partition *partition)
+{
+    struct replicas *replicas = partition->replicas;
+    struct log_settings settings =
+        topic_log_settings(partition->topic, &replicas->options.log_settings);
+
+    if (log_directory_failed(replicas->directory))
+        return;
+    partition->log_creating = true;
+    partition->operations++;
+    log_create(replicas->directory, &partition->key, &settings, log_created,
+               partition);
+}
+
+void partition_set_log(struct partition *partition, struct log *log)
+{
+    ASSERT(partition->log == NULL);
+    partition->log = log;
+    partition->high_watermark = log->high_watermark;
+    if (partition->high_watermark < log->log_start_offset)
+        partition->high_watermark = log->log_start_offset;
+    if (partition->high_watermark > log->log_end_offset)
+        partition->high_watermark = log->log_end_offset;
+    log_set_owner(log, &partition->log_owner);
+}
+
+/* ---- becoming
+ * ------------------------------------------------------------------ */
+
+static void become_follower(struct partition *partition)
+{
+    struct replicas *replicas = partition->replicas;
+
+    partition->role = PARTITION_FOLLOWER;
+    partition->role_leader = partition->state.leader;
+    partition->role_epoch = partition->state.leader_epoch;
+    partition->fetcher = replicas_fetcher(replicas, partition->state.leader);
+    note_role(partition, FACT_ROLE_FOLLOWER);
+    fetcher_add(partition->fetcher, partition);
+}
+
+static void epoch_noted(void *context, enum error error)
+{
+    struct partition *partition = context;
+
+    partition->operations--;
+    partition->role_changing = false;
+    if (error != ERROR_NONE)
+        return; /* the directory is fenced; the broker stops */
+    if (replicas_reap(partition))
+        return;
+    if (wanted_role(partition) == PARTITION_LEADER &&
+        log_last_epoch(partition->log) == partition->state.leader_epoch) {
+        partition->role = PARTITION_LEADER;
+        partition->role_leader = partition->state.leader;
+        partition->role_epoch = partition->state.leader_epoch;
+        note_role(partition, FACT_ROLE_LEADER);
+        leader_start(partition);
+        return;
+    }
+    partition_update(partition);
+}
+
+static void become_leader(struct partition *partition)
+{
+    if (log_last_epoch(partition->log) > partition->state.leader_epoch) {
+        trace_log(partition_seam(partition)->trace, TRACE_ERROR,
+                  "partition %s/%u: the log holds epoch %u, ZooKeeper says %u; "
+                  "the partition is not served",
+                  partition->topic->name, partition->key.partition,
+                  log_last_epoch(partition->log),
+                  partition->state.leader_epoch);
+        return;
+    }
+    partition->role_changing = true;
+    partition->operations++;
+    log_begin_epoch(partition->log, partition->state.leader_epoch, epoch_noted,
+                    partition);
+}
+
+static bool drained(const struct partition *partition)
+{
+    return partition->operations == 0 &&
+           partition->log->next_offset == partition->log->log_end_offset &&
+           !partition->log->truncating;
+}
+
+void partition_update(struct partition *partition)
+{
+    enum partition_role wanted = wanted_role(partition);
+
+    if (has_role(partition, wanted))
+        return;
+    step_down(partition);
+    if (wanted == PARTITION_NONE || partition->operations > 0)
+        return;
+    if (partition_is_lost(partition)) {
+        replicas_report(partition->replicas);
+        return;
+    }
+    if (partition->log == NULL) {
+        create_log(partition);
+        return;
+    }
+    if (!drained(partition))
+        return; /* on_progress brings us back */
+    if (wanted == PARTITION_FOLLOWER)
+        become_follower(partition);
+    else
+        become_leader(partition);
+}
+
+void partition_set_state(struct partition *partition, struct topic *topic,
+                         const struct partition_state *state)
+{
+    partition->topic = topic;
+    partition->state = *state;
+    partition->state_known = true;
+    if (partition->proposed &&
+        state->partition_epoch > partition->proposed_at) {
+        partition->proposed = false;
+        list_remove(&partition->alter_node);
+    }
+    partition_update(partition);
+    if (partition->log != NULL)
+        partition_apply_floor(partition);
+    if (partition->role == PARTITION_LEADER)
+        leader_progress(partition);
+}
+
+void partition_apply_floor(struct partition *partition)
+{
+    int64_t floor = partition->state.log_start_floor;
+    struct log *log = partition->log;
+
+    if (!partition->state_known || partition->operations > 0 ||
+        partition->role == PARTITION_NONE)
+        return;
+    if (floor > partition->high_watermark)
+        floor = partition->high_watermark;
+    if (floor > log->log_start_offset)
+        log_advance_start(log, floor);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of replicas and what turns it: metadata, timers. Calls to the
+ * controller are in cluster/controller_calls.c.
+ */
+#include "cluster/replicas.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "cluster/controller_calls.h"
+#include "cluster/topic_config.h"
+#include "seam/memory.h"
+#include "seam/trace.h"
+
+static int compare_keys(const struct partition *a, const struct partition *b)
+{
+    int order = memcmp(a->key.topic_id.bytes, b->key.topic_id.bytes,
+                       sizeof a->key.topic_id.bytes);
+
+    if (order != 0)
+        return order;
+    return (a->key.partition > b->key.partition) -
+           (a->key.partition < b->key.partition);
+}
+
+RB_GENERATE_STATIC(partitions, partition, by_key, compare_keys)
+
+struct partition *replicas_find(struct replicas *replicas,
+                                const struct partition_key *key)
+{
+    struct partition wanted;
+
+    wanted.key = *key;
+    return RB_FIND(partitions, &replicas->partitions, &wanted);
+}
+
+struct partition *replicas_first(struct replicas *replicas)
+{
+    return RB_MIN(partitions, &replicas->partitions);
+}
+
+struct partition *replicas_next(struct partition *partition)
+{
+    return RB_NEXT(partitions, NULL, partition);
+}
+
+struct replica replicas_self(const struct replicas *replicas)
+{
+    return (struct replica){replicas->options.broker_id,
+                            replicas->broker_epoch};
+}
+
+bool replicas_lease_holds(const struct replicas *replicas)
+{
+    return replicas->seam->now.monotonic_us <
+           coord_lease_until_us(replicas->coord);
+}
+
+struct fetcher *replicas_fetcher(struct replicas *replicas, uint32_t leader)
+{
+    struct fetcher *fetcher;
+
+    list_for_each (node, &replicas->fetchers) {
+        fetcher = container_of(node, struct fetcher, node);
+        if (fetcher->leader == leader)
+            return fetcher;
+    }
+    fetcher = fetcher_new(replicas, leader);
+    list_append(&replicas->fetchers, &fetcher->node);
+    return fetcher;
+}
+
+/* ---- timers
+ * -------------------------------------------------------------------- */
+
+static void lag_fire(struct timer *timer)
+{
+    struct replicas *replicas = container_of(timer, struct replicas, lag_timer);
+    struct partition *partition;
+
+    RB_FOREACH(partition, partitions, &replicas->partitions)
+    partition_review_isr(partition);
+    timer_start(replicas->seam->timers, timer,
+                replicas->seam->now.monotonic_us +
+                    replicas->options.lag_us / 2);
+}
+
+static void retention_fire(struct timer *timer)
+{
+    struct replicas *replicas =
+        container_of(timer, struct replicas, retention_timer);
+    struct partition *partition;
+
+    RB_FOREACH(partition, partitions, &replicas->partitions)
+    partition_retain(partition, replicas->seam->now.wall_ms);
+    timer_start(replicas->seam->timers, timer,
+                replicas->seam->now.monotonic_us +
+                    replicas->options.retention_check_us);
+}
+
+/* ---- life cycle
+ * ------------------------------------------------------------------- */
+
+void replicas_init(struct replicas *replicas, struct seam *seam,
+                   struct coord *coord, struct metadata *metadata,
+                   const struct channel_identity *identity,
+                   const struct replicas_options *options)
+{
+    memset(replicas, 0, sizeof *replicas);
+    replicas->seam = seam;
+    replicas->coord = coord;
+    replicas->metadata = metadata;
+    replicas->identity = identity;
+    replicas->options = *options;
+    RB_INIT(&replicas->partitions);
+    list_init(&replicas->fetchers);
+    list_init(&replicas->alters);
+    replicas->lag_timer.fire = lag_fire;
+    replicas->retention_timer.fire = retention_fire;
+    controller_calls_init(replicas);
+}
+
+static void drop(struct replicas *replicas, struct partition *partition)
+{
+    RB_REMOVE(partitions, &replicas->partitions, partition);
+    heap_free(replicas->seam->heap, partition);
+}
+
+void replicas_release(struct replicas *replicas)
+{
+    struct partition *partition;
+    struct list *node;
+
+    timer_stop(replicas->seam->timers, &replicas->lag_timer);
+    timer_stop(replicas->seam->timers, &replicas->retention_timer);
+    while ((partition = RB_MIN(partitions, &replicas->partitions)) != NULL) {
+        partition_release(partition);
+        drop(replicas, partition);
+    }
+    while ((node = list_first(&replicas->fetchers)) != &replicas->fetchers)
+        fetcher_free(container_of(node, struct fetcher, node));
+    controller_calls_release(replicas);
+}
+
+void replicas_registered(struct replicas *replicas, uint64_t broker_epoch)
+{
+    replicas->broker_epoch = broker_epoch;
+    replicas->registered = true;
+    replicas->reported = false;
+    timer_start(replicas->seam->timers, &replicas->lag_timer,
+                replicas->seam->now.monotonic_us +
+                    replicas->options.lag_us / 2);
+    timer_start(replicas->seam->timers, &replicas->retention_timer,
+                replicas->seam->now.monotonic_us +
+                    replicas->options.retention_check_us);
+}
+
+void replicas_suspend(struct replicas *replicas)
+{
+    struct partition *partition;
+
+    replicas->registered = false;
+    replicas->reported = false;
+    RB_FOREACH(partition, partitions, &replicas->partitions)
+    partition_suspend(partition);
+    controller_calls_suspend(replicas);
+}
+
+/* ---- metadata
+ * ------------------------------------------------------------------------ */
+
+static struct partition *add(struct replicas *replicas,
+                             const struct partition_key *key)
+{
+    struct partition *partition =
+        heap_alloc(replicas->seam->heap, sizeof *partition);
+
+    partition_init(partition, replicas, key);
+    RB_INSERT(partitions, &replicas->partitions, partition);
+    return partition;
+}
+
+static void take_state(struct replicas *replicas, struct topic *topic,
+                       uint32_t index)
+{
+    const struct partition_state *state = &topic->states[index];
+    struct partition_key key = {topic->id, index};
+    struct partition *partition = replicas_find(replicas, &key);
+    struct log *log;
+
+    if (partition == NULL) {
+        if (!partition_state_has_replica(state, replicas->options.broker_id))
+            return;
+        partition = add(replicas, &key);
+        log = log_find(replicas->directory, &key);
+        if (log != NULL)
+            partition_set_log(partition, log);
+    }
+    if (partition->log != NULL) {
+        struct log_settings settings =
+            topic_log_settings(topic, &replicas->options.log_settings);
+
+        log_configure(partition->log, &settings);
+    }
+    partition_set_state(partition, topic, state);
+}
+
+void replicas_on_states(struct replicas *replicas, struct topic *topic,
+                        uint32_t first, uint32_t count)
+{
+    if (!replicas->registered)
+        return; /* metadata_ready will bring them all */
+    for (uint32_t i = 0; i < count; i++)
+        take_state(replicas, topic, first + i);
+}
+
+bool replicas_reap(struct partition *partition)
+{
+    struct replicas *replicas = partition->replicas;
+    struct log *log = partition->log;
+
+    if (!partition->stopping || partition->operations > 0)
+        return false;
+    partition_release(partition);
+    if (log != NULL)
+        log_delete(log);
+    drop(replicas, partition);
+    return true;
+}
+
+void replicas_on_deleted(struct replicas *replicas, struct topic *topic)
+{
+    for (uint32_t i = 0; i < topic->partition_count; i++) {
+        struct partition_key key = {topic->id, i};
+        struct partition *partition = replicas_find(replicas, &key);
+
+        if (partition == NULL)
+            continue;
+        partition->stopping = true;
+        partition_suspend(partition);
+        partition->topic = NULL;
+        replicas_reap(partition);
+    }
+}
+
+/* Logs of topics that were deleted while this broker was away (K20). */
+static void delete_orphans(struct replicas *replicas)
+{
+    struct log *next;
+    char id[UUID_TEXT_SIZE];
+
+    for (struct log *log = log_next(replicas->directory, NULL); log;
+         log = next) {
+        next = log_next(replicas->directory, log);
+        if (metadata_topic_by_id(replicas->metadata, &log->key.topic_id))
+            continue;
+        uuid_format(&log->key.topic_id, id);
+        trace_log(replicas->seam->trace, TRACE_INFO,
+                  "log %s-%u: its topic was deleted, so is the log", id,
+                  log->key.partition);
+        log_delete(log);
+    }
+}
+
+void replicas_metadata_ready(struct replicas *replicas)
+{
+    if (!replicas->registered)
+        return;
+    for (struct topic *topic = metadata_first(replicas->metadata); topic;
+         topic = metadata_next(topic))
+        if (topic_loaded(topic))
+            for (uint32_t i = 0; i < topic->partition_count; i++)
+                take_state(replicas, topic, i);
+    delete_orphans(replicas);
+    replicas_report(replicas);
+}
