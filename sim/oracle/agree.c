@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Invariant I9. The first node whose watermark passes a batch fixes what is
+ * committed there; every other node must hold the same batch when its own
+ * watermark passes. Each batch of each replica is compared once, and again
+ * after a restart or a cut.
+ */
+#include <inttypes.h>
+
+#include "sim/oracle/internal.h"
+
+struct agreed {
+    int64_t base_offset;
+    int64_t next_offset;
+    uint32_t body_crc;
+    unsigned node;
+};
+
+struct agreed_partition {
+    struct vector batches; /* struct agreed by offset; may have holes */
+    int64_t checked[JUDGE_NODES_MAX];
+};
+
+struct agree_state {
+    struct vector partitions; /* struct agreed_partition by index */
+};
+
+/* The batch that holds `offset` or is the first after it, or NULL. */
+static const struct agreed *find(const struct agreed_partition *agreed,
+                                 int64_t offset)
+{
+    size_t low = 0, high = agreed->batches.count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (VECTOR_AT(&agreed->batches, struct agreed, middle)->next_offset <=
+            offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < agreed->batches.count
+               ? VECTOR_AT(&agreed->batches, struct agreed, low)
+               : NULL;
+}
+
+static void compare(struct judge *judge, const struct partition *partition,
+                    unsigned node, struct agreed_partition *agreed,
+                    const struct held *held)
+{
+    const struct agreed *other;
+
+    if (!held->known)
+        return;
+    other = find(agreed, held->base_offset);
+    if (other == NULL) {
+        *(struct agreed *)vector_push(&agreed->batches, sizeof(struct agreed)) =
+            (struct agreed){held->base_offset, held->next_offset,
+                            held->body_crc, node};
+        return;
+    }
+    if (other->base_offset >= held->next_offset ||
+        (other->base_offset == held->base_offset &&
+         other->next_offset == held->next_offset &&
+         other->body_crc == held->body_crc))
+        return;
+    judge_fail(judge, ORACLE_AGREE, partition, node, held->base_offset,
+               "%s differs below the high watermark: b%u holds batch "
+               "[%" PRId64 ", %" PRId64 ") with body CRC %08x, b%u holds "
+               "[%" PRId64 ", %" PRId64 ") with %08x",
+               judge_place(judge, partition), node + 1, held->base_offset,
+               held->next_offset, held->body_crc, other->node + 1,
+               other->base_offset, other->next_offset, other->body_crc);
+}
+
+static void check_up_to(struct judge *judge, const struct partition *partition,
+                        unsigned node, struct agreed_partition *agreed,
+                        int64_t high_watermark)
+{
+    const struct replica *replica = &partition->replicas[node];
+    int64_t from = agreed->checked[node];
+
+    if (from < replica->log_start)
+        from = replica->log_start;
+    for (size_t i = replica_index(replica, from); i < replica->held.count;
+         i++) {
+        const struct held *held = VECTOR_AT(&replica->held, struct held, i);
+
+        if (held->next_offset > high_watermark)
+            break;
+        compare(judge, partition, node, agreed, held);
+        agreed->checked[node] = held->next_offset;
+    }
+}
+
+static void on_fact(struct judge *judge, void *state,
+                    struct partition *partition, unsigned node,
+                    const struct fact *fact)
+{
+    struct agree_state *agree = state;
+    struct agreed_partition *agreed;
+
+    if (fact->type != FACT_HIGH_WATERMARK && fact->type != FACT_OPENED &&
+        fact->type != FACT_TRUNCATED)
+        return;
+    vector_reach(&agree->partitions, partition->index + 1,
+                 sizeof(struct agreed_partition));
+    agreed = VECTOR_AT(&agree->partitions, struct agreed_partition,
+                       partition->index);
+    if (fact->type == FACT_HIGH_WATERMARK)
+        check_up_to(judge, partition, node, agreed, fact->end_offset);
+    else if (fact->end_offset < agreed->checked[node])
+        agreed->checked[node] = fact->end_offset;
+}
+
+static void release(void *state)
+{
+    struct agree_state *agree = state;
+
+    for (size_t i = 0; i < agree->partitions.count; i++)
+        vector_release(
+            &VECTOR_AT(&agree->partitions, struct agreed_partition, i)
+                 ->batches);
+    vector_release(&agree->partitions);
+}
+
+const struct oracle oracle_agree = {.state_size = sizeof(struct agree_state),
+                                    .on_fact = on_fact,
+                                    .release = release};

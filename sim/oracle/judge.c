@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Hands facts and events to the oracles chosen, then to the model. The
+ * order of the oracles is the order of oracle.def, the same in every run.
+ */
+#include "base/assert.h"
+#include "sim/oracle/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct {
+    const struct oracle *oracle;
+    const char *name;
+    const char *invariant;
+    const char *sentence;
+} oracles[] = {
+#define ORACLE(name, file, text, invariant, sentence)                          \
+    {&oracle_##file, text, invariant, sentence},
+#include "sim/oracle/oracle.def"
+#undef ORACLE
+};
+
+const char *oracle_name(enum oracle_id id)
+{
+    return oracles[id].name;
+}
+
+const char *oracle_invariant(enum oracle_id id)
+{
+    return oracles[id].invariant;
+}
+
+const char *oracle_sentence(enum oracle_id id)
+{
+    return oracles[id].sentence;
+}
+
+struct judge *judge_new(const struct judge_options *options)
+{
+    struct judge *judge = memory_zeroed(sizeof *judge);
+
+    ASSERT(options->brokers <= JUDGE_NODES_MAX);
+    judge->options = *options;
+    judge->controller = -1;
+    model_init(&judge->model, options->brokers);
+    for (size_t i = 0; i < ORACLE_COUNT; i++)
+        if (oracles[i].oracle->state_size > 0)
+            judge->states[i] = memory_zeroed(oracles[i].oracle->state_size);
+    return judge;
+}
+
+void judge_free(struct judge *judge)
+{
+    if (judge == NULL)
+        return;
+    for (size_t i = 0; i < ORACLE_COUNT; i++) {
+        if (oracles[i].oracle->release != NULL)
+            oracles[i].oracle->release(judge->states[i]);
+        free(judge->states[i]);
+    }
+    records_release(&judge->records);
+    model_release(&judge->model);
+    free(judge);
+}
+
+void judge_time(struct judge *judge, int64_t now_us)
+{
+    ASSERT(now_us >= judge->now_us);
+    judge->now_us = now_us;
+}
+
+void judge_topic_is(struct judge *judge, const struct uuid *topic_id,
+                    size_t topic)
+{
+    ASSERT(topic < judge->options.topic_count);
+    model_bind(&judge->model, topic_id, (int)topic);
+}
+
+void judge_topic_gone(struct judge *judge, const struct uuid *topic_id)
+{
+    model_gone(&judge->model, topic_id);
+}
+
+static bool chosen(const struct judge *judge, size_t id)
+{
+    return (judge->options.oracles >> id & 1) != 0;
+}
+
+static bool about_partition(enum fact_type type)
+{
+    return type <= FACT_DELETED;
+}
+
+static void note_controller(struct judge *judge, unsigned node,
+                            const struct fact *fact)
+{
+    if (fact->leader_epoch < judge->controller_epoch)
+        return;
+    judge->controller_epoch = fact->leader_epoch;
+    judge->controller = (int)node;
+}
+
+void judge_fact(struct judge *judge, unsigned node, const struct fact *fact)
+{
+    struct partition *partition = NULL;
+
+    if (judge->failed || fact->type > FACT_CONTROLLER)
+        return;
+    ASSERT(node < judge->options.brokers);
+    if (about_partition(fact->type))
+        partition = model_partition(&judge->model, &fact->key);
+    if (partition != NULL && partition->gone)
+        return;
+    for (size_t i = 0; i < ORACLE_COUNT; i++)
+        if (chosen(judge, i) && oracles[i].oracle->on_fact != NULL)
+            oracles[i].oracle->on_fact(judge, judge->states[i], partition, node,
+                                       fact);
+    if (partition != NULL)
+        model_fact(&judge->model, partition, node, fact, judge->now_us);
+    else if (fact->type == FACT_CONTROLLER)
+        note_controller(judge, node, fact);
+}
+
+void judge_node(struct judge *judge, unsigned node, enum node_change change)
+{
+    if (judge->failed)
+        return;
+    ASSERT(node < judge->options.brokers);
+    for (size_t i = 0; i < ORACLE_COUNT; i++)
+        if (chosen(judge, i) && oracles[i].oracle->on_node != NULL)
+            oracles[i].oracle->on_node(judge, judge->states[i], node, change);
+    model_node(&judge->model, node, change);
+    if (judge->controller == (int)node &&
+        (change == NODE_CRASHED || change == NODE_WIPED))
+        judge->controller = -1;
+}
+
+static void note_sent(struct judge *judge, const struct partition *partition,
+                      const struct history *event)
+{
+    struct record *record =
+        records_add(&judge->records, event->producer, event->sequence);
+
+    *record = (struct record){.partition = (uint32_t)partition->index,
+                              .crc = event->crc,
+                              .bytes = event->bytes,
+                              .state = RECORD_SENT,
+                              .acks = event->acks,
+                              .idempotent = event->idempotent,
+                              .single = event->single,
+                              .offset = -1};
+    judge->counts.sent++;
+}
+
+static void note_answer(struct judge *judge, struct partition *partition,
+                        const struct history *event)
+{
+    struct record *record =
+        records_find(&judge->records, event->producer, event->sequence);
+
+    ASSERT(record != NULL);
+    ASSERT(record->state == RECORD_SENT);
+    record->state = event->type == HISTORY_ACKED ? RECORD_ACKED : RECORD_FAILED;
+    if (event->type != HISTORY_ACKED)
+        return;
+    record->offset = event->offset;
+    if (event->offset >= 0)
+        partition_size(partition, event->offset, record->bytes);
+    judge->counts.acked++;
+}
+
+static void note_read(struct judge *judge, struct partition *partition,
+                      const struct history *event)
+{
+    struct found *found = partition_found(partition, event->offset);
+    const struct record *record =
+        records_find(&judge->records, event->producer, event->sequence);
+
+    found->producer = event->producer + 1;
+    found->sequence = event->sequence;
+    found->final |= event->final;
+    if (record != NULL)
+        partition_size(partition, event->offset, record->bytes);
+    judge->counts.read++;
+}
+
+void judge_history(struct judge *judge, const struct history *event)
+{
+    struct partition *partition;
+
+    if (judge->failed)
+        return;
+    partition = model_partition(&judge->model, &event->key);
+    for (size_t i = 0; i < ORACLE_COUNT && !judge->failed; i++)
+        if (chosen(judge, i) && oracles[i].oracle->on_history != NULL)
+            oracles[i].oracle->on_history(judge, judge->states[i], partition,
+                                          event);
+    if (judge->failed)
+        return;
+    if (event->type == HISTORY_SENT)
+        note_sent(judge, partition, event);
+    else if (event->type == HISTORY_ACKED || event->type == HISTORY_FAILED)
+        note_answer(judge, partition, event);
+    else if (event->type == HISTORY_READ)
+        note_read(judge, partition, event);
+    else if (event->final && event->type == HISTORY_POSITIONED)
+        partition->final_start = event->offset;
+    else if (event->final && event->type == HISTORY_GAP)
+        partition->final_start = event->offset;
+}
+
+void judge_healed(struct judge *judge)
+{
+    judge->healed_us = judge->now_us;
+}
+
+void judge_end(struct judge *judge, const struct ending *ending)
+{
+    for (size_t i = 0; i < ending->partition_count; i++) {
+        const struct ending_partition *end = &ending->partitions[i];
+
+        if (end->read)
+            model_partition(&judge->model, &end->key)->final_end = end->read_to;
+    }
+    for (size_t i = 0; i < ORACLE_COUNT && !judge->failed; i++)
+        if (chosen(judge, i) && oracles[i].oracle->on_end != NULL)
+            oracles[i].oracle->on_end(judge, judge->states[i], ending);
+}
+
+const struct violation *judge_violation(const struct judge *judge)
+{
+    return judge->failed ? &judge->violation : NULL;
+}
+
+void judge_fail(struct judge *judge, enum oracle_id oracle,
+                const struct partition *partition, unsigned node,
+                int64_t offset, const char *format, ...)
+{
+    struct violation *violation = &judge->violation;
+    va_list arguments;
+
+    if (judge->failed)
+        return;
+    judge->failed = true;
+    violation->oracle = oracle;
+    if (partition != NULL)
+        violation->key = partition->key;
+    violation->node = node;
+    violation->offset = offset;
+    violation->now_us = judge->now_us;
+    va_start(arguments, format);
+    vsnprintf(violation->message, sizeof violation->message, format, arguments);
+    va_end(arguments);
+}
+
+struct judge_counts judge_counts(const struct judge *judge)
+{
+    return judge->counts;
+}
+
+const struct judge_topic *judge_settings(const struct judge *judge,
+                                         const struct partition *partition)
+{
+    return partition->topic < 0 ? NULL
+                                : &judge->options.topics[partition->topic];
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Invariant I12. The start is visible only after it was stored, so a crash
+ * does not excuse a node either. Across leaders: nobody leads with a start
+ * below one that an earlier leader showed.
+ */
+#include <inttypes.h>
+
+#include "sim/oracle/internal.h"
+
+struct log_start_state {
+    struct vector shown; /* int64_t by partition: by leaders, so far */
+};
+
+static int64_t *shown_of(struct log_start_state *start,
+                         const struct partition *partition)
+{
+    vector_reach(&start->shown, partition->index + 1, sizeof(int64_t));
+    return VECTOR_AT(&start->shown, int64_t, partition->index);
+}
+
+static void check_node(struct judge *judge, const struct partition *partition,
+                       unsigned node, int64_t offset, const char *how)
+{
+    const struct replica *replica = &partition->replicas[node];
+
+    if (replica->present && !replica->damaged && offset < replica->log_start)
+        judge_fail(judge, ORACLE_LOG_START, partition, node, offset,
+                   "the log start of %s on b%u went back from %" PRId64
+                   " to %" PRId64 " %s",
+                   judge_place(judge, partition), node + 1, replica->log_start,
+                   offset, how);
+}
+
+static void check_leader(struct judge *judge, struct log_start_state *start,
+                         const struct partition *partition, unsigned node,
+                         int64_t offset)
+{
+    int64_t *shown = shown_of(start, partition);
+
+    if (offset < *shown)
+        judge_fail(judge, ORACLE_LOG_START, partition, node, offset,
+                   "leader b%u of %s shows log start %" PRId64
+                   ", an earlier leader showed %" PRId64,
+                   node + 1, judge_place(judge, partition), offset, *shown);
+    else
+        *shown = offset;
+}
+
+static void on_fact(struct judge *judge, void *state,
+                    struct partition *partition, unsigned node,
+                    const struct fact *fact)
+{
+    if (fact->type == FACT_OPENED)
+        check_node(judge, partition, node, fact->offset, "when it opened");
+    else if (fact->type == FACT_TRUNCATED)
+        check_node(judge, partition, node, fact->end_offset, "by a cut");
+    else if (fact->type == FACT_LOG_START)
+        check_node(judge, partition, node, fact->offset, "while it ran");
+    if (fact->type == FACT_LOG_START &&
+        partition->replicas[node].role == FACT_ROLE_LEADER)
+        check_leader(judge, state, partition, node, fact->offset);
+}
+
+static void on_history(struct judge *judge, void *state,
+                       struct partition *partition, const struct history *event)
+{
+    /* The closing reader comes after everything else. */
+    if (!event->final || event->type != HISTORY_POSITIONED)
+        return;
+    if (event->offset < *shown_of(state, partition))
+        judge_fail(judge, ORACLE_LOG_START, partition, JUDGE_NODES_MAX,
+                   event->offset,
+                   "the closing reader of %s begins at %" PRId64
+                   "; leaders had shown log start %" PRId64,
+                   judge_place(judge, partition), event->offset,
+                   *shown_of(state, partition));
+}
+
+static void release(void *state)
+{
+    vector_release(&((struct log_start_state *)state)->shown);
+}
+
+const struct oracle oracle_log_start = {.state_size =
+                                            sizeof(struct log_start_state),
+                                        .on_fact = on_fact,
+                                        .on_history = on_history,
+                                        .release = release};

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Invariant I7. On a node: from its start to its crash, whatever roles it
+ * takes. Before a client: what one reader was told as the end, across
+ * leaders (KIP-207). And no replica of a durable topic cuts its log below
+ * the watermark it knows (KIP-101 cut to it; cutting below it loses more).
+ */
+#include <inttypes.h>
+
+#include "sim/oracle/internal.h"
+
+struct watermark_state {
+    struct vector seen; /* int64_t by reader */
+};
+
+static void on_fact(struct judge *judge, void *state,
+                    struct partition *partition, unsigned node,
+                    const struct fact *fact)
+{
+    const struct replica *replica;
+    const struct judge_topic *topic;
+
+    (void)state;
+    if (fact->type != FACT_HIGH_WATERMARK && fact->type != FACT_TRUNCATED)
+        return;
+    replica = &partition->replicas[node];
+    if (fact->end_offset >= replica->high_watermark)
+        return;
+    if (fact->type == FACT_HIGH_WATERMARK) {
+        judge_fail(judge, ORACLE_WATERMARK, partition, node, fact->end_offset,
+                   "the high watermark of %s on b%u went back from %" PRId64
+                   " to %" PRId64,
+                   judge_place(judge, partition), node + 1,
+                   replica->high_watermark, fact->end_offset);
+        return;
+    }
+    topic = judge_settings(judge, partition);
+    if (topic != NULL && topic->flush_ms == 0)
+        judge_fail(judge, ORACLE_WATERMARK, partition, node, fact->end_offset,
+                   "b%u cut its log of %s to %" PRId64
+                   ", below the high watermark %" PRId64 " that it knows",
+                   node + 1, judge_place(judge, partition), fact->end_offset,
+                   replica->high_watermark);
+}
+
+static void on_history(struct judge *judge, void *state,
+                       struct partition *partition, const struct history *event)
+{
+    struct watermark_state *watermark = state;
+    int64_t *seen;
+
+    if (event->type != HISTORY_SEEN_END)
+        return;
+    vector_reach(&watermark->seen, event->reader + 1, sizeof(int64_t));
+    seen = VECTOR_AT(&watermark->seen, int64_t, event->reader);
+    if (event->offset < *seen)
+        judge_fail(
+            judge, ORACLE_WATERMARK, partition, JUDGE_NODES_MAX, event->offset,
+            "reader %u of %s was told the end %" PRId64
+            " after it was told %" PRId64,
+            event->reader, judge_place(judge, partition), event->offset, *seen);
+    *seen = event->offset;
+}
+
+static void release(void *state)
+{
+    vector_release(&((struct watermark_state *)state)->seen);
+}
+
+const struct oracle oracle_watermark = {.state_size =
+                                            sizeof(struct watermark_state),
+                                        .on_fact = on_fact,
+                                        .on_history = on_history,
+                                        .release = release};

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Oracles on facts and histories made by hand: each must stay silent on a
+ * good run and speak on the one thing it is for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sim/oracle/oracle.h"
+
+#define SECOND 1000000LL
+
+static const struct judge_topic topics[] = {{.name = "orders",
+                                             .partitions = 1,
+                                             .replicas = 3,
+                                             .min_insync = 2,
+                                             .retention_ms = 10000,
+                                             .retention_bytes = -1,
+                                             .segment_bytes = 1000,
+                                             .segment_ms = 1000,
+                                             .retention_check_ms = 1000,
+                                             .record_bytes_max = 100}};
+
+static const struct partition_key key = {.topic_id = {{7}}, .partition = 0};
+
+static int setup(void **state)
+{
+    struct judge_options options = {.oracles = (1ULL << ORACLE_COUNT) - 1,
+                                    .brokers = 3,
+                                    .topics = topics,
+                                    .topic_count = 1};
+    struct judge *judge = judge_new(&options);
+
+    judge_topic_is(judge, &key.topic_id, 0);
+    for (unsigned node = 0; node < 3; node++)
+        judge_node(judge, node, NODE_STARTED);
+    *state = judge;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    judge_free(*state);
+    return 0;
+}
+
+static void fact(struct judge *judge, unsigned node, enum fact_type type,
+                 int64_t offset, int64_t end, int64_t value)
+{
+    struct fact it = {.type = type,
+                      .key = key,
+                      .leader_epoch = 1,
+                      .offset = offset,
+                      .end_offset = end,
+                      .value = value};
+
+    judge_fact(judge, node, &it);
+}
+
+/* A batch of one record, with a body that is named by `crc`. */
+static void append(struct judge *judge, unsigned node, int64_t offset,
+                   uint32_t crc)
+{
+    fact(judge, node, FACT_APPENDED, offset, offset + 1, crc);
+    fact(judge, node, FACT_DURABLE, 0, offset + 1, 0);
+}
+
+static void append_all(struct judge *judge, int64_t offset, uint32_t crc)
+{
+    for (unsigned node = 0; node < 3; node++)
+        append(judge, node, offset, crc);
+    for (unsigned node = 0; node < 3; node++)
+        fact(judge, node, FACT_HIGH_WATERMARK, 0, offset + 1, 0);
+}
+
+static void sent(struct judge *judge, uint32_t producer, uint64_t sequence,
+                 bool idempotent)
+{
+    struct history event = {.type = HISTORY_SENT,
+                            .key = key,
+                            .producer = producer,
+                            .sequence = sequence,
+                            .crc = (uint32_t)sequence + 1,
+                            .bytes = 100,
+                            .acks = -1,
+                            .idempotent = idempotent,
+                            .single = true};
+
+    judge_history(judge, &event);
+}
+
+static void acked(struct judge *judge, uint32_t producer, uint64_t sequence,
+                  int64_t offset)
+{
+    struct history event = {.type = HISTORY_ACKED,
+                            .key = key,
+                            .producer = producer,
+                            .sequence = sequence,
+                            .offset = offset};
+
+    judge_history(judge, &event);
+}
+
+static void got(struct judge *judge, unsigned reader, uint32_t producer,
+                uint64_t sequence, int64_t offset)
+{
+    struct history event = {.type = HISTORY_READ,
+                            .key = key,
+                            .reader = reader,
+                            .producer = producer,
+                            .sequence = sequence,
+                            .offset = offset,
+                            .crc = (uint32_t)sequence + 1,
+                            .intact = true,
+                            .final = reader == 9};
+
+    judge_history(judge, &event);
+}
+
+static void told(struct judge *judge, enum history_type type, unsigned reader,
+                 int64_t offset)
+{
+    struct history event = {.type = type,
+                            .key = key,
+                            .reader = reader,
+                            .offset = offset,
+                            .final = reader == 9};
+
+    judge_history(judge, &event);
+}
+
+static void end_at(struct judge *judge, int64_t read_to)
+{
+    struct ending_partition partition = {.key = key,
+                                         .led = true,
+                                         .in_sync = 3,
+                                         .replicas = 3,
+                                         .written = true,
+                                         .read = true,
+                                         .read_to = read_to};
+    struct ending ending = {1000, &partition, 1};
+
+    judge_end(judge, &ending);
+}
+
+static void assert_broken(struct judge *judge, enum oracle_id oracle)
+{
+    const struct violation *violation = judge_violation(judge);
+
+    assert_non_null(violation);
+    if (violation->oracle != oracle)
+        print_message("%s: %s\n", oracle_name(violation->oracle),
+                      violation->message);
+    assert_int_equal(violation->oracle, oracle);
+}
+
+static void assert_silent(struct judge *judge)
+{
+    const struct violation *violation = judge_violation(judge);
+
+    if (violation != NULL)
+        fail_msg("%s: %s", oracle_name(violation->oracle), violation->message);
+}
+
+/* Two records, written everywhere, acknowledged and read. */
+static void good_run(struct judge *judge)
+{
+    fact(judge, 0, FACT_ROLE, 0, 0, FACT_ROLE_LEADER);
+    for (int64_t offset = 0; offset < 2; offset++) {
+        sent(judge, 0, (uint64_t)offset, true);
+        append_all(judge, offset, (uint32_t)offset + 50);
+        fact(judge, 0, FACT_ACKNOWLEDGED, offset, offset + 1, -1);
+        acked(judge, 0, (uint64_t)offset, offset);
+    }
+}
+
+static void close_run(struct judge *judge)
+{
+    told(judge, HISTORY_POSITIONED, 9, 0);
+    got(judge, 9, 0, 0, 0);
+    got(judge, 9, 0, 1, 1);
+    told(judge, HISTORY_SEEN_END, 9, 2);
+    end_at(judge, 2);
+}
+
+static void test_good_run_is_silent(void **state)
+{
+    good_run(*state);
+    close_run(*state);
+    assert_silent(*state);
+    assert_int_equal(judge_counts(*state).acked, 2);
+    assert_int_equal(judge_leader(*state, &key), 0);
+}
+
+static void test_lost_acknowledged(void **state)
+{
+    good_run(*state);
+    told(*state, HISTORY_POSITIONED, 9, 0);
+    got(*state, 9, 0, 0, 0);
+    end_at(*state, 2);
+    assert_broken(*state, ORACLE_ACKNOWLEDGED);
+    assert_int_equal(judge_violation(*state)->offset, 1);
+}
+
+static void test_retention_excuses_acknowledged(void **state)
+{
+    good_run(*state);
+    judge_time(*state, 60 * SECOND);
+    fact(*state, 0, FACT_LOG_START, 1, 0, 0);
+    fact(*state, 0, FACT_DELETED, 0, 1, 0);
+    told(*state, HISTORY_POSITIONED, 9, 1);
+    got(*state, 9, 0, 1, 1);
+    end_at(*state, 2);
+    assert_broken(*state, ORACLE_RETENTION_REMOVES); /* 1 is old, too */
+}
+
+static void test_acknowledged_before_durable(void **state)
+{
+    fact(*state, 0, FACT_APPENDED, 0, 1, 50);
+    append(*state, 1, 0, 50);
+    fact(*state, 0, FACT_ACKNOWLEDGED, 0, 1, -1);
+    assert_broken(*state, ORACLE_COUNTED);
+}
+
+static void test_invented(void **state)
+{
+    good_run(*state);
+    told(*state, HISTORY_POSITIONED, 1, 0);
+    got(*state, 1, 0, 77, 0);
+    assert_broken(*state, ORACLE_INVENTED);
+}
+
+static void test_two_values(void **state)
+{
+    good_run(*state);
+    got(*state, 1, 0, 0, 0);
+    got(*state, 2, 0, 1, 0);
+    assert_broken(*state, ORACLE_ONE_VALUE);
+}
+
+static void test_acknowledged_elsewhere(void **state)
+{
+    good_run(*state);
+    sent(*state, 0, 2, true);
+    got(*state, 1, 0, 0, 0);
+    acked(*state, 0, 2, 0);
+    assert_broken(*state, ORACLE_ONE_VALUE);
+}
+
+static void test_hole_in_log(void **state)
+{
+    append(*state, 0, 0, 50);
+    append(*state, 0, 2, 51);
+    assert_broken(*state, ORACLE_DENSE);
+}
+
+static void test_hole_in_reading(void **state)
+{
+    good_run(*state);
+    told(*state, HISTORY_POSITIONED, 1, 0);
+    got(*state, 1, 0, 1, 1);
+    assert_broken(*state, ORACLE_DENSE);
+}
+
+static void test_repeat_of_idempotent(void **state)
+{
+    good_run(*state);
+    append_all(*state, 2, 52);
+    got(*state, 9, 0, 0, 0);
+    got(*state, 9, 0, 1, 1);
+    got(*state, 9, 0, 1, 2);
+    assert_broken(*state, ORACLE_ORDER);
+}
+
+static void test_order_of_single_requests(void **state)
+{
+    good_run(*state);
+    sent(*state, 1, 0, false);
+    sent(*state, 1, 1, false);
+    acked(*state, 1, 1, 5);
+    acked(*state, 1, 0, 6);
+    told(*state, HISTORY_POSITIONED, 9, 7);
+    end_at(*state, 7);
+    assert_broken(*state, ORACLE_ORDER);
+}
+
+static void test_watermark_back(void **state)
+{
+    good_run(*state);
+    fact(*state, 1, FACT_HIGH_WATERMARK, 0, 1, 0);
+    assert_broken(*state, ORACLE_WATERMARK);
+}
+
+static void test_watermark_back_after_crash_is_fine(void **state)
+{
+    good_run(*state);
+    judge_node(*state, 1, NODE_CRASHED);
+    judge_node(*state, 1, NODE_STARTED);
+    fact(*state, 1, FACT_OPENED, 0, 2, 0);
+    fact(*state, 1, FACT_HIGH_WATERMARK, 0, 1, 0);
+    assert_silent(*state);
+}
+
+static void test_cut_below_watermark(void **state)
+{
+    good_run(*state);
+    fact(*state, 1, FACT_TRUNCATED, 0, 1, 0);
+    assert_broken(*state, ORACLE_WATERMARK);
+}
+
+static void test_end_seen_back(void **state)
+{
+    good_run(*state);
+    told(*state, HISTORY_SEEN_END, 1, 2);
+    told(*state, HISTORY_SEEN_END, 1, 1);
+    assert_broken(*state, ORACLE_WATERMARK);
+}
+
+static void test_read_uncommitted(void **state)
+{
+    good_run(*state);
+    sent(*state, 0, 2, true);
+    append(*state, 0, 2, 52);
+    got(*state, 1, 0, 2, 2);
+    assert_broken(*state, ORACLE_VISIBLE);
+}
+
+static void test_served_uncommitted(void **state)
+{
+    good_run(*state);
+    fact(*state, 0, FACT_SERVED, 0, 3, 0);
+    assert_broken(*state, ORACLE_VISIBLE);
+}
+
+static void test_replicas_differ(void **state)
+{
+    append(*state, 0, 0, 50);
+    append(*state, 1, 0, 51);
+    fact(*state, 0, FACT_HIGH_WATERMARK, 0, 1, 0);
+    assert_silent(*state);
+    fact(*state, 1, FACT_HIGH_WATERMARK, 0, 1, 0);
+    assert_broken(*state, ORACLE_AGREE);
+}
+
+static void test_cut_tail_may_differ(void **state)
+{
+    append(*state, 0, 0, 50);
+    append(*state, 1, 0, 51);
+    fact(*state, 0, FACT_HIGH_WATERMARK, 0, 1, 0);
+    fact(*state, 1, FACT_TRUNCATED, 0, 0, 0);
+    append(*state, 1, 0, 50);
+    fact(*state, 1, FACT_HIGH_WATERMARK, 0, 1, 0);
+    assert_silent(*state);
+}
+
+static void test_durable_lost(void **state)
+{
+    good_run(*state);
+    judge_node(*state, 2, NODE_CRASHED);
+    judge_node(*state, 2, NODE_STARTED);
+    fact(*state, 2, FACT_OPENED, 0, 1, 1);
+    assert_broken(*state, ORACLE_DURABLE);
+}
+
+static void test_wiped_may_be_empty(void **state)
+{
+    good_run(*state);
+    judge_node(*state, 2, NODE_WIPED);
+    judge_node(*state, 2, NODE_STARTED);
+    fact(*state, 2, FACT_OPENED, 0, 0, 1);
+    append(*state, 2, 0, 50);
+    append(*state, 2, 1, 51);
+    fact(*state, 2, FACT_HIGH_WATERMARK, 0, 2, 0);
+    assert_silent(*state);
+}
+
+static void test_two_leaders(void **state)
+{
+    good_run(*state);
+    fact(*state, 1, FACT_ROLE, 0, 0, FACT_ROLE_LEADER);
+    assert_broken(*state, ORACLE_ONE_LEADER);
+}
+
+static void test_log_start_back(void **state)
+{
+    good_run(*state);
+    judge_time(*state, 60 * SECOND);
+    fact(*state, 0, FACT_LOG_START, 1, 0, 0);
+    fact(*state, 0, FACT_LOG_START, 0, 0, 0);
+    assert_broken(*state, ORACLE_LOG_START);
+}
+
+static void test_young_removed(void **state)
+{
+    good_run(*state);
+    judge_time(*state, 5 * SECOND);
+    fact(*state, 0, FACT_LOG_START, 1, 0, 0);
+    fact(*state, 0, FACT_DELETED, 0, 1, 0);
+    told(*state, HISTORY_POSITIONED, 9, 1);
+    got(*state, 9, 0, 1, 1);
+    end_at(*state, 2);
+    assert_broken(*state, ORACLE_RETENTION_KEEPS);
+}
+
+static void test_uncommitted_removed(void **state)
+{
+    good_run(*state);
+    append(*state, 0, 2, 52);
+    judge_time(*state, 60 * SECOND);
+    fact(*state, 0, FACT_DELETED, 2, 3, 0);
+    assert_broken(*state, ORACLE_RETENTION_KEEPS);
+}
+
+static void test_old_not_removed(void **state)
+{
+    good_run(*state);
+    judge_time(*state, 60 * SECOND);
+    close_run(*state);
+    assert_broken(*state, ORACLE_RETENTION_REMOVES);
+}
+
+static void test_not_whole(void **state)
+{
+    struct ending_partition partition = {
+        .key = key, .led = true, .in_sync = 2, .replicas = 3};
+    struct ending ending = {1000, &partition, 1};
+
+    good_run(*state);
+    judge_end(*state, &ending);
+    assert_broken(*state, ORACLE_WHOLE);
+}
+
+static void test_deleted_topic_is_forgotten(void **state)
+{
+    struct ending ending = {1000, NULL, 0};
+
+    good_run(*state);
+    judge_topic_gone(*state, &key.topic_id);
+    fact(*state, 1, FACT_HIGH_WATERMARK, 0, 1, 0);
+    judge_end(*state, &ending);
+    assert_silent(*state);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_good_run_is_silent),
+        CASE(test_lost_acknowledged),
+        CASE(test_retention_excuses_acknowledged),
+        CASE(test_acknowledged_before_durable),
+        CASE(test_invented),
+        CASE(test_two_values),
+        CASE(test_acknowledged_elsewhere),
+        CASE(test_hole_in_log),
+        CASE(test_hole_in_reading),
+        CASE(test_repeat_of_idempotent),
+        CASE(test_order_of_single_requests),
+        CASE(test_watermark_back),
+        CASE(test_watermark_back_after_crash_is_fine),
+        CASE(test_cut_below_watermark),
+        CASE(test_end_seen_back),
+        CASE(test_read_uncommitted),
+        CASE(test_served_uncommitted),
+        CASE(test_replicas_differ),
+        CASE(test_cut_tail_may_differ),
+        CASE(test_durable_lost),
+        CASE(test_wiped_may_be_empty),
+        CASE(test_two_leaders),
+        CASE(test_log_start_back),
+        CASE(test_young_removed),
+        CASE(test_uncommitted_removed),
+        CASE(test_old_not_removed),
+        CASE(test_not_whole),
+        CASE(test_deleted_topic_is_forgotten),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL) != 0;
+}
