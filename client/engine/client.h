@@ -18,28 +18,31 @@
 struct client;
 
 struct client_options {
-    const char *bootstrap; /* "host:port[,host:port...]"; copied */
-    const char *client_id; /* copied */
-    int32_t acks;          /* 0, 1, -1 (all) */
-    bool idempotence;      /* needs acks -1 */
-    uint32_t batch_bytes;  /* a batch is sent when it is this large */
+    const char *bootstrap;    /* "host:port[,host:port...]"; copied */
+    const char *client_id;    /* copied */
+    int32_t acks;             /* 0, 1, -1 (all) */
+    bool idempotence;         /* needs acks -1 */
+    uint32_t batch_bytes;     /* a batch is sent when it is this large */
     uint32_t batch_bytes_max; /* larger records are refused */
     int64_t linger_us;        /* ... or this old */
-    uint64_t buffer_bytes; /* produced and not yet answered; past it: BUSY */
-    uint32_t in_flight_max; /* produce requests per broker */
+    uint64_t buffer_bytes;    /* produced and not yet answered; past it: BUSY */
+    uint32_t in_flight_max;   /* produce requests per broker */
     int64_t request_timeout_us;
     int64_t delivery_timeout_us; /* of a record, all tries */
     int64_t retry_backoff_us;
-    uint32_t fetch_bytes; /* per partition */
+    uint32_t fetch_bytes;  /* per partition */
     int64_t fetch_wait_us; /* how long the broker may park a fetch */
 };
 
-/* Defaults for every field but bootstrap. */
+/* Defaults for every field but bootstrap: acks all, idempotent. */
 void client_options_init(struct client_options *options);
 
+/* NULL when bootstrap is not of its form. The caller has set seam->now. */
 struct client *client_new(struct seam *seam,
                           const struct client_options *options);
-/* Drops everything; callbacks do not come. Takes NULL. */
+/* Drops everything; callbacks do not come. Not from inside a callback. The
+ * done() of sends that were queued is still delivered by the world; events
+ * of this client that come later go to event_dispatch(). Takes NULL. */
 void client_free(struct client *client);
 /* The door. */
 void client_on_event(struct client *client, const struct event *event);
@@ -50,8 +53,8 @@ struct client_header {
 };
 
 struct client_record {
-    struct bytes key;   /* data NULL: null */
-    struct bytes value; /* data NULL: null */
+    struct bytes key;     /* data NULL: null */
+    struct bytes value;   /* data NULL: null */
     int64_t timestamp_ms; /* -1: now (producing) */
     const struct client_header *headers;
     size_t header_count;
@@ -63,8 +66,9 @@ struct client_record {
  * by hash of the key, or round the partitions batch by batch without one.
  * done: offset of the record, or -1 with acks 0 or on an error. Errors are
  * final (delivery_timeout_us passed, or not retriable); TIMED_OUT and CLOSED
- * mean that the record may have been written. ERROR_BUSY at once: buffer
- * full, done does not come; wait for a done. ERROR_TOO_LARGE likewise. */
+ * mean that the record may have been written; all others mean that it was
+ * not. ERROR_BUSY at once: buffer full, done does not come; wait for a done.
+ * ERROR_TOO_LARGE likewise. done may be NULL; it may produce. */
 enum error client_produce(struct client *client, const char *topic,
                           int32_t partition, const struct client_record *record,
                           void (*done)(void *context, enum error error,
@@ -107,10 +111,13 @@ struct subscription {
     struct list node;
 };
 
-/* `position`: offset or timestamp, as `start` says. Copies topic. */
+/* `position`: offset or timestamp, as `start` says. Copies topic. The
+ * callbacks may unsubscribe (and then free or subscribe anew), pause and
+ * resume any subscription. */
 void client_subscribe(struct client *client, struct subscription *subscription,
                       const char *topic, uint32_t partition,
                       enum client_start start, int64_t position);
+/* No callback follows. Does nothing when it is not subscribed. */
 void client_unsubscribe(struct subscription *subscription);
 void subscription_pause(struct subscription *subscription);
 void subscription_resume(struct subscription *subscription);
