@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_TEXT_BYTES 1024
+#define CONFIG_TEXT_BYTES    1024
 #define CONFIG_MESSAGE_BYTES 512
 
 struct config {

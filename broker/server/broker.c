@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The broker as a whole: its start, its sessions with ZooKeeper, its end.
+ *
+ *     start -> session -> cluster id -> logs opened -> listening
+ *           -> registered -> metadata read -> ready
+ *     session over -> no role, no controller -> (again from "session")
+ */
+#include "server/broker.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "seam/dispatch.h"
+#include "seam/memory.h"
+#include "seam/trace.h"
+#include "server/internal.h"
+
+static struct log_settings default_settings(const struct config *config)
+{
+    return (struct log_settings){
+        .segment_bytes = (uint64_t)config->segment_bytes,
+        .segment_ms = config->segment_ms,
+        .retention_ms = config->retention_ms,
+        .retention_bytes = config->retention_bytes,
+        .flush_ms = config->flush_ms,
+        .batch_bytes_max = (uint32_t)config->message_bytes_max,
+    };
+}
+
+/* ---- the end
+ * ---------------------------------------------------------------------- */
+
+static void tell_stopped(struct broker *broker)
+{
+    if (broker->stopped)
+        return;
+    broker->stopped = true;
+    broker->owner->stopped(broker->owner, broker->exit_code, broker->why);
+}
+
+static void directory_shut(void *context, enum error error)
+{
+    struct broker *broker = context;
+
+    if (error != ERROR_NONE && broker->exit_code == 0) {
+        broker->exit_code = 3;
+        snprintf(broker->why, sizeof broker->why,
+                 "the logs in %.300s were not closed cleanly: %s",
+                 broker->config->log_dirs, error_sentence(error));
+    }
+    tell_stopped(broker);
+}
+
+static void session_closed(void *context)
+{
+    struct broker *broker = context;
+
+    if (broker->directory_open && !log_directory_failed(broker->directory))
+        log_directory_shutdown(broker->directory, directory_shut, broker);
+    else
+        tell_stopped(broker);
+}
+
+/* Leaves ZooKeeper first, so that others take over while the logs close. */
+static void shut_down(struct broker *broker, int exit_code)
+{
+    if (broker->stopping)
+        return;
+    broker->stopping = true;
+    broker->exit_code = exit_code;
+    timer_stop(broker->seam->timers, &broker->startup_timer);
+    if (broker->listener != NULL)
+        net_listener_close(broker->seam->net, broker->listener);
+    broker->listener = NULL;
+    controller_stop(&broker->controller);
+    replicas_suspend(&broker->replicas);
+    metadata_stop(&broker->metadata);
+    registration_stop(&broker->registration);
+    session_close_all(broker);
+    coord_stop(broker->coord, session_closed, broker);
+}
+
+void broker_fail(struct broker *broker, int exit_code, const char *format, ...)
+{
+    va_list arguments;
+
+    if (broker->stopping)
+        return;
+    va_start(arguments, format);
+    vsnprintf(broker->why, sizeof broker->why, format, arguments);
+    va_end(arguments);
+    trace_log(broker->seam->trace, TRACE_ERROR, "%s", broker->why);
+    shut_down(broker, exit_code);
+}
+
+/* ---- ZooKeeper
+ * ------------------------------------------------------------------------ */
+
+static void startup_fire(struct timer *timer)
+{
+    struct broker *broker = container_of(timer, struct broker, startup_timer);
+
+    broker_fail(broker, 3,
+                "no ZooKeeper server answered at %s within %lld ms: start "
+                "one, or correct zookeeper.connect",
+                broker->config->zookeeper_connect,
+                (long long)broker->config->zookeeper_startup_timeout_ms);
+}
+
+static void on_session(struct coord_listener *listener)
+{
+    struct broker *broker =
+        container_of(listener, struct broker, coord_listener);
+
+    if (broker->stopping)
+        return;
+    broker->had_session = true;
+    timer_stop(broker->seam->timers, &broker->startup_timer);
+    registration_begin(&broker->registration);
+}
+
+static void on_expired(struct coord_listener *listener)
+{
+    struct broker *broker =
+        container_of(listener, struct broker, coord_listener);
+
+    if (broker->stopping)
+        return;
+    controller_stop(&broker->controller);
+    replicas_suspend(&broker->replicas);
+    metadata_stop(&broker->metadata);
+    registration_stop(&broker->registration);
+}
+
+static void on_reconnected(struct coord_listener *listener)
+{
+    (void)listener; /* what was interrupted tries again by itself */
+}
+
+/* ---- logs and listener
+ * ------------------------------------------------------------------ */
+
+static bool open_listener(struct broker *broker)
+{
+    const struct config *config = broker->config;
+    enum error error =
+        net_listen(broker->seam->net, config->listener_host,
+                   (uint16_t)config->listener_port, &broker->listener);
+
+    if (error != ERROR_NONE) {
+        broker_fail(broker, 3,
+                    "cannot listen on %s:%lld: %s; choose another "
+                    "listener.host or listener.port",
+                    config->listener_host, (long long)config->listener_port,
+                    error_sentence(error));
+        return false;
+    }
+    broker->port = net_listener_port(broker->listener);
+    return true;
+}
+
+static void fill_node(struct broker *broker)
+{
+    const struct config *config = broker->config;
+    const struct uuid *token = log_directory_clean_token(broker->directory);
+    struct registration_node *node = &broker->node;
+
+    node->broker_id = (uint32_t)config->broker_id;
+    node->host = config->advertised_host[0] ? config->advertised_host
+                                            : config->listener_host;
+    node->port = config->advertised_port ? (uint16_t)config->advertised_port
+                                         : broker->port;
+    node->rack = config->broker_rack;
+    node->boot_id = broker->seam->boot_id;
+    random_fill(&broker->random, &node->incarnation, sizeof node->incarnation);
+    node->directory_id = *log_directory_id(broker->directory);
+    node->has_clean_token = token != NULL;
+    if (token != NULL)
+        node->clean_token = *token;
+}
+
+static void directory_opened(struct log_directory_owner *owner,
+                             enum error error, const char *detail)
+{
+    struct broker *broker = container_of(owner, struct broker, directory_owner);
+
+    if (broker->stopping)
+        return;
+    if (error != ERROR_NONE) {
+        broker_fail(broker, error == ERROR_FOREIGN ? 2 : 3,
+                    "cannot open the log directory %s: %s",
+                    broker->config->log_dirs,
+                    detail && *detail ? detail : error_sentence(error));
+        return;
+    }
+    broker->directory_open = true;
+    broker->replicas.directory = broker->directory;
+    if (!open_listener(broker))
+        return;
+    fill_node(broker);
+    registration_register(&broker->registration, &broker->node);
+}
+
+static void directory_failed(struct log_directory_owner *owner,
+                             enum error error, const char *detail)
+{
+    struct broker *broker = container_of(owner, struct broker, directory_owner);
+
+    broker_fail(broker, 3, "the log directory %s failed: %s (%s)",
+                broker->config->log_dirs, detail && *detail ? detail : "",
+                error_sentence(error));
+}
+
+static void open_directory(struct broker *broker, const struct uuid *cluster_id)
+{
+    const struct config *config = broker->config;
+    struct log_directory_options options = {
+        .path = config->log_dirs,
+        .cluster_id = *cluster_id,
+        .broker_id = (uint32_t)config->broker_id,
+        .checkpoint_interval_ms = config->checkpoint_ms,
+        .index_interval_bytes = (uint32_t)config->index_interval_bytes,
+        .reserve_bytes = (uint64_t)config->reserve_bytes,
+        .default_settings = default_settings(config),
+    };
+
+    broker->directory =
+        log_directory_new(broker->seam, &options, &broker->directory_owner);
+    log_directory_open(broker->directory);
+}
+
+static void on_cluster_id(struct registration_listener *listener,
+                          const struct uuid *cluster_id)
+{
+    struct broker *broker =
+        container_of(listener, struct broker, registration_listener);
+    char id[UUID_TEXT_SIZE];
+
+    if (broker->directory == NULL) {
+        broker->identity.cluster_id = *cluster_id;
+        open_directory(broker, cluster_id);
+    } else if (!uuid_equal(&broker->identity.cluster_id, cluster_id)) {
+        uuid_format(cluster_id, id);
+        broker_fail(broker, 2,
+                    "ZooKeeper now says the cluster is %s, which is "
+                    "not the one this broker belongs to",
+                    id);
+    } else if (broker->directory_open) {
+        registration_register(&broker->registration, &broker->node);
+    }
+}
+
+static void on_registered(struct registration_listener *listener,
+                          uint64_t broker_epoch)
+{
+    struct broker *broker =
+        container_of(listener, struct broker, registration_listener);
+
+    trace_log(broker->seam->trace, TRACE_INFO,
+              "broker %u registered, epoch %llu, listening on %s:%u",
+              broker->node.broker_id, (unsigned long long)broker_epoch,
+              broker->config->listener_host, broker->port);
+    replicas_registered(&broker->replicas, broker_epoch);
+    controller_start(&broker->controller, broker_epoch);
+    metadata_scan(&broker->metadata);
+}
+
+/* ---- metadata, passed on to those who live by it
+ * -------------------------------------------- */
+
+static void on_ready(struct metadata_listener *listener)
+{
+    struct broker *broker =
+        container_of(listener, struct broker, metadata_listener);
+
+    controller_metadata_ready(&broker->controller);
+    replicas_metadata_ready(&broker->replicas);
+    if (!broker->ready_told && broker->owner->ready != NULL)
+        broker->owner->ready(broker->owner, broker->port);
+    broker->ready_told = true;
+}
+
+static void on_states(struct metadata_listener *listener, struct topic *topic,
+                      uint32_t first, uint32_t count)
+{
+    struct broker *broker =
+        container_of(listener, struct broker, metadata_listener);
+
+    replicas_on_states(&broker->replicas, topic, first, count);
+}
+
+static void on_deleted(struct metadata_listener *listener, struct topic *topic)
+{
+    struct broker *broker =
+        container_of(listener, struct broker, metadata_listener);
+
+    controller_topic_deleted(&broker->controller, topic);
+    replicas_on_deleted(&broker->replicas, topic);
+}
+
+static void on_brokers(struct metadata_listener *listener)
+{
+    struct broker *broker =
+        container_of(listener, struct broker, metadata_listener);
+
+    replicas_on_brokers(&broker->replicas);
+}
+
+/* ---- life cycle
+ * ---------------------------------------------------------------------------------
+ */
+
+static void init_parts(struct broker *broker)
+{
+    struct seam *seam = broker->seam;
+    const struct config *config = broker->config;
+    struct controller_options controller = {
+        .broker_id = (uint32_t)config->broker_id,
+        .coalesce_us = config->controller_coalesce_ms * 1000,
+        .min_insync_replicas = (uint32_t)config->min_insync_replicas,
+        .flush_ms = config->flush_ms,
+    };
+    struct replicas_options replicas = {
+        .broker_id = (uint32_t)config->broker_id,
+        .lag_us = config->replica_lag_ms * 1000,
+        .fetch_wait_ms = config->replica_fetch_wait_ms,
+        .fetch_bytes = (uint32_t)config->replica_fetch_bytes,
+        .retention_check_us = config->retention_check_ms * 1000,
+        .log_settings = default_settings(config),
+    };
+
+    registration_init(&broker->registration, seam, broker->coord,
+                      &broker->registration_listener);
+    metadata_init(&broker->metadata, seam, broker->coord,
+                  &broker->metadata_listener);
+    controller_init(&broker->controller, seam, broker->coord, &broker->metadata,
+                    &controller);
+    replicas_init(&broker->replicas, seam, broker->coord, &broker->metadata,
+                  &broker->identity, &replicas);
+    producer_ids_init(&broker->producer_ids, seam, broker->coord);
+}
+
+struct broker *broker_new(struct seam *seam, const struct config *config,
+                          struct broker_owner *owner)
+{
+    struct broker *broker = heap_alloc(seam->heap, sizeof *broker);
+
+    broker->seam = seam;
+    broker->config = config;
+    broker->owner = owner;
+    random_init(&broker->random, seam->random_key);
+    list_init(&broker->sessions);
+    broker->coord_listener =
+        (struct coord_listener){on_session, on_expired, on_reconnected};
+    broker->registration_listener =
+        (struct registration_listener){on_cluster_id, on_registered};
+    broker->directory_owner =
+        (struct log_directory_owner){directory_opened, directory_failed};
+    broker->metadata_listener =
+        (struct metadata_listener){on_ready, on_states, on_deleted, on_brokers};
+    broker->startup_timer.fire = startup_fire;
+    broker->identity = (struct channel_identity){
+        .client_id = "broker",
+        .is_broker = true,
+        .broker_id = (uint32_t)config->broker_id,
+        .frame_bytes_max = (uint32_t)config->frame_bytes_max,
+    };
+    broker->coord =
+        coord_new(seam, config->zookeeper_connect,
+                  (int)config->session_timeout_ms, &broker->coord_listener);
+    init_parts(broker);
+    return broker;
+}
+
+void broker_start(struct broker *broker)
+{
+    coord_start(broker->coord);
+    timer_start(broker->seam->timers, &broker->startup_timer,
+                broker->seam->now.monotonic_us +
+                    broker->config->zookeeper_startup_timeout_ms * 1000);
+}
+
+void broker_free(struct broker *broker)
+{
+    if (broker == NULL)
+        return;
+    list_for_each_safe (node, &broker->sessions) {
+        struct session *session = container_of(node, struct session, node);
+
+        list_remove(node);
+        channel_release(&session->channel);
+        heap_free(broker->seam->heap, session);
+    }
+    replicas_release(&broker->replicas);
+    controller_release(&broker->controller);
+    metadata_release(&broker->metadata);
+    log_directory_free(broker->directory);
+    coord_free(broker->coord);
+    heap_free(broker->seam->heap, broker);
+}
+
+void broker_on_event(struct broker *broker, const struct event *event)
+{
+    broker->seam->now = event->now;
+    switch (event->type) {
+    case EVENT_NET_ACCEPTED:
+        session_accept(broker, event->connection);
+        return;
+    case EVENT_STOP:
+        shut_down(broker, 0);
+        return;
+    default:
+        event_dispatch(event);
+        return;
+    }
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests that only read: metadata, offsets; and numbers for producers.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "seam/memory.h"
+#include "server/internal.h"
+
+struct partition *find_partition(struct broker *broker,
+                                 ProtobufCBinaryData topic_id, uint32_t index,
+                                 enum error *error)
+{
+    struct partition_key key = {.partition = index};
+    struct partition *partition;
+
+    *error = ERROR_UNKNOWN_TOPIC;
+    if (!uuid_from_bytes(topic_id.data, topic_id.len, &key.topic_id))
+        return NULL;
+    partition = replicas_find(&broker->replicas, &key);
+    if (partition != NULL) {
+        *error = ERROR_NONE;
+        return partition;
+    }
+    if (metadata_topic_by_id(&broker->metadata, &key.topic_id) != NULL)
+        *error = ERROR_NOT_LEADER;
+    return NULL;
+}
+
+/* ---- metadata
+ * --------------------------------------------------------------------- */
+
+/* Everything of one answer, freed at once. */
+struct answer {
+    struct broker *broker;
+    struct list blocks;
+};
+
+struct block {
+    struct list node;
+    max_align_t bytes[];
+};
+
+static void *take(struct answer *answer, size_t size)
+{
+    struct block *block =
+        heap_alloc(answer->broker->seam->heap, sizeof *block + size + 1);
+
+    list_init(&block->node);
+    list_append(&answer->blocks, &block->node);
+    return block->bytes;
+}
+
+static void answer_release(struct answer *answer)
+{
+    struct list *node;
+
+    while ((node = list_pop(&answer->blocks)) != NULL)
+        heap_free(answer->broker->seam->heap,
+                  container_of(node, struct block, node));
+}
+
+static uint32_t *ids_of(struct answer *answer, const struct replica_set *set)
+{
+    uint32_t *ids = take(answer, set->count * sizeof *ids);
+
+    for (uint32_t i = 0; i < set->count; i++)
+        ids[i] = set->members[i].broker_id;
+    return ids;
+}
+
+static void describe_partition(struct answer *answer,
+                               const struct partition_state *state,
+                               uint32_t index, Kq__PartitionMetadata *to)
+{
+    kq__partition_metadata__init(to);
+    to->partition = index;
+    to->error = state->leader == NO_BROKER ? ERROR_NO_LEADER : ERROR_NONE;
+    to->has_leader = state->leader != NO_BROKER;
+    to->leader = state->leader;
+    to->leader_epoch = state->leader_epoch;
+    to->n_replicas = state->replica_count;
+    to->replicas = (uint32_t *)(uintptr_t)state->replicas;
+    to->n_isr = state->isr.count;
+    to->isr = ids_of(answer, &state->isr);
+    to->n_eligible = state->eligible.count;
+    to->eligible = ids_of(answer, &state->eligible);
+    to->min = state->min;
+    to->log_start_floor = (uint64_t)state->log_start_floor;
+}
+
+static Kq__TopicMetadata *describe_topic(struct answer *answer,
+                                         const struct topic *topic)
+{
+    Kq__TopicMetadata *to = take(answer, sizeof *to);
+    Kq__PartitionMetadata *partitions =
+        take(answer, topic->partition_count * sizeof *partitions);
+    Kq__ConfigEntry *configs =
+        take(answer, topic->config_count * sizeof *configs);
+
+    kq__topic_metadata__init(to);
+    to->name = topic->name;
+    to->has_topic_id = 1;
+    to->topic_id.data = (uint8_t *)(uintptr_t)topic->id.bytes;
+    to->topic_id.len = sizeof topic->id.bytes;
+    to->n_partitions = topic->partition_count;
+    to->partitions =
+        take(answer, topic->partition_count * sizeof *to->partitions);
+    for (uint32_t i = 0; i < topic->partition_count; i++) {
+        describe_partition(answer, &topic->states[i], i, &partitions[i]);
+        to->partitions[i] = &partitions[i];
+    }
+    to->n_configs = topic->config_count;
+    to->configs = take(answer, topic->config_count * sizeof *to->configs);
+    for (size_t i = 0; i < topic->config_count; i++) {
+        kq__config_entry__init(&configs[i]);
+        configs[i].key = topic->configs[i].key;
+        configs[i].value = topic->configs[i].value;
+        to->configs[i] = &configs[i];
+    }
+    return to;
+}
+
+static Kq__TopicMetadata *unknown_topic(struct answer *answer, char *name)
+{
+    Kq__TopicMetadata *to = take(answer, sizeof *to);
+
+    kq__topic_metadata__init(to);
+    to->name = name;
+    to->error = ERROR_UNKNOWN_TOPIC;
+    return to;
+}
+
+static void describe_brokers(struct answer *answer,
+                             Kq__MetadataResponse *response)
+{
+    const struct brokers *brokers = &answer->broker->metadata.brokers;
+    Kq__BrokerEndpoint *endpoints =
+        take(answer, brokers->count * sizeof *endpoints);
+
+    response->brokers =
+        take(answer, brokers->count * sizeof *response->brokers);
+    response->n_brokers = brokers->count;
+    for (uint32_t i = 0; i < brokers->count; i++) {
+        kq__broker_endpoint__init(&endpoints[i]);
+        endpoints[i].broker_id = brokers->list[i].broker_id;
+        endpoints[i].host = brokers->list[i].host;
+        endpoints[i].port = brokers->list[i].port;
+        response->brokers[i] = &endpoints[i];
+    }
+}
+
+static void describe_all(struct answer *answer, Kq__MetadataResponse *response)
+{
+    struct metadata *metadata = &answer->broker->metadata;
+    size_t count = 0;
+
+    for (struct topic *topic = metadata_first(metadata); topic;
+         topic = metadata_next(topic))
+        count++;
+    response->topics = take(answer, count * sizeof *response->topics);
+    for (struct topic *topic = metadata_first(metadata); topic;
+         topic = metadata_next(topic))
+        if (topic_loaded(topic))
+            response->topics[response->n_topics++] =
+                describe_topic(answer, topic);
+}
+
+static void describe_named(struct answer *answer,
+                           const Kq__MetadataRequest *request,
+                           Kq__MetadataResponse *response)
+{
+    response->topics =
+        take(answer, request->n_topics * sizeof *response->topics);
+    response->n_topics = request->n_topics;
+    for (size_t i = 0; i < request->n_topics; i++) {
+        struct topic *topic =
+            metadata_topic(&answer->broker->metadata, request->topics[i]);
+
+        response->topics[i] = topic && topic_loaded(topic)
+                                  ? describe_topic(answer, topic)
+                                  : unknown_topic(answer, request->topics[i]);
+    }
+}
+
+void handle_metadata(struct session *session, struct frame *frame)
+{
+    struct broker *broker = session->broker;
+    const Kq__MetadataRequest *request = frame->message->metadata_request;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__MetadataResponse response = KQ__METADATA_RESPONSE__INIT;
+    struct answer answer = {.broker = broker};
+
+    if (!broker->metadata.ready) { /* what it knows may be out of date */
+        session_answer_error(session, frame->message->correlation_id,
+                             ERROR_AGAIN);
+        frame_free(frame);
+        return;
+    }
+    list_init(&answer.blocks);
+    describe_brokers(&answer, &response);
+    response.has_controller = broker->metadata.controller_id != NO_BROKER;
+    response.controller = broker->metadata.controller_id;
+    response.has_cluster_id = 1;
+    response.cluster_id.data = broker->identity.cluster_id.bytes;
+    response.cluster_id.len = sizeof broker->identity.cluster_id.bytes;
+    if (request->all_topics)
+        describe_all(&answer, &response);
+    else
+        describe_named(&answer, request, &response);
+    message.body_case = KQ__MESSAGE__BODY_METADATA_RESPONSE;
+    message.metadata_response = &response;
+    session_answer(session, frame->message->correlation_id, &message);
+    answer_release(&answer);
+    frame_free(frame);
+}
+
+/* ---- offsets
+ * -------------------------------------------------------------------------- */
+
+static enum error look_up_offset(struct broker *broker,
+                                 const Kq__ListOffsetsRequest *request,
+                                 int64_t *offset)
+{
+    enum error error;
+    struct partition *partition =
+        find_partition(broker, request->topic_id, request->partition, &error);
+
+    if (partition == NULL)
+        return error;
+    error = partition_check_leader(partition, false, 0);
+    if (error != ERROR_NONE)
+        return error;
+    if (!replicas_lease_holds(&broker->replicas))
+        return ERROR_LEASE_EXPIRED;
+    if (request->spec == KQ__OFFSET_SPEC__EARLIEST) {
+        *offset = partition->log->log_start_offset;
+        return ERROR_NONE;
+    }
+    /* A new leader's watermark may be behind what clients have seen (K9). */
+    if (partition->high_watermark < partition->epoch_start_offset)
+        return ERROR_OFFSET_NOT_AVAILABLE;
+    if (request->spec == KQ__OFFSET_SPEC__LATEST) {
+        *offset = partition->high_watermark;
+        return ERROR_NONE;
+    }
+    if (request->spec != KQ__OFFSET_SPEC__TIMESTAMP ||
+        !request->has_timestamp_ms)
+        return ERROR_INVALID_ARGUMENT;
+    error = log_offset_by_time(partition->log, request->timestamp_ms,
+                               partition->high_watermark, offset);
+    if (error == ERROR_NONE && *offset < 0) /* all are older */
+        *offset = partition->high_watermark;
+    return error;
+}
+
+void handle_list_offsets(struct session *session, struct frame *frame)
+{
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__ListOffsetsResponse response = KQ__LIST_OFFSETS_RESPONSE__INIT;
+    int64_t offset = 0;
+    enum error error = look_up_offset(
+        session->broker, frame->message->list_offsets_request, &offset);
+
+    response.error = error;
+    response.has_offset = error == ERROR_NONE;
+    response.offset = (uint64_t)offset;
+    message.body_case = KQ__MESSAGE__BODY_LIST_OFFSETS_RESPONSE;
+    message.list_offsets_response = &response;
+    session_answer(session, frame->message->correlation_id, &message);
+    frame_free(frame);
+}
+
+/* ---- producer ids
+ * ---------------------------------------------------------------------------
+ */
+
+struct id_request {
+    struct producer_id_waiter waiter;
+    struct session *session;
+    uint64_t correlation_id;
+};
+
+static void id_done(struct producer_id_waiter *waiter, enum error error,
+                    uint64_t producer_id)
+{
+    struct id_request *request =
+        container_of(waiter, struct id_request, waiter);
+    struct session *session = request->session;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__InitProducerResponse response = KQ__INIT_PRODUCER_RESPONSE__INIT;
+
+    response.error = error;
+    response.has_producer_id = error == ERROR_NONE;
+    response.producer_id = producer_id;
+    response.has_producer_epoch = error == ERROR_NONE;
+    message.body_case = KQ__MESSAGE__BODY_INIT_PRODUCER_RESPONSE;
+    message.init_producer_response = &response;
+    session_answer(session, request->correlation_id, &message);
+    heap_free(session->broker->seam->heap, request);
+    session_request_end(session);
+}
+
+void handle_init_producer(struct session *session, struct frame *frame)
+{
+    struct id_request *request =
+        heap_alloc(session->broker->seam->heap, sizeof *request);
+
+    request->waiter.done = id_done;
+    request->session = session;
+    request->correlation_id = frame->message->correlation_id;
+    frame_free(frame);
+    session_request_begin(session);
+    producer_ids_take(&session->broker->producer_ids, &request->waiter);
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * FetchRequest, of consumers (up to the high watermark) and followers (up to
+ * the log end, with their position). One that finds too little is parked
+ * until a partition moves on or its time is up. What is found leaves by
+ * net_send_file(), straight from the log.
+ */
+#include "base/assert.h"
+#include "seam/memory.h"
+#include "seam/trace.h"
+#include "server/internal.h"
+
+#define REQUEST_PARTITIONS_MAX 10000
+#define WAIT_MS_MAX            60000
+
+struct fetch_part {
+    struct partition_waiter waiter;
+    struct fetch_request *fetch;
+    const Kq__FetchPartition *request;
+    struct partition_key key;
+    enum error error;
+    struct divergence divergence;
+    /* of this evaluation */
+    int64_t high_watermark;
+    int64_t log_start_offset;
+    uint32_t leader_epoch;
+    int64_t limit;
+    struct log_range range;
+};
+
+struct fetch_request {
+    struct session *session;
+    struct frame *frame;
+    const Kq__FetchRequest *request;
+    bool is_follower;
+    struct replica replica;
+    struct timer timer;
+    size_t part_count;
+    struct fetch_part parts[];
+};
+
+static void unpark(struct fetch_request *fetch)
+{
+    timer_stop(fetch->session->broker->seam->timers, &fetch->timer);
+    for (size_t i = 0; i < fetch->part_count; i++)
+        list_remove(&fetch->parts[i].waiter.node);
+}
+
+static void release(struct fetch_request *fetch)
+{
+    struct session *session = fetch->session;
+
+    unpark(fetch);
+    frame_free(fetch->frame);
+    heap_free(session->broker->seam->heap, fetch);
+    session_request_end(session);
+}
+
+/* ---- the answer
+ * ------------------------------------------------------------------ */
+
+static void note_served(struct fetch_request *fetch,
+                        const struct fetch_part *part)
+{
+    struct fact fact = {
+        .type = FACT_SERVED,
+        .key = part->key,
+        .leader_epoch = (int32_t)part->leader_epoch,
+        .offset = part->range.base_offset,
+        .end_offset = part->limit,
+    };
+
+    if (!fetch->is_follower && part->range.length > 0)
+        trace_fact(fetch->session->broker->seam->trace, &fact);
+}
+
+static void fill_result(const struct fetch_part *part,
+                        Kq__FetchPartitionResult *result)
+{
+    kq__fetch_partition_result__init(result);
+    result->topic_id = part->request->topic_id;
+    result->partition = part->request->partition;
+    result->error = part->error;
+    if (part->error == ERROR_OFFSET_OUT_OF_RANGE) {
+        result->has_log_start_offset = 1;
+        result->log_start_offset = (uint64_t)part->log_start_offset;
+    }
+    if (part->error != ERROR_NONE)
+        return;
+    result->has_leader_epoch = 1;
+    result->leader_epoch = part->leader_epoch;
+    if (part->divergence.diverges) { /* this and nothing else */
+        result->has_diverging_epoch = 1;
+        result->diverging_epoch = part->divergence.epoch;
+        result->has_diverging_end_offset = 1;
+        result->diverging_end_offset = (uint64_t)part->divergence.end_offset;
+        return;
+    }
+    result->has_high_watermark = 1;
+    result->high_watermark = (uint64_t)part->high_watermark;
+    result->has_log_start_offset = 1;
+    result->log_start_offset = (uint64_t)part->log_start_offset;
+    result->has_attachment_length = part->range.length > 0;
+    result->attachment_length = (uint32_t)part->range.length;
+}
+
+static void answer(struct fetch_request *fetch)
+{
+    struct session *session = fetch->session;
+    struct heap *heap = session->broker->seam->heap;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__FetchResponse response = KQ__FETCH_RESPONSE__INIT;
+    size_t count = fetch->part_count;
+    Kq__FetchPartitionResult *results =
+        heap_alloc(heap, (count + 1) * sizeof *results);
+    Kq__FetchPartitionResult **pointers =
+        heap_alloc(heap, (count + 1) * sizeof *pointers);
+    struct channel_piece *pieces =
+        heap_alloc(heap, (count + 1) * sizeof *pieces);
+    size_t piece_count = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct fetch_part *part = &fetch->parts[i];
+
+        fill_result(part, &results[i]);
+        pointers[i] = &results[i];
+        if (!results[i].has_attachment_length)
+            continue;
+        pieces[piece_count++] = (struct channel_piece){
+            .file = part->range.file,
+            .offset = part->range.position,
+            .length = part->range.length,
+        };
+        note_served(fetch, part);
+    }
+    response.n_partitions = count;
+    response.partitions = pointers;
+    message.correlation_id = fetch->frame->message->correlation_id;
+    message.body_case = KQ__MESSAGE__BODY_FETCH_RESPONSE;
+    message.fetch_response = &response;
+    if (!session->closed)
+        channel_send(&session->channel, &message, pieces, piece_count, NULL,
+                     NULL);
+    heap_free(heap, pieces);
+    heap_free(heap, pointers);
+    heap_free(heap, results);
+    release(fetch);
+}
+
+/* ---- what is there
+ * ------------------------------------------------------------------ */
+
+/* How far this reader may read, and whether it may. */
+static enum error limit_of(struct fetch_request *fetch, struct fetch_part *part,
+                           struct partition *partition)
+{
+    struct replicas *replicas = &fetch->session->broker->replicas;
+    int64_t offset = (int64_t)part->request->fetch_offset;
+    struct log *log = partition->log;
+    enum error error =
+        partition_check_leader(partition, part->request->has_leader_epoch,
+                               part->request->leader_epoch);
+
+    if (error != ERROR_NONE)
+        return error;
+    part->high_watermark = partition->high_watermark;
+    part->log_start_offset = log->log_start_offset;
+    part->leader_epoch = partition->role_epoch;
+    part->limit =
+        fetch->is_follower ? log->log_end_offset : partition->high_watermark;
+    if (!fetch->is_follower && !replicas_lease_holds(replicas))
+        return ERROR_LEASE_EXPIRED;
+    if (offset < log->log_start_offset || offset > log->log_end_offset)
+        return ERROR_OFFSET_OUT_OF_RANGE;
+    return ERROR_NONE;
+}
+
+/* Looks at one partition; the bytes found. */
+static uint64_t evaluate_part(struct fetch_request *fetch,
+                              struct fetch_part *part, uint32_t budget)
+{
+    struct partition *partition =
+        replicas_find(&fetch->session->broker->replicas, &part->key);
+    int64_t offset = (int64_t)part->request->fetch_offset;
+    enum error error;
+
+    part->range.length = 0;
+    if (part->error != ERROR_NONE || part->divergence.diverges)
+        return 0;
+    if (partition == NULL || partition->log == NULL) {
+        part->error = ERROR_NOT_LEADER;
+        return 0;
+    }
+    part->error = limit_of(fetch, part, partition);
+    if (part->error != ERROR_NONE || offset >= part->limit)
+        return 0;
+    if (budget > part->request->max_bytes)
+        budget = part->request->max_bytes;
+    error =
+        log_locate(partition->log, offset, part->limit, budget, &part->range);
+    if (error == ERROR_AGAIN) { /* on_progress follows */
+        part->range.length = 0;
+        return 0;
+    }
+    part->error = error;
+    if (error != ERROR_NONE)
+        part->range.length = 0;
+    return part->range.length;
+}
+
+/* True when the answer can go. */
+static bool evaluate(struct fetch_request *fetch)
+{
+    uint64_t found = 0;
+    bool ready = false;
+
+    for (size_t i = 0; i < fetch->part_count; i++) {
+        struct fetch_part *part = &fetch->parts[i];
+        uint64_t left = found < fetch->request->max_bytes
+                            ? fetch->request->max_bytes - found
+                            : 0;
+
+        if (left == 0) {
+            part->range.length = 0;
+            continue;
+        }
+        found += evaluate_part(fetch, part, (uint32_t)left);
+        if (part->error != ERROR_NONE || part->divergence.diverges)
+            ready = true;
+    }
+    return ready || (found > 0 && found >= fetch->request->min_bytes);
+}
+
+/* ---- parking
+ * ----------------------------------------------------------------------------
+ */
+
+static void park(struct fetch_request *fetch)
+{
+    for (size_t i = 0; i < fetch->part_count; i++) {
+        struct fetch_part *part = &fetch->parts[i];
+        struct partition *partition =
+            replicas_find(&fetch->session->broker->replicas, &part->key);
+
+        list_remove(&part->waiter.node);
+        if (partition != NULL)
+            list_append(fetch->is_follower ? &partition->data_waiters
+                                           : &partition->watermark_waiters,
+                        &part->waiter.node);
+    }
+}
+
+static void wake(struct partition_waiter *waiter)
+{
+    struct fetch_part *part = container_of(waiter, struct fetch_part, waiter);
+    struct fetch_request *fetch = part->fetch;
+
+    if (fetch->session->closed)
+        release(fetch);
+    else if (evaluate(fetch))
+        answer(fetch);
+    else
+        park(fetch);
+}
+
+static void timer_fire(struct timer *timer)
+{
+    struct fetch_request *fetch =
+        container_of(timer, struct fetch_request, timer);
+
+    if (fetch->session->closed) {
+        release(fetch);
+        return;
+    }
+    evaluate(fetch);
+    answer(fetch);
+}
+
+/* ---- the request
+ * ---------------------------------------------------------------------------
+ */
+
+static void start_part(struct fetch_request *fetch, struct fetch_part *part)
+{
+    const Kq__FetchPartition *request = part->request;
+    struct partition *partition =
+        find_partition(fetch->session->broker, request->topic_id,
+                       request->partition, &part->error);
+
+    if (partition == NULL)
+        return;
+    part->key = partition->key;
+    if (request->fetch_offset > INT64_MAX) {
+        part->error = ERROR_INVALID_ARGUMENT;
+        return;
+    }
+    if (!fetch->is_follower)
+        return;
+    if (partition->log != NULL)
+        part->log_start_offset = partition->log->log_start_offset;
+    if (!request->has_leader_epoch || !request->has_counted_offset ||
+        request->counted_offset > INT64_MAX) {
+        part->error = ERROR_INVALID_ARGUMENT;
+        return;
+    }
+    part->error = partition_follower_fetch(
+        partition, &fetch->replica, request->leader_epoch,
+        (int64_t)request->fetch_offset, request->has_last_fetched_epoch,
+        request->last_fetched_epoch, (int64_t)request->counted_offset,
+        &part->divergence);
+}
+
+static struct fetch_request *fetch_new(struct session *session,
+                                       struct frame *frame)
+{
+    const Kq__FetchRequest *request = frame->message->fetch_request;
+    struct fetch_request *fetch = heap_alloc(
+        session->broker->seam->heap,
+        sizeof *fetch + request->n_partitions * sizeof fetch->parts[0]);
+
+    fetch->session = session;
+    fetch->frame = frame;
+    fetch->request = request;
+    fetch->is_follower = request->replica != NULL;
+    if (fetch->is_follower)
+        fetch->replica = (struct replica){request->replica->broker_id,
+                                          request->replica->broker_epoch};
+    fetch->part_count = request->n_partitions;
+    fetch->timer.fire = timer_fire;
+    for (size_t i = 0; i < fetch->part_count; i++) {
+        struct fetch_part *part = &fetch->parts[i];
+
+        part->fetch = fetch;
+        part->waiter.wake = wake;
+        part->request = request->partitions[i];
+        list_init(&part->waiter.node);
+    }
+    return fetch;
+}
+
+void handle_fetch(struct session *session, struct frame *frame)
+{
+    const Kq__FetchRequest *request = frame->message->fetch_request;
+    struct seam *seam = session->broker->seam;
+    struct fetch_request *fetch;
+    int64_t wait_ms;
+
+    if (request->n_partitions > REQUEST_PARTITIONS_MAX ||
+        (request->replica != NULL && !session->channel.peer_is_broker)) {
+        session_answer_error(session, frame->message->correlation_id,
+                             ERROR_INVALID_ARGUMENT);
+        frame_free(frame);
+        return;
+    }
+    fetch = fetch_new(session, frame);
+    session_request_begin(session);
+    for (size_t i = 0; i < fetch->part_count; i++)
+        start_part(fetch, &fetch->parts[i]);
+    if (evaluate(fetch) || request->max_wait_ms == 0) {
+        answer(fetch);
+        return;
+    }
+    wait_ms =
+        request->max_wait_ms < WAIT_MS_MAX ? request->max_wait_ms : WAIT_MS_MAX;
+    timer_start(seam->timers, &fetch->timer,
+                seam->now.monotonic_us + wait_ms * 1000);
+    park(fetch);
+}
+
+void handle_replica_position(struct session *session, struct frame *frame)
+{
+    const Kq__ReplicaPosition *position = frame->message->replica_position;
+    struct replica replica = {position->replica->broker_id,
+                              position->replica->broker_epoch};
+
+    for (size_t i = 0; i < position->n_partitions; i++) {
+        const Kq__ReplicaPositionPartition *part = position->partitions[i];
+        enum error error;
+        struct partition *partition = find_partition(
+            session->broker, part->topic_id, part->partition, &error);
+
+        if (partition != NULL && part->counted_offset <= INT64_MAX)
+            partition_follower_position(partition, &replica, part->leader_epoch,
+                                        (int64_t)part->counted_offset);
+    }
+    frame_free(frame);
+}
