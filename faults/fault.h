@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fault points: asked in the twins (real/ and sim/) alone, and compiled to
+ * nothing unless KQ_FAULTS is defined. libfiu is the switch (fault.c).
+ */
+#ifndef FAULTS_FAULT_H
+#define FAULTS_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum fault_point {
+#define FAULT(name, text, happens, holds) FAULT_##name,
+#include "faults/catalogue.def"
+#undef FAULT
+    FAULT_COUNT
+};
+
+struct fault_description {
+    const char *name;
+    const char *happens;
+    const char *holds;
+};
+const struct fault_description *fault_describe(enum fault_point point);
+/* False when there is no point of this name. */
+bool fault_by_name(const char *name, enum fault_point *point);
+
+/* Whether this point fires now, for whoever runs now. */
+#ifdef KQ_FAULTS
+extern bool fault_armed[FAULT_COUNT]; /* points nobody enabled cost nothing */
+bool fault_ask(enum fault_point point);
+#define FAULT_FIRES(name)                                                      \
+    (__builtin_expect(fault_armed[FAULT_##name], 0) &&                         \
+     fault_ask(FAULT_##name))
+#else
+#define FAULT_FIRES(name) false
+#endif
+
+/* The simulator's switch: answers through libfiu's external callback. */
+typedef bool fault_answer(void *context, enum fault_point point);
+/* Enables these points (bit set); NULL disables all. */
+void fault_control(fault_answer *answer, void *context,
+                   const bool enabled[]);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The simulated world: one thread, one virtual clock, one seed. Nodes
+ * (brokers, clients) live in it, each with a seam of its own; a ZooKeeper
+ * ensemble stands behind zookeeper.h. Same binary, same calls, same seed:
+ * the same trace, byte for byte.
+ *
+ * Several worlds may exist one after the other in a process, never two at a
+ * time (zookeeper.h and the fault points have no context argument).
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "faults/fault.h"
+#include "seam/event.h"
+#include "seam/seam.h"
+#include "seam/trace.h"
+
+struct world;
+struct node;
+
+/* Embedded by whoever watches (the judge). Any may be NULL. */
+struct world_observer {
+    void (*on_fact)(struct world_observer *observer, struct node *node,
+                    const struct fact *fact);
+    /* A node ended: by node_exit(), an assertion, a crash step. */
+    void (*on_down)(struct world_observer *observer, struct node *node);
+    void (*on_up)(struct world_observer *observer, struct node *node);
+};
+
+struct world_options {
+    uint64_t seed;
+    struct world_observer *observer; /* borrowed; may be NULL */
+    FILE *trace;                     /* text of everything; NULL: none */
+    int64_t wall_start_ms;           /* wall clock at time 0 */
+};
+
+struct world *world_new(const struct world_options *options);
+void world_free(struct world *world);
+
+int64_t world_now_us(const struct world *world);
+uint64_t world_hash(const struct world *world);   /* of the trace so far */
+uint64_t world_events(const struct world *world); /* delivered so far */
+uint64_t world_marks(const struct world *world, enum mark mark);
+/* The first assertion that failed in a node ("file:line: text"), or NULL:
+ * the run has failed. */
+const char *world_assertion(const struct world *world);
+
+/* Runs until virtual time `until_us`, or until `done(context)` says so after
+ * some event (may be NULL). True when done. */
+bool world_run(struct world *world, int64_t until_us,
+               bool (*done)(void *context), void *context);
+
+/* Calls back at a virtual time, outside of any node. */
+void world_at(struct world *world, int64_t at_us, void (*call)(void *context),
+              void *context);
+
+/* Draw n of the stream (seed, name, purpose): streams do not move each
+ * other. `node` may be NULL (the world itself). Purposes below 1000 are the
+ * world's own; callers use 1000 and up. */
+uint64_t world_random(struct world *world, struct node *node,
+                      uint32_t purpose);
+uint64_t world_random_below(struct world *world, struct node *node,
+                            uint32_t purpose, uint64_t bound);
+
+/* ---- nodes ---- */
+
+struct node_kind {
+    /* Builds the node in seam->heap and starts it; what it returns is given
+     * to on_event. seam->now is set. */
+    void *(*start)(struct node *node, struct seam *seam, void *context);
+    void (*on_event)(void *object, const struct event *event);
+};
+
+/* `name` is its host name ("b1", "c1"); copied. It is down until started.
+ * What it listens on is reached as name:port. heap_bytes_max: its limit. */
+struct node *world_add_node(struct world *world, const char *name,
+                            const struct node_kind *kind, void *context,
+                            size_t heap_bytes_max);
+struct node *world_node(struct world *world, const char *name);
+const char *node_name(const struct node *node);
+uint32_t node_index(const struct node *node); /* in the order of adding */
+struct world *node_world(const struct node *node);
+bool node_is_up(const struct node *node);
+void *node_object(const struct node *node); /* NULL when down */
+unsigned node_starts(const struct node *node);
+
+enum node_crash {
+    NODE_CRASH_PROCESS, /* kill -9: what was written is still there */
+    NODE_CRASH_POWER    /* unsynced writes are kept, dropped or torn */
+};
+
+void node_start(struct node *node); /* it is down */
+void node_crash(struct node *node, enum node_crash how);
+void node_stop(struct node *node); /* EVENT_STOP: it exits by itself */
+/* From within the node's events: the process ends when the event is over. */
+void node_exit(struct node *node, int exit_code, const char *why);
+int node_exit_code(const struct node *node); /* of the last exit */
+const char *node_exit_why(const struct node *node);
+/* While paused no event reaches it; what it submitted goes on. */
+void node_pause(struct node *node);
+void node_resume(struct node *node);
+bool node_is_paused(const struct node *node);
+/* The wall clock of the node moves by this much. */
+void node_clock_jump(struct node *node, int64_t by_ms);
+/* An empty disk; the node is down. */
+void node_wipe_disk(struct node *node);
+void node_set_disk_capacity(struct node *node, uint64_t bytes);
+/* Flips a bit of this file's stored bytes; false when it is not so long. */
+bool node_rot(struct node *node, const char *path, uint64_t offset);
+
+/* ---- the network between names (nodes, "z1".."zN") ---- */
+
+/* Nothing goes from a to b (and, unless one_way, from b to a) until healed;
+ * connections hang, they are not reset. "*" is everybody else. */
+void world_cut(struct world *world, const char *a, const char *b, bool one_way);
+void world_heal(struct world *world, const char *a, const char *b);
+void world_heal_all(struct world *world);
+bool world_connected(struct world *world, const char *from, const char *to);
+
+/* ---- the ensemble: servers z1..zN, reached by nodes as "z1:2181,..." ---- */
+
+void world_add_zookeeper(struct world *world, unsigned servers);
+void world_zookeeper_crash(struct world *world, unsigned server); /* 1..N */
+void world_zookeeper_start(struct world *world, unsigned server);
+/* The ensemble ends the session of this node now; false when it has none. */
+bool world_zookeeper_expire(struct world *world, struct node *node);
+
+/* ---- faults ---- */
+
+struct world_fault {
+    enum fault_point point;
+    struct node *node;   /* NULL: any */
+    uint64_t nth;        /* fires at the nth asking (1..); 0: by rate */
+    double rate;         /* probability of each asking */
+    int64_t from_us;
+    int64_t until_us;    /* INT64_MAX: for ever */
+    uint64_t limit;      /* at most so many times; 0: no limit */
+};
+
+/* Copied; give a node that exists. Returns its index for the counts. */
+unsigned world_add_fault(struct world *world, const struct world_fault *fault);
+/* How often a declared fault took effect; how often a point did. */
+uint64_t world_fault_fired(const struct world *world, unsigned index);
+uint64_t world_point_fired(const struct world *world, enum fault_point point);
+uint64_t world_point_asked(const struct world *world, enum fault_point point);
+
+#endif
