@@ -5,8 +5,9 @@
  * returned. Loop thread only.
  *
  * Order: operations on one file complete in the order of submission; across
- * files there is no order. A sync covers exactly what had completed before
- * it was submitted. Operations on paths (rename, unlink, mkdir, rmdir, list,
+ * files there is no order. A sync is an operation on a set, outside of that
+ * order: appends may pass it; it covers what had completed before it was
+ * submitted. Operations on paths (rename, unlink, mkdir, rmdir, list,
  * sync_directory) complete in the order of submission among themselves.
  * A failed sync is final: what it covered may be gone and a later success
  * says nothing about it (see PostgreSQL's "fsyncgate", 2018).

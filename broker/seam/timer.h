@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "base/list.h"
+#include "base/tree.h"
 #include "seam/seam.h"
 
 struct timer {
@@ -17,8 +17,7 @@ struct timer {
     /* the world's: */
     bool running;
     uint64_t sequence;
-    void *links[3];
-    int color;
+    RB_ENTRY(timer) entry;
 };
 
 /* Starts or restarts; a deadline in the past fires at the next turn. The

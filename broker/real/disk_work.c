@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "real/disk_work.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "real/internal.h"
+
+#define WARM_BYTES (256u << 10)
+
+enum error error_of_errno(int number)
+{
+    switch (number) {
+    case 0:
+        return ERROR_NONE;
+    case ENOENT:
+    case ENOTDIR:
+        return ERROR_NOT_FOUND;
+    case EEXIST:
+        return ERROR_EXISTS;
+    case ENOSPC:
+    case EDQUOT:
+        return ERROR_DISK_FULL;
+    case ENOTEMPTY:
+        return ERROR_NOT_EMPTY;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return ERROR_PERMISSION;
+    case EWOULDBLOCK:
+        return ERROR_LOCKED;
+    case EADDRINUSE:
+        return ERROR_ADDRESS_IN_USE;
+    case EADDRNOTAVAIL:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+        return ERROR_UNREACHABLE;
+    case ECONNREFUSED:
+        return ERROR_REFUSED;
+    case ETIMEDOUT:
+        return ERROR_TIMED_OUT;
+    case ENOMEM:
+        return ERROR_OUT_OF_MEMORY;
+    default:
+        return ERROR_IO;
+    }
+}
+
+static enum error error_of_result(int result)
+{
+    return result == 0 ? ERROR_NONE : error_of_errno(errno);
+}
+
+static int fd_of(const struct disk_request *request)
+{
+    const struct disk_file *file = request->world;
+
+    return file->fd;
+}
+
+static enum error work_open(struct disk_request *request)
+{
+    int flags = O_CLOEXEC;
+    struct stat stat;
+    int fd;
+
+    flags |= request->flags & DISK_OPEN_READ_ONLY ? O_RDONLY : O_RDWR;
+    if (request->flags & (DISK_OPEN_CREATE | DISK_OPEN_CREATE_EXCL))
+        flags |= O_CREAT;
+    if (request->flags & DISK_OPEN_CREATE_EXCL)
+        flags |= O_EXCL;
+    fd = open(request->path, flags, 0644);
+    if (fd < 0)
+        return error_of_errno(errno);
+    if (fstat(fd, &stat) != 0) {
+        close(fd);
+        return ERROR_IO;
+    }
+    request->size = (uint64_t)stat.st_size;
+    request->offset = (uint64_t)fd;
+    return ERROR_NONE;
+}
+
+static enum error work_lock(struct disk_request *request)
+{
+    int fd = open(request->path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd < 0)
+        return error_of_errno(errno);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        enum error error = error_of_errno(errno);
+
+        close(fd);
+        return error;
+    }
+    request->size = 0;
+    request->offset = (uint64_t)fd;
+    return ERROR_NONE;
+}
+
+/* Without a buffer: into the page cache only. */
+static enum error work_warm(struct disk_request *request)
+{
+    uint8_t *scratch = malloc(WARM_BYTES);
+    uint64_t end = request->offset + request->length;
+
+    if (scratch == NULL)
+        return ERROR_OUT_OF_MEMORY;
+    for (uint64_t at = request->offset; at < end; at += WARM_BYTES) {
+        uint64_t left = end - at;
+        ssize_t got = pread(fd_of(request), scratch,
+                            left < WARM_BYTES ? left : WARM_BYTES, (off_t)at);
+
+        if (got <= 0)
+            break; /* the send will see it */
+    }
+    free(scratch);
+    return ERROR_NONE;
+}
+
+static enum error work_read(struct disk_request *request)
+{
+    uint8_t *to = request->buffer;
+
+    if (to == NULL)
+        return work_warm(request);
+    request->size = 0;
+    while (request->size < request->length) {
+        ssize_t got = pread(fd_of(request), to + request->size,
+                            request->length - request->size,
+                            (off_t)(request->offset + request->size));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_of_errno(errno);
+        if (got == 0)
+            break;
+        request->size += (uint64_t)got;
+    }
+    return ERROR_NONE;
+}
+
+/* Drops `written` bytes from the front of the vectors. */
+static unsigned iov_advance(struct iovec *iov, unsigned count, size_t written)
+{
+    unsigned first = 0;
+
+    while (first < count && written >= iov[first].iov_len)
+        written -= iov[first++].iov_len;
+    memmove(iov, iov + first, (count - first) * sizeof *iov);
+    if (first < count) {
+        iov[0].iov_base = (uint8_t *)iov[0].iov_base + written;
+        iov[0].iov_len -= written;
+    }
+    return count - first;
+}
+
+static enum error work_append(struct disk_request *request)
+{
+    struct iovec iov[DISK_IOV_MAX];
+    unsigned count = request->iov_count;
+    uint64_t at = request->offset;
+
+    memcpy(iov, request->iov, count * sizeof *iov);
+    while (count > 0) {
+        ssize_t written = pwritev(fd_of(request), iov, (int)count, (off_t)at);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return error_of_errno(errno);
+        if (written == 0)
+            return ERROR_IO;
+        at += (uint64_t)written;
+        count = iov_advance(iov, count, (size_t)written);
+    }
+    return ERROR_NONE;
+}
+
+/* One file system under all of them: the log directory's. */
+static enum error work_sync(struct disk_request *request)
+{
+    if (request->file_count >= SYNCFS_FILES_MIN)
+        return error_of_result(syncfs(request->files[0]->fd));
+    for (size_t i = 0; i < request->file_count; i++)
+        if (fdatasync(request->files[i]->fd) != 0)
+            return error_of_errno(errno);
+    return ERROR_NONE;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static enum error work_list(struct disk_request *request)
+{
+    DIR *directory = opendir(request->path);
+    size_t room = 0;
+    struct dirent *entry;
+
+    if (directory == NULL)
+        return error_of_errno(errno);
+    errno = 0;
+    while ((entry = readdir(directory)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (request->name_count == room) {
+            room = room ? room * 2 : 64;
+            request->names =
+                realloc(request->names, room * sizeof *request->names);
+            ASSERT(request->names != NULL);
+        }
+        request->names[request->name_count] = strdup(entry->d_name);
+        ASSERT(request->names[request->name_count] != NULL);
+        request->name_count++;
+    }
+    closedir(directory);
+    if (request->name_count > 0)
+        qsort(request->names, request->name_count, sizeof *request->names,
+              compare_names);
+    return error_of_errno(errno);
+}
+
+static enum error work_sync_directory(struct disk_request *request)
+{
+    int fd = open(request->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum error error;
+
+    if (fd < 0)
+        return error_of_errno(errno);
+    error = error_of_result(fsync(fd));
+    close(fd);
+    return error;
+}
+
+static enum error work_free_space(struct disk_request *request)
+{
+    struct statvfs stat;
+
+    if (statvfs(request->path, &stat) != 0)
+        return error_of_errno(errno);
+    request->size = (uint64_t)stat.f_bavail * stat.f_frsize;
+    return ERROR_NONE;
+}
+
+static enum error work(struct disk_request *request)
+{
+    switch (request->operation) {
+    case DISK_OPEN:
+        return work_open(request);
+    case DISK_LOCK:
+        return work_lock(request);
+    case DISK_READ:
+        return work_read(request);
+    case DISK_APPEND:
+        return work_append(request);
+    case DISK_SYNC:
+        return work_sync(request);
+    case DISK_TRUNCATE:
+        return error_of_result(
+            ftruncate(fd_of(request), (off_t)request->length));
+    case DISK_ALLOCATE:
+        return error_of_result(fallocate(fd_of(request), FALLOC_FL_KEEP_SIZE, 0,
+                                         (off_t)request->length));
+    case DISK_RENAME:
+        return error_of_result(rename(request->path, request->path_to));
+    case DISK_UNLINK:
+        return error_of_result(unlink(request->path));
+    case DISK_MKDIR:
+        return error_of_result(mkdir(request->path, 0755));
+    case DISK_RMDIR:
+        return error_of_result(rmdir(request->path));
+    case DISK_LIST:
+        return work_list(request);
+    case DISK_SYNC_DIRECTORY:
+        return work_sync_directory(request);
+    case DISK_FREE_SPACE:
+        return work_free_space(request);
+    case DISK_CLOSE:
+        break; /* has no request */
+    }
+    UNREACHABLE();
+}
+
+void disk_work(struct disk_request *request)
+{
+    request->error = work(request);
+}

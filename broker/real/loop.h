@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The real world: one event loop with a disk, sockets, timers and an inbox,
+ * for one node. No state outside of it: a process may run several, each on
+ * a thread of its own.
+ */
+#ifndef REAL_LOOP_H
+#define REAL_LOOP_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "seam/event.h"
+#include "seam/trace.h"
+
+struct loop;
+
+struct loop_options {
+    size_t heap_bytes_max;
+    enum trace_level log_level; /* what is logged to standard error */
+    const char *name;           /* in log lines; borrowed */
+    FILE *facts;                /* JSON lines; NULL: none; borrowed */
+    bool handle_signals;        /* SIGTERM, SIGINT: EVENT_STOP */
+    bool without_disk;          /* a client */
+};
+
+/* NULL (errno set) when the system has no descriptors or threads left. */
+struct loop *loop_new(const struct loop_options *options);
+/* After loop_run() has returned and the node is freed. Takes NULL. */
+void loop_free(struct loop *loop);
+
+/* What the node is made with; valid for the loop's life. `now` is set. */
+struct seam *loop_seam(struct loop *loop);
+
+/* Delivers events to on_event(node, event) until loop_stop(). */
+void loop_run(struct loop *loop,
+              void (*on_event)(void *node, const struct event *event),
+              void *node);
+/* From within an event, or before loop_run(): it returns soon. From another
+ * thread: post a message that calls it. */
+void loop_stop(struct loop *loop);
+
+#endif
