@@ -244,12 +244,15 @@ void replicas_on_deleted(struct replicas *replicas, struct topic *topic)
     }
 }
 
-/* Logs of topics that were deleted while this broker was away (K20). */
+/* Logs of topics that were deleted while this broker was away (K20). While
+ * some topic cannot be read, none is known to be gone. */
 static void delete_orphans(struct replicas *replicas)
 {
     struct log *next;
     char id[UUID_TEXT_SIZE];
 
+    if (replicas->metadata->damaged)
+        return;
     for (struct log *log = log_next(replicas->directory, NULL); log;
          log = next) {
         next = log_next(replicas->directory, log);
