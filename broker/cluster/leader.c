@@ -211,7 +211,7 @@ enum error partition_append(struct partition *partition, int32_t acks,
         return error;
     *base_offset = log->next_offset;
     batch_stamp(batch, log->next_offset, partition->role_epoch,
-                partition_seam(partition)->now.wall_ms,
+                replicas_now_ms(partition->replicas),
                 &partition->key.topic_id, partition->key.partition);
     return log_append(log, append, batch, size);
 }
