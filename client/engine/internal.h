@@ -103,14 +103,14 @@ struct metadata {
     struct remote *asked;
 };
 
-void metadata_init(struct client *client);
-void metadata_release(struct client *client);
-void metadata_work(struct client *client);
+void client_metadata_init(struct client *client);
+void client_metadata_release(struct client *client);
+void client_metadata_work(struct client *client);
 /* Asks for a refresh, soon but not more often than the back-off allows. */
-void metadata_refresh(struct client *client);
+void client_metadata_refresh(struct client *client);
 /* The topic's entry, made when it is new; patience starts anew when it had
  * run out. */
-struct topic *metadata_topic(struct client *client, const char *name);
+struct topic *client_metadata_topic(struct client *client, const char *name);
 /* ERROR_NONE: known; ERROR_AGAIN: being asked for; ERROR_UNKNOWN_TOPIC when
  * patience is over. */
 enum error topic_state(struct client *client, struct topic *topic);

@@ -278,7 +278,7 @@ static void lane_retry(struct client *client, struct bundle *bundle,
         lane->retry_at_us =
             client_now(client) + client_backoff(client, ++lane->failures);
     if (error_refreshes(error))
-        metadata_refresh(client);
+        client_metadata_refresh(client);
     lane_requeue(client, bundle);
 }
 

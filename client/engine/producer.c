@@ -55,7 +55,7 @@ enum error client_produce(struct client *client, const char *topic_name,
     if (producer->buffered + size > client->options.buffer_bytes)
         return ERROR_BUSY;
     producer->unanswered++;
-    topic = metadata_topic(client, topic_name);
+    topic = client_metadata_topic(client, topic_name);
     if (topic->known && list_empty(&topic->waiting))
         picked = topic_pick(client, topic, partition, record);
     if (picked < 0)

@@ -91,7 +91,7 @@ static void remote_on_closed(struct channel_handler *handler, enum error error)
     remote->retry_at_us = client_now(client);
     if (rounds > 0)
         remote->retry_at_us += client_backoff(client, rounds);
-    metadata_refresh(client);
+    client_metadata_refresh(client);
     client_wake_now(client);
 }
 
