@@ -19,8 +19,7 @@ void intent_finish(struct intent *intent, enum error error)
     intent->done(intent);
 }
 
-/* ---- /changes
- * ----------------------------------------------------------------- */
+/* ---- /changes ---- */
 
 void controller_add_change(struct controller *controller,
                            const struct uuid *topic_id, uint32_t chunk)
@@ -65,8 +64,7 @@ struct bytes controller_changes_encode(struct controller *controller)
     return znode_pack(controller->seam->heap, &node.base);
 }
 
-/* ---- staging ----------------------------------------------------------------
- */
+/* ---- staging ---- */
 
 static struct staged_chunk *find_staged(struct controller_write *write,
                                         const struct topic *topic,
@@ -306,8 +304,7 @@ static void stage_intents(struct controller *controller)
     }
 }
 
-/* ---- committed --------------------------------------------------------------
- */
+/* ---- committed ---- */
 
 /* Brokers whose report is part of this write count from now on. */
 static void mark_reported(struct controller *controller,
@@ -440,8 +437,7 @@ static void write_done(struct coord_request *request)
     controller_reload(controller, error_sentence(request->error));
 }
 
-/* ---- sending
- * ------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 struct op_list {
     struct coord_op ops[COORD_MULTI_MAX];

@@ -71,8 +71,7 @@ struct fetcher *replicas_fetcher(struct replicas *replicas, uint32_t leader)
     return fetcher;
 }
 
-/* ---- timers
- * -------------------------------------------------------------------- */
+/* ---- timers ---- */
 
 static void lag_fire(struct timer *timer)
 {
@@ -99,8 +98,7 @@ static void retention_fire(struct timer *timer)
                     replicas->options.retention_check_us);
 }
 
-/* ---- life cycle
- * ------------------------------------------------------------------- */
+/* ---- life cycle ---- */
 
 void replicas_init(struct replicas *replicas, struct seam *seam,
                    struct coord *coord, struct metadata *metadata,
@@ -167,8 +165,7 @@ void replicas_suspend(struct replicas *replicas)
     controller_calls_suspend(replicas);
 }
 
-/* ---- metadata
- * ------------------------------------------------------------------------ */
+/* ---- metadata ---- */
 
 static struct partition *add(struct replicas *replicas,
                              const struct partition_key *key)

@@ -120,8 +120,7 @@ void reader_failed(struct reader *reader, enum error error,
     client_wake(client, reader->retry_at_us);
 }
 
-/* --- where to start --------------------------------------------------------
- */
+/* ---- where to start ---- */
 
 static void reader_listed(struct reader *reader,
                           const Kq__ListOffsetsResponse *answer)
@@ -191,8 +190,7 @@ static void reader_list(struct reader *reader, struct remote *remote)
                  reader->client->options.request_timeout_us);
 }
 
-/* --- the turn ----------------------------------------------------------------
- */
+/* ---- the turn ---- */
 
 /* What forbids it to go on for good; ERROR_AGAIN: not yet. */
 static enum error reader_state(struct reader *reader)

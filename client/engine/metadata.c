@@ -43,7 +43,7 @@ void client_metadata_refresh(struct client *client)
     client->metadata.wanted = true;
 }
 
-/* --- topics --------------------------------------------------------------- */
+/* ---- topics ---- */
 
 /* Where the name stands or would stand. */
 static size_t topic_position(const struct metadata *metadata, const char *name)
@@ -132,8 +132,7 @@ struct remote *topic_leader(struct client *client, struct topic *topic,
     return remote_want(remote) ? remote : NULL;
 }
 
-/* --- asking ----------------------------------------------------------------
- */
+/* ---- asking ---- */
 
 static void metadata_apply(struct client *client,
                            const Kq__MetadataResponse *answer);
@@ -202,8 +201,7 @@ void client_metadata_work(struct client *client)
         metadata_ask(client, remote);
 }
 
-/* --- believing --------------------------------------------------------------
- */
+/* ---- believing ---- */
 
 /* A new remote, in its place by broker id. */
 static struct remote *remote_insert(struct client *client,
