@@ -526,14 +526,15 @@ static void add_deleted_topic(struct controller_write *write,
     controller_add_change(write->controller, &topic->id, CHANGE_NO_CHUNK);
 }
 
-static void send(struct controller *controller, struct controller_write *write)
+static void send_write(struct controller *controller,
+                       struct controller_write *write)
 {
     struct heap *heap = controller->seam->heap;
     struct op_list *list = heap_alloc(heap, sizeof *list);
     const struct bytes none = {NULL, 0};
 
-    strcpy(op_add(list, COORD_CHECK, none, controller->epoch_version),
-           ZNODE_CONTROLLER_EPOCH);
+    memcpy(op_add(list, COORD_CHECK, none, controller->epoch_version),
+           ZNODE_CONTROLLER_EPOCH, sizeof ZNODE_CONTROLLER_EPOCH);
     add_chunks(write, list);
     if (write->new_states != NULL)
         add_new_topic(write, list);
@@ -542,9 +543,9 @@ static void send(struct controller *controller, struct controller_write *write)
     if (controller->brokers_changed)
         controller_add_change(controller, NULL, CHANGE_NO_CHUNK);
     controller->brokers_changed = false;
-    strcpy(op_add(list, COORD_SET, controller_changes_encode(controller),
+    memcpy(op_add(list, COORD_SET, controller_changes_encode(controller),
                   controller->changes_version),
-           ZNODE_CHANGES);
+           ZNODE_CHANGES, sizeof ZNODE_CHANGES);
     write->request.done = write_done;
     write->sent = true;
     coord_multi(controller->coord, &write->request, list->ops, list->count);
@@ -620,7 +621,7 @@ void controller_run(struct controller *controller)
         decide_all(controller, write);
     stage_intents(controller);
     if (anything_staged(write))
-        send(controller, write);
+        send_write(controller, write);
     else
         nothing_staged(controller, write);
 }
