@@ -16,8 +16,7 @@
 #define RETRY_US        100000
 #define ALTER_ITEMS_MAX 500
 
-/* ---- the report
- * ---------------------------------------------------------------- */
+/* ---- the report ---- */
 
 static void report_later(struct replicas *replicas)
 {
@@ -138,8 +137,7 @@ void replicas_report(struct replicas *replicas)
     heap_free(heap, parts);
 }
 
-/* ---- proposals
- * --------------------------------------------------------------------- */
+/* ---- proposals ---- */
 
 struct alter_part {
     Kq__AlterPartitionItem item;
@@ -292,8 +290,7 @@ void replicas_want_alter(struct replicas *replicas, struct partition *partition)
                     replicas->seam->now.monotonic_us);
 }
 
-/* ---- the channel
- * ---------------------------------------------------------------------- */
+/* ---- the channel ---- */
 
 static void on_ready(struct peer_listener *listener)
 {

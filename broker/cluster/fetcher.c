@@ -34,8 +34,7 @@ struct follower_append {
 
 static void fetcher_run(struct fetcher *fetcher);
 
-/* ---- a partition's way through
- * ------------------------------------------------ */
+/* ---- a partition's way through ---- */
 
 static void set_idle(struct fetcher *fetcher, struct partition *partition)
 {
@@ -99,8 +98,7 @@ void fetcher_remove(struct fetcher *fetcher, struct partition *partition)
         peer_aim(&fetcher->peer, NO_BROKER);
 }
 
-/* ---- positions
- * ------------------------------------------------------------------ */
+/* ---- positions ---- */
 
 static void send_positions(struct fetcher *fetcher)
 {
@@ -177,8 +175,7 @@ void fetcher_progress(struct fetcher *fetcher, struct partition *partition)
                     fetcher->replicas->seam->now.monotonic_us);
 }
 
-/* ---- cutting
- * --------------------------------------------------------------------- */
+/* ---- cutting ---- */
 
 static void cut_done(void *context, enum error error)
 {
@@ -248,8 +245,7 @@ static void out_of_range(struct partition *partition, int64_t leader_start)
     partition->high_watermark = leader_start;
 }
 
-/* ---- an answer
- * --------------------------------------------------------------------- */
+/* ---- an answer ---- */
 
 static void fetch_release(struct fetch *fetch)
 {
@@ -441,8 +437,7 @@ static void fetch_done(struct call *call, enum error error, struct frame *frame)
     fetcher_run(fetcher);
 }
 
-/* ---- a request
- * --------------------------------------------------------------------- */
+/* ---- a request ---- */
 
 static void fill_part(struct partition *partition, Kq__FetchPartition *part,
                       uint32_t max_bytes)
@@ -543,8 +538,7 @@ static void kick_fire(struct timer *timer)
     fetcher_run(container_of(timer, struct fetcher, kick));
 }
 
-/* ---- the connection
- * ------------------------------------------------------------------ */
+/* ---- the connection ---- */
 
 static void on_ready(struct peer_listener *listener)
 {

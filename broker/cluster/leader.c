@@ -13,8 +13,7 @@
 
 #define REVIEW_PAUSE_US 500000
 
-/* ---- waiters
- * ------------------------------------------------------------------ */
+/* ---- waiters ---- */
 
 static void wake_all(struct list *waiters)
 {
@@ -62,8 +61,7 @@ void partition_wait_ack(struct partition *partition, int32_t acks,
     list_append(list, &waiter->node);
 }
 
-/* ---- life cycle
- * ----------------------------------------------------------------- */
+/* ---- life cycle ---- */
 
 void leader_start(struct partition *partition)
 {
@@ -106,8 +104,7 @@ enum error partition_check_leader(const struct partition *partition,
     return ERROR_NONE;
 }
 
-/* ---- the high watermark
- * --------------------------------------------------------- */
+/* ---- the high watermark ---- */
 
 static void set_high_watermark(struct partition *partition, int64_t to)
 {
@@ -172,8 +169,7 @@ void leader_progress(struct partition *partition)
         wake_all(&partition->data_waiters);
 }
 
-/* ---- appending
- * --------------------------------------------------------------------- */
+/* ---- appending ---- */
 
 static enum error may_append(struct partition *partition, int32_t acks)
 {
@@ -211,13 +207,12 @@ enum error partition_append(struct partition *partition, int32_t acks,
         return error;
     *base_offset = log->next_offset;
     batch_stamp(batch, log->next_offset, partition->role_epoch,
-                replicas_now_ms(partition->replicas),
-                &partition->key.topic_id, partition->key.partition);
+                replicas_now_ms(partition->replicas), &partition->key.topic_id,
+                partition->key.partition);
     return log_append(log, append, batch, size);
 }
 
-/* ---- followers
- * ------------------------------------------------------------------------ */
+/* ---- followers ---- */
 
 static struct follower *follower_of(struct partition *partition,
                                     uint32_t broker_id)
@@ -338,8 +333,7 @@ void partition_follower_position(struct partition *partition,
     partition_review_isr(partition);
 }
 
-/* ---- proposals
- * ------------------------------------------------------------------------- */
+/* ---- proposals ---- */
 
 static bool lags(const struct partition *partition,
                  const struct follower *follower)

@@ -80,8 +80,7 @@ void metadata_forget_reads(struct metadata *metadata, struct topic *topic)
     }
 }
 
-/* ---- starting
- * ---------------------------------------------------------------- */
+/* ---- starting ---- */
 
 static void read_changes(struct metadata *metadata)
 {
@@ -201,8 +200,7 @@ void metadata_refresh_brokers(struct metadata *metadata)
     brokers_read(&metadata->brokers, false);
 }
 
-/* ---- what was read
- * ------------------------------------------------------------- */
+/* ---- what was read ---- */
 
 static void apply_change(struct metadata *metadata, const Kq__Change *change)
 {

@@ -84,8 +84,7 @@ int64_t replicas_now_ms(const struct replicas *replicas)
 
 static void clock_changed(struct replicas *replicas)
 {
-    int64_t apart_ms =
-        replicas->seam->now.wall_ms - replicas_now_ms(replicas);
+    int64_t apart_ms = replicas->seam->now.wall_ms - replicas_now_ms(replicas);
 
     if (clock_is_believed(&replicas->clock)) {
         trace_log(replicas->seam->trace, TRACE_INFO,
@@ -138,8 +137,7 @@ static void retention_fire(struct timer *timer)
                     replicas->options.retention_check_us);
 }
 
-/* ---- life cycle
- * ------------------------------------------------------------------- */
+/* ---- life cycle ---- */
 
 void replicas_init(struct replicas *replicas, struct seam *seam,
                    struct coord *coord, struct metadata *metadata,
@@ -213,8 +211,7 @@ void replicas_suspend(struct replicas *replicas)
     controller_calls_suspend(replicas);
 }
 
-/* ---- metadata
- * ------------------------------------------------------------------------ */
+/* ---- metadata ---- */
 
 static struct partition *add(struct replicas *replicas,
                              const struct partition_key *key)

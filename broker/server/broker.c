@@ -30,8 +30,7 @@ static struct log_settings default_settings(const struct config *config)
     };
 }
 
-/* ---- the end
- * ---------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static void tell_stopped(struct broker *broker)
 {
@@ -96,8 +95,7 @@ void broker_fail(struct broker *broker, int exit_code, const char *format, ...)
     shut_down(broker, exit_code);
 }
 
-/* ---- ZooKeeper
- * ------------------------------------------------------------------------ */
+/* ---- ZooKeeper ---- */
 
 static void startup_fire(struct timer *timer)
 {
@@ -140,8 +138,7 @@ static void on_reconnected(struct coord_listener *listener)
     (void)listener; /* what was interrupted tries again by itself */
 }
 
-/* ---- logs and listener
- * ------------------------------------------------------------------ */
+/* ---- logs and listener ---- */
 
 static bool open_listener(struct broker *broker)
 {
@@ -268,8 +265,7 @@ static void on_registered(struct registration_listener *listener,
     metadata_scan(&broker->metadata);
 }
 
-/* ---- metadata, passed on to those who live by it
- * -------------------------------------------- */
+/* ---- metadata, passed on to those who live by it ---- */
 
 static void on_ready(struct metadata_listener *listener)
 {
@@ -309,9 +305,7 @@ static void on_brokers(struct metadata_listener *listener)
     replicas_on_brokers(&broker->replicas);
 }
 
-/* ---- life cycle
- * ---------------------------------------------------------------------------------
- */
+/* ---- life cycle ---- */
 
 static void init_parts(struct broker *broker)
 {

@@ -56,8 +56,7 @@ static void release(struct fetch_request *fetch)
     session_request_end(session);
 }
 
-/* ---- the answer
- * ------------------------------------------------------------------ */
+/* ---- the answer ---- */
 
 static void note_served(struct fetch_request *fetch,
                         const struct fetch_part *part)
@@ -147,8 +146,7 @@ static void answer(struct fetch_request *fetch)
     release(fetch);
 }
 
-/* ---- what is there
- * ------------------------------------------------------------------ */
+/* ---- what is there ---- */
 
 /* How far this reader may read, and whether it may. */
 static enum error limit_of(struct fetch_request *fetch, struct fetch_part *part,
@@ -236,9 +234,7 @@ static bool evaluate(struct fetch_request *fetch)
     return ready || (found > 0 && found >= fetch->request->min_bytes);
 }
 
-/* ---- parking
- * ----------------------------------------------------------------------------
- */
+/* ---- parking ---- */
 
 static void park(struct fetch_request *fetch)
 {
@@ -281,9 +277,7 @@ static void timer_fire(struct timer *timer)
     answer(fetch);
 }
 
-/* ---- the request
- * ---------------------------------------------------------------------------
- */
+/* ---- the request ---- */
 
 static void start_part(struct fetch_request *fetch, struct fetch_part *part)
 {
@@ -305,8 +299,7 @@ static void start_part(struct fetch_request *fetch, struct fetch_part *part)
     if (partition->log != NULL)
         part->log_start_offset = partition->log->log_start_offset;
     if (!request->has_leader_epoch || !request->has_counted_offset ||
-        !request->has_generation ||
-        request->counted_offset > INT64_MAX) {
+        !request->has_generation || request->counted_offset > INT64_MAX) {
         part->error = ERROR_INVALID_ARGUMENT;
         return;
     }
