@@ -87,8 +87,7 @@ static void signals_ready(struct source *source, uint32_t events)
         loop_deliver(loop, &event);
 }
 
-/* ---- making ---------------------------------------------------------------
- */
+/* ---- making ---- */
 
 static void read_boot_id(struct uuid *id)
 {
@@ -189,8 +188,7 @@ struct seam *loop_seam(struct loop *loop)
     return &loop->seam;
 }
 
-/* ---- running
- * ------------------------------------------------------------------ */
+/* ---- running ---- */
 
 static int sleep_ms(struct loop *loop, bool more)
 {

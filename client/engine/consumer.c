@@ -39,7 +39,7 @@ void client_subscribe(struct client *client, struct subscription *subscription,
     subscription->private = reader;
     reader->client = client;
     reader->subscription = subscription;
-    reader->topic = metadata_topic(client, topic);
+    reader->topic = client_metadata_topic(client, topic);
     reader->partition = partition;
     reader->timestamp_ms = position;
     reader->skip_older = start == CLIENT_START_TIMESTAMP;
@@ -115,14 +115,13 @@ void reader_failed(struct reader *reader, enum error error,
         return;
     }
     if (error_refreshes(error))
-        metadata_refresh(client);
+        client_metadata_refresh(client);
     reader->retry_at_us =
         client_now(client) + client_backoff(client, reader->failures);
     client_wake(client, reader->retry_at_us);
 }
 
-/* --- where to start --------------------------------------------------------
- */
+/* ---- where to start ---- */
 
 static void reader_listed(struct reader *reader,
                           const Kq__ListOffsetsResponse *answer)
@@ -193,8 +192,7 @@ static void reader_list(struct reader *reader, struct remote *remote)
                  reader->client->options.request_timeout_us);
 }
 
-/* --- the turn ----------------------------------------------------------------
- */
+/* ---- the turn ---- */
 
 /* What forbids it to go on for good; ERROR_AGAIN: not yet. */
 static enum error reader_state(struct reader *reader)
