@@ -25,7 +25,7 @@ struct ask {
     Kq__MetadataRequest metadata;
     Kq__ConfigEntry entries[16];
     Kq__ConfigEntry *configs[16];
-    char *names[SCENARIO_PARTITIONS_MAX];
+    char *names[SCENARIO_TOPICS_MAX];
 };
 
 static struct ask *ask_new(struct worker *worker, size_t topic)

@@ -46,7 +46,7 @@ struct client_host {
     unsigned index;
     const struct scenario_producer *producer;     /* one of these, */
     const struct scenario_consumer *consumer;     /* or the admin */
-    uint64_t unanswered[SCENARIO_PARTITIONS_MAX]; /* records, by topic */
+    uint64_t unanswered[SCENARIO_TOPICS_MAX]; /* records, by topic */
 };
 
 /* How a partition is found after faults. */
@@ -88,7 +88,7 @@ struct run {
     struct client_host clients[SCENARIO_CLIENTS_MAX];
     struct client_host admin;
     bool zookeeper_down[SCENARIO_ZOOKEEPERS_MAX];
-    struct run_topic topics[SCENARIO_PARTITIONS_MAX];
+    struct run_topic topics[SCENARIO_TOPICS_MAX];
     uint32_t next_producer;
     unsigned next_reader;
     struct run_report *report;

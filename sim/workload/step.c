@@ -51,20 +51,35 @@ static void undo(struct run *run, size_t number)
     }
 }
 
-static void undo_later(struct run *run, size_t index, const struct act *act)
+static void keep(struct run *run, size_t index, const struct act *act)
 {
     const struct scenario_step *step = &run->scenario->steps[index];
-    struct done *done;
+    struct done *done = malloc(sizeof *done);
 
-    if (step->hold.from_us < 0)
-        return;
-    done = malloc(sizeof *done);
     if (done == NULL)
         abort();
     done->act = *act;
     done->act.number = run->next_undo++;
     list_append(&run->undone, &done->node);
     run_later(run, draw(run, index, &step->hold), undo, done->act.number);
+}
+
+/* Each node by a draw of its own; a link as a whole. */
+static void undo_later(struct run *run, size_t index, const struct act *act)
+{
+    const struct scenario_step *step = &run->scenario->steps[index];
+    struct act one = {.step = step, .count = 1};
+
+    if (step->hold.from_us < 0)
+        return;
+    if (step->action == STEP_CUT) {
+        keep(run, index, act);
+        return;
+    }
+    for (size_t i = 0; i < act->count; i++) {
+        one.parties[0] = act->parties[i];
+        keep(run, index, &one);
+    }
 }
 
 /* ---- doing ---- */
