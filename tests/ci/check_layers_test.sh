@@ -53,8 +53,8 @@ crossing() {
 
 if ! out=$(check); then
     echo "FAILED: the unharmed copy is red:"
-    echo "$out"
-    exit 1
+    head -n 5 <<<"$out"
+    FAILED=1
 fi
 
 crossing 'a clock in broker/rules' rules broker/rules/retention.c '
