@@ -330,7 +330,7 @@ static void heal_node(struct run *run, struct node *node)
     start(run, &party);
 }
 
-void steps_heal(struct run *run)
+void run_steps_heal(struct run *run)
 {
     const struct scenario *scenario = run->scenario;
 

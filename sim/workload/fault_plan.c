@@ -52,7 +52,7 @@ static void begin(struct run *run, size_t index)
         run_later(run, RETRY_US, begin, index);
 }
 
-void faults_begin(struct run *run)
+void fault_plan_begin(struct run *run)
 {
     const struct scenario *scenario = run->scenario;
 
@@ -63,7 +63,7 @@ void faults_begin(struct run *run)
         run_later(run, scenario->faults[i].from_us, begin, i);
 }
 
-void faults_report(struct run *run)
+void fault_plan_report(struct run *run)
 {
     for (size_t i = 0; run->faults && i < run->scenario->fault_count; i++)
         for (size_t j = 0; j < run->faults[i].count; j++)
@@ -71,7 +71,7 @@ void faults_report(struct run *run)
                 world_fault_fired(run->world, run->faults[i].index[j]);
 }
 
-void faults_release(struct run *run)
+void fault_plan_release(struct run *run)
 {
     free(run->faults);
     run->faults = NULL;

@@ -190,15 +190,15 @@ uint64_t run_unanswered(const struct run *run, size_t topic);
 
 /* ---- steps, faults, conditions ---- */
 
-void steps_begin(struct run *run);
-void steps_fact(struct run *run, unsigned node, const struct fact *fact);
-void steps_release(struct run *run);
+void run_steps_begin(struct run *run);
+void run_steps_fact(struct run *run, unsigned node, const struct fact *fact);
+void run_steps_release(struct run *run);
 /* Everybody is up, connected and on time again. */
-void steps_heal(struct run *run);
-void faults_begin(struct run *run);
+void run_steps_heal(struct run *run);
+void fault_plan_begin(struct run *run);
 /* How often they took effect, into the report. */
-void faults_report(struct run *run);
-void faults_release(struct run *run);
+void fault_plan_report(struct run *run);
+void fault_plan_release(struct run *run);
 /* call(run, index) at a time from now; forgotten when the run is over. */
 void run_later(struct run *run, int64_t delay_us,
                void (*call)(struct run *run, size_t index), size_t index);

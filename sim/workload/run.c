@@ -42,7 +42,7 @@ static void on_fact(struct world_observer *observer, struct node *node,
     story_fact(run->story, now_us, index, fact);
     judge_time(run->judge, now_us);
     judge_fact(run->judge, index, fact);
-    steps_fact(run, index, fact);
+    run_steps_fact(run, index, fact);
 }
 
 static void on_down(struct world_observer *observer, struct node *node)
@@ -184,15 +184,15 @@ static void begin_work(struct run *run)
     run->start_us = world_now_us(run->world);
     for (int64_t i = 0; i < run->scenario->client_count; i++)
         node_start(run->clients[i].node);
-    faults_begin(run);
-    steps_begin(run);
+    fault_plan_begin(run);
+    run_steps_begin(run);
 }
 
 static void begin_heal(struct run *run)
 {
     run->phase = PHASE_HEAL;
     run->healed_us = world_now_us(run->world);
-    steps_heal(run);
+    run_steps_heal(run);
     judge_time(run->judge, run->healed_us);
     judge_healed(run->judge);
     story_event(run->story, run->healed_us, "*", "faults are over");
@@ -344,7 +344,7 @@ static void fill_report(struct run *run, bool set_up)
         report->points[i] = world_point_fired(run->world, (enum fault_point)i);
     for (size_t i = 0; i < MARK_COUNT; i++)
         report->marks[i] = world_marks(run->world, (enum mark)i);
-    faults_report(run);
+    fault_plan_report(run);
     if (violation != NULL) {
         report_violation(run, violation);
     } else if (!set_up) {
@@ -420,8 +420,8 @@ void run_scenario(const struct scenario *scenario, uint64_t seed, FILE *trace,
     world_free(run->world);
     judge_free(run->judge);
     run_later_release(run);
-    steps_release(run);
-    faults_release(run);
+    run_steps_release(run);
+    fault_plan_release(run);
     story_free(run->story);
     free(topics);
     free(run);

@@ -104,7 +104,7 @@ static void fire(struct run *run, size_t index)
         run_later(run, draw(run, index, &step->every), fire, index);
 }
 
-void steps_begin(struct run *run)
+void run_steps_begin(struct run *run)
 {
     const struct scenario *scenario = run->scenario;
 
@@ -151,7 +151,7 @@ static bool met(struct run *run, const struct condition *when,
     return false;
 }
 
-void steps_fact(struct run *run, unsigned node, const struct fact *fact)
+void run_steps_fact(struct run *run, unsigned node, const struct fact *fact)
 {
     const struct scenario *scenario = run->scenario;
 
@@ -169,7 +169,7 @@ void steps_fact(struct run *run, unsigned node, const struct fact *fact)
     }
 }
 
-void steps_release(struct run *run)
+void run_steps_release(struct run *run)
 {
     struct list *node;
 
