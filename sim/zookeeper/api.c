@@ -50,7 +50,8 @@ static bool hosts_parse(zhandle_t *handle, const char *hosts)
 static void hosts_shuffle(zhandle_t *handle)
 {
     for (size_t i = handle->host_count; i-- > 1;) {
-        size_t j = draw(handle->ensemble, handle->node, PURPOSE_SHUFFLE, i + 1);
+        size_t j =
+            zk_draw(handle->ensemble, handle->node, PURPOSE_SHUFFLE, i + 1);
         struct server *server = handle->hosts[i];
 
         handle->hosts[i] = handle->hosts[j];
@@ -83,13 +84,13 @@ zhandle_t *zookeeper_init2(const char *host, watcher_fn watcher,
     RB_INIT(&handle->watches);
     list_init(&handle->link);
     if (!hosts_parse(handle, host)) {
-        client_free(handle);
+        zk_client_free(handle);
         errno = ENOENT;
         return NULL;
     }
     hosts_shuffle(handle);
     list_append(&ensemble->handles, &handle->link);
-    client_turn(handle);
+    zk_client_turn(handle);
     return handle;
 }
 
@@ -112,9 +113,9 @@ int zookeeper_close(zhandle_t *handle)
     ASSERT(!handle->calling);
     connection = handle->connection;
     if (handle->state == ZOO_CONNECTED_STATE && !connection->ended_up)
-        connection_send_up(connection,
-                           packet_new(connection, PACKET_CLOSE_SESSION));
-    client_free(handle);
+        zk_connection_send_up(connection,
+                              zk_packet_new(connection, PACKET_CLOSE_SESSION));
+    zk_client_free(handle);
     return ZOK;
 }
 
@@ -207,13 +208,13 @@ static char *copy_of(const char *path)
 static void submit_read(zhandle_t *handle, struct completion *completion,
                         enum packet_type type, const char *path)
 {
-    struct packet *packet = packet_new(NULL, type);
+    struct packet *packet = zk_packet_new(NULL, type);
 
     packet->path = copy_of(path);
     packet->watch = completion->watcher != NULL;
     packet->bytes = REQUEST_BYTES + OP_BYTES + strlen(path);
     completion->path = copy_of(path);
-    client_submit(handle, completion, packet);
+    zk_client_submit(handle, completion, packet);
 }
 
 static void packet_op(struct packet *packet, const zoo_op_t *from)
@@ -225,7 +226,7 @@ static void packet_op(struct packet *packet, const zoo_op_t *from)
     case ZOO_CREATE_OP:
         op->type = CHANGE_CREATE;
         op->path = copy_of(from->create_op.path);
-        op->data = blob_new(from->create_op.data, from->create_op.datalen);
+        op->data = zk_blob_new(from->create_op.data, from->create_op.datalen);
         op->flags = from->create_op.flags;
         packet->bytes += CREATE_BYTES;
         break;
@@ -237,7 +238,7 @@ static void packet_op(struct packet *packet, const zoo_op_t *from)
     case ZOO_SETDATA_OP:
         op->type = CHANGE_SET;
         op->path = copy_of(from->set_op.path);
-        op->data = blob_new(from->set_op.data, from->set_op.datalen);
+        op->data = zk_blob_new(from->set_op.data, from->set_op.datalen);
         op->version = from->set_op.version;
         break;
     default:
@@ -252,7 +253,7 @@ static void packet_op(struct packet *packet, const zoo_op_t *from)
 static struct packet *ops_packet(enum packet_type type, const zoo_op_t *ops,
                                  size_t count)
 {
-    struct packet *packet = packet_new(NULL, type);
+    struct packet *packet = zk_packet_new(NULL, type);
 
     packet->bytes = REQUEST_BYTES;
     packet->ops = calloc(count + 1, sizeof *packet->ops);
@@ -275,7 +276,7 @@ int zoo_acreate(zhandle_t *handle, const char *path, const char *value,
     completion = completion_new(COMPLETION_STRING, context);
     completion->on_string = done;
     zoo_create_op_init(&op, path, value, size, acl, mode, NULL, 0);
-    client_submit(handle, completion, ops_packet(PACKET_WRITE, &op, 1));
+    zk_client_submit(handle, completion, ops_packet(PACKET_WRITE, &op, 1));
     return ZOK;
 }
 
@@ -291,7 +292,7 @@ int zoo_adelete(zhandle_t *handle, const char *path, int version,
     completion = completion_new(COMPLETION_VOID, context);
     completion->on_void = done;
     zoo_delete_op_init(&op, path, version);
-    client_submit(handle, completion, ops_packet(PACKET_WRITE, &op, 1));
+    zk_client_submit(handle, completion, ops_packet(PACKET_WRITE, &op, 1));
     return ZOK;
 }
 
@@ -307,7 +308,7 @@ int zoo_aset(zhandle_t *handle, const char *path, const char *value, int size,
     completion = completion_new(COMPLETION_STAT, context);
     completion->on_stat = done;
     zoo_set_op_init(&op, path, value, size, version, NULL);
-    client_submit(handle, completion, ops_packet(PACKET_WRITE, &op, 1));
+    zk_client_submit(handle, completion, ops_packet(PACKET_WRITE, &op, 1));
     return ZOK;
 }
 
@@ -471,6 +472,6 @@ int zoo_amulti(zhandle_t *handle, int count, const zoo_op_t *ops,
     ASSERT(completion->op_types != NULL);
     for (size_t i = 0; i < packet->op_count; i++)
         completion->op_types[i] = packet->ops[i].type;
-    client_submit(handle, completion, packet);
+    zk_client_submit(handle, completion, packet);
     return ZOK;
 }

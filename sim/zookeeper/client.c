@@ -47,7 +47,7 @@ static void wake_run(struct background *background)
     if (now > handle->wake_at_us + LATE_US)
         alarm_set(handle, now + LATE_US);
     else
-        client_turn(handle);
+        zk_client_turn(handle);
 }
 
 static void alarm_set(zhandle_t *handle, int64_t at_us)
@@ -71,10 +71,10 @@ static void alarm_set(zhandle_t *handle, int64_t at_us)
 
 /* ---- completions ---- */
 
-void completion_free(struct completion *completion)
+void zk_completion_free(struct completion *completion)
 {
     list_remove(&completion->link);
-    packet_free(completion->unsent);
+    zk_packet_free(completion->unsent);
     free(completion->op_types);
     free(completion->path);
     free(completion);
@@ -167,7 +167,7 @@ static void complete(zhandle_t *handle, struct completion *completion, int rc,
         break;
     }
     handle->calling = false;
-    completion_free(completion);
+    zk_completion_free(completion);
 }
 
 /* ---- sending ---- */
@@ -180,19 +180,19 @@ static void send_packet(zhandle_t *handle, struct packet *packet)
     packet->connection = connection;
     connection->references++;
     if (connection->ended_up) /* broken, and we have not noticed yet */
-        packet_free(packet);
+        zk_packet_free(packet);
     else
-        connection_send_up(connection, packet);
+        zk_connection_send_up(connection, packet);
 }
 
 static void expire_own(zhandle_t *handle)
 {
     struct session *session =
-        session_find(handle->ensemble, handle->id.client_id);
+        zk_session_find(handle->ensemble, handle->id.client_id);
     struct server *leader = handle->ensemble->leader;
 
-    if (session != NULL && server_has_quorum(leader))
-        session_end(handle->ensemble, session, "expired by a fault");
+    if (session != NULL && zk_server_has_quorum(leader))
+        zk_session_end(handle->ensemble, session, "expired by a fault");
 }
 
 /* The faults that a request may meet, asked for on behalf of its node. */
@@ -201,19 +201,19 @@ static void send_request(zhandle_t *handle, struct packet *packet)
     if (FAULT_FIRES(ZOOKEEPER_EXPIRE))
         expire_own(handle);
     if (FAULT_FIRES(ZOOKEEPER_DELAY))
-        packet->delay_us = (int64_t)draw(handle->ensemble, handle->node,
-                                         PURPOSE_DELAY, DELAY_MAX_US);
+        packet->delay_us = (int64_t)zk_draw(handle->ensemble, handle->node,
+                                            PURPOSE_DELAY, DELAY_MAX_US);
     packet->lose_answer = FAULT_FIRES(ZOOKEEPER_LOSE_ANSWER);
     if (FAULT_FIRES(ZOOKEEPER_LOSE_REQUEST)) {
-        connection_break(handle->connection);
-        packet_free(packet);
+        zk_connection_break(handle->connection);
+        zk_packet_free(packet);
         return;
     }
     send_packet(handle, packet);
 }
 
-void client_submit(zhandle_t *handle, struct completion *completion,
-                   struct packet *packet)
+void zk_client_submit(zhandle_t *handle, struct completion *completion,
+                      struct packet *packet)
 {
     completion->xid = ++handle->xid;
     packet->xid = completion->xid;
@@ -243,10 +243,10 @@ static void send_unsent(zhandle_t *handle)
 static void connect_next(zhandle_t *handle)
 {
     int64_t now = ensemble_now(handle->ensemble);
-    struct packet *packet = packet_new(NULL, PACKET_CONNECT);
+    struct packet *packet = zk_packet_new(NULL, PACKET_CONNECT);
 
-    handle->connection = connection_new(handle->ensemble, handle,
-                                        handle->hosts[handle->host_next]);
+    handle->connection = zk_connection_new(handle->ensemble, handle,
+                                           handle->hosts[handle->host_next]);
     handle->state = ZOO_CONNECTING_STATE;
     handle->last_recv_us = now;
     handle->last_send_us = now;
@@ -265,7 +265,7 @@ static void lose(zhandle_t *handle, int rc)
     struct list failing;
     struct list *node;
 
-    connection_close_client(handle->connection);
+    zk_connection_close_client(handle->connection);
     handle->connection = NULL;
     if (!final)
         handle->state = 0;
@@ -274,8 +274,8 @@ static void lose(zhandle_t *handle, int rc)
     list_init(&failing);
     list_splice(&failing, &handle->outstanding);
     if (final || connected)
-        client_watch_session(handle,
-                             final ? handle->state : ZOO_CONNECTING_STATE);
+        zk_client_watch_session(handle,
+                                final ? handle->state : ZOO_CONNECTING_STATE);
     while ((node = list_pop(&failing)) != NULL)
         complete(handle, container_of(node, struct completion, link), rc, NULL);
 }
@@ -285,7 +285,7 @@ static bool sent_something(const zhandle_t *handle)
     return !list_empty(&handle->outstanding);
 }
 
-void client_turn(zhandle_t *handle)
+void zk_client_turn(zhandle_t *handle)
 {
     int64_t now = ensemble_now(handle->ensemble);
     int64_t timeout_us = handle->recv_timeout_ms * INT64_C(1000);
@@ -311,7 +311,7 @@ void client_turn(zhandle_t *handle)
     if (send_by <= now) {
         send_by = now + timeout_us / 3;
         if (handle->state == ZOO_CONNECTED_STATE && !sent_something(handle)) {
-            struct packet *packet = packet_new(NULL, PACKET_PING);
+            struct packet *packet = zk_packet_new(NULL, PACKET_PING);
 
             packet->xid = XID_PING;
             send_packet(handle, packet);
@@ -335,14 +335,14 @@ static void established(zhandle_t *handle, const struct packet *packet)
     handle->id.client_id = packet->session_id;
     memcpy(handle->id.passwd, packet->password, sizeof handle->id.passwd);
     handle->state = ZOO_CONNECTED_STATE;
-    watches = client_watch_packet(handle);
+    watches = zk_client_watch_packet(handle);
     if (watches != NULL) {
         watches->xid = XID_SET_WATCHES;
         send_packet(handle, watches);
     }
     send_unsent(handle);
-    client_watch_session(handle, ZOO_CONNECTED_STATE);
-    client_turn(handle);
+    zk_client_watch_session(handle, ZOO_CONNECTED_STATE);
+    zk_client_turn(handle);
 }
 
 static void answered(zhandle_t *handle, const struct packet *packet)
@@ -355,16 +355,16 @@ static void answered(zhandle_t *handle, const struct packet *packet)
     list_remove(&completion->link);
     if (packet->zxid > handle->last_zxid)
         handle->last_zxid = packet->zxid;
-    client_watch_add(handle, completion, packet->rc);
+    zk_client_watch_add(handle, completion, packet->rc);
     complete(handle, completion, packet->rc, packet);
 }
 
-void client_receive(struct packet *packet)
+void zk_client_receive(struct packet *packet)
 {
     zhandle_t *handle = packet->connection->client;
 
     if (handle == NULL) {
-        packet_free(packet);
+        zk_packet_free(packet);
         return;
     }
     ASSERT(handle->connection == packet->connection);
@@ -375,10 +375,10 @@ void client_receive(struct packet *packet)
         break;
     case PACKET_END:
         lose(handle, ZCONNECTIONLOSS);
-        client_turn(handle);
+        zk_client_turn(handle);
         break;
     case PACKET_EVENT:
-        client_watch_fire(handle, packet->event, packet->path);
+        zk_client_watch_fire(handle, packet->event, packet->path);
         break;
     case PACKET_PING:
     case PACKET_SET_WATCHES:
@@ -386,20 +386,20 @@ void client_receive(struct packet *packet)
     default:
         answered(handle, packet);
     }
-    packet_free(packet);
+    zk_packet_free(packet);
 }
 
 /* The process, or the caller, is done with it. Nothing is called back. */
-void client_free(zhandle_t *handle)
+void zk_client_free(zhandle_t *handle)
 {
     if (handle->connection != NULL)
-        connection_close_client(handle->connection);
+        zk_connection_close_client(handle->connection);
     if (handle->wake != NULL)
         handle->wake->handle = NULL;
     while (!list_empty(&handle->outstanding))
-        completion_free(container_of(list_first(&handle->outstanding),
-                                     struct completion, link));
-    client_watch_release(handle);
+        zk_completion_free(container_of(list_first(&handle->outstanding),
+                                        struct completion, link));
+    zk_client_watch_release(handle);
     list_remove(&handle->link);
     free(handle->hosts);
     free(handle);

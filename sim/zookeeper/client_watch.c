@@ -53,8 +53,8 @@ static void watch_release(struct client_watch *watch)
     free(watch);
 }
 
-void client_watch_add(zhandle_t *handle, const struct completion *completion,
-                      int rc)
+void zk_client_watch_add(zhandle_t *handle, const struct completion *completion,
+                         int rc)
 {
     enum watch_kind kind = completion->watch_kind;
     struct client_watch *watch;
@@ -118,7 +118,7 @@ static void take(zhandle_t *handle, enum watch_kind kind, const char *path,
     }
 }
 
-void client_watch_fire(zhandle_t *handle, int event, const char *path)
+void zk_client_watch_fire(zhandle_t *handle, int event, const char *path)
 {
     struct list taken;
     struct list *node;
@@ -142,7 +142,7 @@ void client_watch_fire(zhandle_t *handle, int event, const char *path)
     }
 }
 
-void client_watch_session(zhandle_t *handle, int state)
+void zk_client_watch_session(zhandle_t *handle, int state)
 {
     struct client_watch *watch;
     struct list called;
@@ -166,7 +166,7 @@ void client_watch_session(zhandle_t *handle, int state)
 }
 
 /* Once a path; several watchers share it. */
-struct packet *client_watch_packet(zhandle_t *handle)
+struct packet *zk_client_watch_packet(zhandle_t *handle)
 {
     const struct client_watch *last = NULL;
     struct client_watch *watch;
@@ -174,18 +174,18 @@ struct packet *client_watch_packet(zhandle_t *handle)
 
     if (RB_EMPTY(&handle->watches))
         return NULL;
-    packet = packet_new(NULL, PACKET_SET_WATCHES);
+    packet = zk_packet_new(NULL, PACKET_SET_WATCHES);
     packet->last_zxid = handle->last_zxid;
     RB_FOREACH(watch, client_watch_tree, &handle->watches)
     {
         if (last == NULL || !is_of(last, watch->kind, watch->path))
-            paths_add(&packet->watches[watch->kind], watch->path);
+            zk_paths_add(&packet->watches[watch->kind], watch->path);
         last = watch;
     }
     return packet;
 }
 
-void client_watch_release(zhandle_t *handle)
+void zk_client_watch_release(zhandle_t *handle)
 {
     struct client_watch *watch;
 

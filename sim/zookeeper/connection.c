@@ -14,8 +14,8 @@
 static void up_run(struct call *call);
 static void down_run(struct call *call);
 
-struct connection *connection_new(struct ensemble *ensemble, zhandle_t *client,
-                                  struct server *to)
+struct connection *zk_connection_new(struct ensemble *ensemble,
+                                     zhandle_t *client, struct server *to)
 {
     struct connection *connection = calloc(1, sizeof *connection);
 
@@ -38,7 +38,7 @@ struct connection *connection_new(struct ensemble *ensemble, zhandle_t *client,
     return connection;
 }
 
-void connection_release(struct connection *connection)
+void zk_connection_release(struct connection *connection)
 {
     ASSERT(connection->references > 0);
     if (--connection->references > 0)
@@ -53,12 +53,12 @@ void connection_release(struct connection *connection)
 
 /* ---- towards the server ---- */
 
-void connection_send_up(struct connection *connection, struct packet *packet)
+void zk_connection_send_up(struct connection *connection, struct packet *packet)
 {
     struct ensemble *ensemble = connection->ensemble;
     int64_t at = ensemble_now(ensemble) + LATENCY_MIN_US +
-                 (int64_t)draw(ensemble, connection->node, PURPOSE_UP,
-                               LATENCY_SPREAD_US);
+                 (int64_t)zk_draw(ensemble, connection->node, PURPOSE_UP,
+                                  LATENCY_SPREAD_US);
 
     ASSERT(!connection->ended_up);
     connection->ended_up = packet->type == PACKET_END;
@@ -68,7 +68,7 @@ void connection_send_up(struct connection *connection, struct packet *packet)
     packet->at_us = at;
     list_append(&connection->up, &packet->link);
     if (!connection->up_call.waiting)
-        call_at(ensemble, &connection->up_call, at);
+        zk_call_at(ensemble, &connection->up_call, at);
 }
 
 /* The server's end opens when the first packet comes. */
@@ -78,8 +78,9 @@ static bool open_server(struct connection *connection, struct packet *packet)
         return true;
     if (packet->type != PACKET_CONNECT)
         return false;
-    if (!server_serves(connection->to)) {
-        connection_send_down(connection, packet_new(connection, PACKET_END));
+    if (!zk_server_serves(connection->to)) {
+        zk_connection_send_down(connection,
+                                zk_packet_new(connection, PACKET_END));
         return false;
     }
     connection->server = connection->to;
@@ -91,12 +92,12 @@ static bool open_server(struct connection *connection, struct packet *packet)
 static void arrive_up(struct connection *connection, struct packet *packet)
 {
     if (packet->type == PACKET_END) {
-        connection_close_server(connection);
-        packet_free(packet);
+        zk_connection_close_server(connection);
+        zk_packet_free(packet);
     } else if (open_server(connection, packet)) {
-        serve_packet(connection, packet);
+        zk_serve_packet(connection, packet);
     } else {
-        packet_free(packet);
+        zk_packet_free(packet);
     }
 }
 
@@ -112,7 +113,7 @@ static void up_run(struct call *call)
     ASSERT(!list_empty(&connection->up));
     if (!world_connected(ensemble->world, node_name(connection->node),
                          connection->to->name)) {
-        call_at(ensemble, call, now + RETRANSMIT_US);
+        zk_call_at(ensemble, call, now + RETRANSMIT_US);
         return;
     }
     list_remove(&packet->link);
@@ -120,22 +121,23 @@ static void up_run(struct call *call)
         struct packet *next =
             container_of(list_first(&connection->up), struct packet, link);
 
-        call_at(ensemble, call, next->at_us);
+        zk_call_at(ensemble, call, next->at_us);
     }
     arrive_up(connection, packet);
 }
 
 /* ---- towards the client ---- */
 
-void connection_send_down(struct connection *connection, struct packet *packet)
+void zk_connection_send_down(struct connection *connection,
+                             struct packet *packet)
 {
     struct ensemble *ensemble = connection->ensemble;
     int64_t at = ensemble_now(ensemble) + LATENCY_MIN_US + packet->delay_us +
-                 (int64_t)draw(ensemble, connection->node, PURPOSE_DOWN,
-                               LATENCY_SPREAD_US);
+                 (int64_t)zk_draw(ensemble, connection->node, PURPOSE_DOWN,
+                                  LATENCY_SPREAD_US);
 
     if (connection->ended_down) {
-        packet_free(packet);
+        zk_packet_free(packet);
         return;
     }
     connection->ended_down = packet->type == PACKET_END;
@@ -145,17 +147,17 @@ void connection_send_down(struct connection *connection, struct packet *packet)
     packet->at_us = at;
     list_append(&connection->down, &packet->link);
     if (!connection->down_call.waiting)
-        call_at(ensemble, &connection->down_call, at);
+        zk_call_at(ensemble, &connection->down_call, at);
 }
 
 static void background_run(struct background *background)
 {
-    client_receive(container_of(background, struct packet, background));
+    zk_client_receive(container_of(background, struct packet, background));
 }
 
 static void background_drop(struct background *background)
 {
-    packet_free(container_of(background, struct packet, background));
+    zk_packet_free(container_of(background, struct packet, background));
 }
 
 static void down_run(struct call *call)
@@ -171,7 +173,7 @@ static void down_run(struct call *call)
     if (connection->client != NULL &&
         !world_connected(ensemble->world, connection->to->name,
                          node_name(connection->node))) {
-        call_at(ensemble, call, now + RETRANSMIT_US);
+        zk_call_at(ensemble, call, now + RETRANSMIT_US);
         return;
     }
     list_remove(&packet->link);
@@ -179,10 +181,10 @@ static void down_run(struct call *call)
         struct packet *next =
             container_of(list_first(&connection->down), struct packet, link);
 
-        call_at(ensemble, call, next->at_us);
+        zk_call_at(ensemble, call, next->at_us);
     }
     if (connection->client == NULL) {
-        packet_free(packet);
+        zk_packet_free(packet);
         return;
     }
     packet->background.run = background_run;
@@ -197,62 +199,65 @@ static void drain(struct list *packets)
     struct list *node;
 
     while ((node = list_pop(packets)) != NULL)
-        packet_free(container_of(node, struct packet, link));
+        zk_packet_free(container_of(node, struct packet, link));
 }
 
-void connection_break(struct connection *connection)
+void zk_connection_break(struct connection *connection)
 {
     if (!connection->ended_up)
-        connection_send_up(connection, packet_new(connection, PACKET_END));
+        zk_connection_send_up(connection,
+                              zk_packet_new(connection, PACKET_END));
     if (connection->ended_down)
         return;
     drain(&connection->down);
-    call_cancel(connection->ensemble, &connection->down_call);
+    zk_call_cancel(connection->ensemble, &connection->down_call);
     connection->down_at_us = 0;
-    connection_send_down(connection, packet_new(connection, PACKET_END));
+    zk_connection_send_down(connection, zk_packet_new(connection, PACKET_END));
 }
 
-void connection_close_client(struct connection *connection)
+void zk_connection_close_client(struct connection *connection)
 {
     if (connection->client == NULL)
         return;
     connection->client = NULL;
     if (!connection->ended_up)
-        connection_send_up(connection, packet_new(connection, PACKET_END));
-    connection_release(connection);
+        zk_connection_send_up(connection,
+                              zk_packet_new(connection, PACKET_END));
+    zk_connection_release(connection);
 }
 
-void connection_close_server(struct connection *connection)
+void zk_connection_close_server(struct connection *connection)
 {
     struct list *node;
 
     if (connection->server == NULL)
         return;
-    watch_forget(connection);
+    zk_watch_forget(connection);
     while ((node = list_pop(&connection->waiting)) != NULL) {
         struct packet *packet = container_of(node, struct packet, link);
 
         packet->orphan = packet->forwarded && !packet->decided;
         if (!packet->orphan)
-            packet_free(packet);
+            zk_packet_free(packet);
     }
     list_remove(&connection->server_link);
     connection->server = NULL;
     if (!connection->ensemble->freeing)
-        connection_send_down(connection, packet_new(connection, PACKET_END));
-    connection_release(connection);
+        zk_connection_send_down(connection,
+                                zk_packet_new(connection, PACKET_END));
+    zk_connection_release(connection);
 }
 
-void connection_drain(struct connection *connection)
+void zk_connection_drain(struct connection *connection)
 {
     connection->references++;
-    call_cancel(connection->ensemble, &connection->up_call);
-    call_cancel(connection->ensemble, &connection->down_call);
+    zk_call_cancel(connection->ensemble, &connection->up_call);
+    zk_call_cancel(connection->ensemble, &connection->down_call);
     connection->ended_up = true;
-    connection_close_server(connection);
-    connection_close_client(connection);
+    zk_connection_close_server(connection);
+    zk_connection_close_client(connection);
     drain(&connection->up);
     drain(&connection->down);
     list_remove(&connection->link);
-    connection_release(connection);
+    zk_connection_release(connection);
 }

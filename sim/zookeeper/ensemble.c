@@ -22,8 +22,8 @@ int64_t ensemble_now(const struct ensemble *ensemble)
     return world_now_us(ensemble->world);
 }
 
-uint64_t draw(struct ensemble *ensemble, struct node *node, uint32_t purpose,
-              uint64_t bound)
+uint64_t zk_draw(struct ensemble *ensemble, struct node *node, uint32_t purpose,
+                 uint64_t bound)
 {
     return world_random_below(ensemble->world, node, purpose, bound);
 }
@@ -38,7 +38,7 @@ static void ensemble_wake(void *context)
         ensemble->woken_at_us = INT64_MAX;
     while ((call = RB_MIN(call_tree, &ensemble->calls)) != NULL &&
            call->at_us <= now) {
-        call_cancel(ensemble, call);
+        zk_call_cancel(ensemble, call);
         call->run(call);
     }
     if (call != NULL && call->at_us < ensemble->woken_at_us) {
@@ -47,7 +47,7 @@ static void ensemble_wake(void *context)
     }
 }
 
-void call_at(struct ensemble *ensemble, struct call *call, int64_t at_us)
+void zk_call_at(struct ensemble *ensemble, struct call *call, int64_t at_us)
 {
     int64_t now = ensemble_now(ensemble);
 
@@ -62,7 +62,7 @@ void call_at(struct ensemble *ensemble, struct call *call, int64_t at_us)
     world_at(ensemble->world, call->at_us, ensemble_wake, ensemble);
 }
 
-void call_cancel(struct ensemble *ensemble, struct call *call)
+void zk_call_cancel(struct ensemble *ensemble, struct call *call)
 {
     if (!call->waiting)
         return;
@@ -76,9 +76,9 @@ static void tick_run(struct call *call)
 {
     struct ensemble *ensemble = container_of(call, struct ensemble, tick);
 
-    server_tick(ensemble);
-    session_tick(ensemble);
-    call_at(ensemble, call, ensemble_now(ensemble) + HALF_TICK_US);
+    zk_server_tick(ensemble);
+    zk_session_tick(ensemble);
+    zk_call_at(ensemble, call, ensemble_now(ensemble) + HALF_TICK_US);
 }
 
 struct ensemble *ensemble_new(struct world *world, unsigned servers)
@@ -97,12 +97,13 @@ struct ensemble *ensemble_new(struct world *world, unsigned servers)
     RB_INIT(&ensemble->sessions);
     list_init(&ensemble->handles);
     list_init(&ensemble->connections);
-    tree_init(&ensemble->tip);
+    zk_tree_init(&ensemble->tip);
     for (unsigned i = 0; i < servers; i++)
-        server_init(ensemble, i);
-    server_bootstrap(ensemble);
+        zk_server_init(ensemble, i);
+    zk_server_bootstrap(ensemble);
     ensemble->tick.run = tick_run;
-    call_at(ensemble, &ensemble->tick, ensemble_now(ensemble) + HALF_TICK_US);
+    zk_call_at(ensemble, &ensemble->tick,
+               ensemble_now(ensemble) + HALF_TICK_US);
     return ensemble;
 }
 
@@ -114,19 +115,19 @@ void ensemble_free(struct ensemble *ensemble)
         return;
     ensemble->freeing = true;
     list_for_each_safe (node, &ensemble->connections)
-        connection_drain(container_of(node, struct connection, link));
+        zk_connection_drain(container_of(node, struct connection, link));
     list_for_each_safe (node, &ensemble->handles) {
         zhandle_t *handle = container_of(node, struct _zhandle, link);
 
         handle->connection = NULL;
-        client_free(handle);
+        zk_client_free(handle);
     }
     for (unsigned i = 0; i < ensemble->server_count; i++)
-        server_release(&ensemble->servers[i]);
-    while ((session = session_first(ensemble)) != NULL)
-        session_remove(ensemble, session);
-    log_release(ensemble);
-    tree_release(&ensemble->tip);
+        zk_server_release(&ensemble->servers[i]);
+    while ((session = zk_session_first(ensemble)) != NULL)
+        zk_session_remove(ensemble, session);
+    zk_log_release(ensemble);
+    zk_tree_release(&ensemble->tip);
     free(ensemble->servers);
     free(ensemble);
 }
@@ -135,14 +136,14 @@ void ensemble_crash(struct ensemble *ensemble, unsigned server)
 {
     ASSERT(server >= 1);
     ASSERT(server <= ensemble->server_count);
-    server_crash(&ensemble->servers[server - 1]);
+    zk_server_crash(&ensemble->servers[server - 1]);
 }
 
 void ensemble_start(struct ensemble *ensemble, unsigned server)
 {
     ASSERT(server >= 1);
     ASSERT(server <= ensemble->server_count);
-    server_start(&ensemble->servers[server - 1]);
+    zk_server_start(&ensemble->servers[server - 1]);
 }
 
 bool ensemble_expire(struct ensemble *ensemble, struct node *node)
@@ -150,14 +151,14 @@ bool ensemble_expire(struct ensemble *ensemble, struct node *node)
     struct session *next;
     bool found = false;
 
-    if (ensemble->leader == NULL || !server_has_quorum(ensemble->leader))
+    if (ensemble->leader == NULL || !zk_server_has_quorum(ensemble->leader))
         return false;
-    for (struct session *session = session_first(ensemble); session != NULL;
+    for (struct session *session = zk_session_first(ensemble); session != NULL;
          session = next) {
-        next = session_next(session);
+        next = zk_session_next(session);
         if (session->node != node)
             continue;
-        session_end(ensemble, session, "expired by the ensemble");
+        zk_session_end(ensemble, session, "expired by the ensemble");
         found = true;
     }
     return found;
@@ -169,6 +170,6 @@ void ensemble_node_ended(struct ensemble *ensemble, struct node *node)
         zhandle_t *handle = container_of(at, struct _zhandle, link);
 
         if (handle->node == node)
-            client_free(handle);
+            zk_client_free(handle);
     }
 }

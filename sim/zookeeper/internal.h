@@ -80,10 +80,10 @@ struct ensemble {
 };
 
 int64_t ensemble_now(const struct ensemble *ensemble);
-void call_at(struct ensemble *ensemble, struct call *call, int64_t at_us);
-void call_cancel(struct ensemble *ensemble, struct call *call);
-uint64_t draw(struct ensemble *ensemble, struct node *node, uint32_t purpose,
-              uint64_t bound);
+void zk_call_at(struct ensemble *ensemble, struct call *call, int64_t at_us);
+void zk_call_cancel(struct ensemble *ensemble, struct call *call);
+uint64_t zk_draw(struct ensemble *ensemble, struct node *node, uint32_t purpose,
+                 uint64_t bound);
 
 /* ---- packet.c: what travels between a handle and a server, and back ---- */
 
@@ -145,10 +145,11 @@ struct packet {
     int event; /* ZOO_CREATED_EVENT ... */
 };
 
-struct packet *packet_new(struct connection *connection, enum packet_type type);
-void packet_free(struct packet *packet);
-void paths_add(struct paths *paths, const char *path);
-void paths_release(struct paths *paths);
+struct packet *zk_packet_new(struct connection *connection,
+                             enum packet_type type);
+void zk_packet_free(struct packet *packet);
+void zk_paths_add(struct paths *paths, const char *path);
+void zk_paths_release(struct paths *paths);
 
 /* ---- connection.c: one TCP connection ---- */
 
@@ -176,19 +177,22 @@ struct connection {
     struct list watches; /* struct server_watch */
 };
 
-struct connection *connection_new(struct ensemble *ensemble,
-                                  struct _zhandle *client, struct server *to);
-void connection_release(struct connection *connection);
+struct connection *zk_connection_new(struct ensemble *ensemble,
+                                     struct _zhandle *client,
+                                     struct server *to);
+void zk_connection_release(struct connection *connection);
 /* Both take the packet. */
-void connection_send_up(struct connection *connection, struct packet *packet);
-void connection_send_down(struct connection *connection, struct packet *packet);
+void zk_connection_send_up(struct connection *connection,
+                           struct packet *packet);
+void zk_connection_send_down(struct connection *connection,
+                             struct packet *packet);
 /* An end closes; what it sent before still arrives. */
-void connection_close_client(struct connection *connection);
-void connection_close_server(struct connection *connection);
+void zk_connection_close_client(struct connection *connection);
+void zk_connection_close_server(struct connection *connection);
 /* It breaks: what is under way to the client is lost, both ends hear it. */
-void connection_break(struct connection *connection);
+void zk_connection_break(struct connection *connection);
 /* Drops what is under way, before the ensemble is freed. */
-void connection_drain(struct connection *connection);
+void zk_connection_drain(struct connection *connection);
 
 /* ---- log.c: the order of writes ---- */
 
@@ -211,15 +215,15 @@ struct transaction {
 
 /* Decides a write at the leader: checks it against all that was decided
  * before, takes the next zxid, fills the packet's results in. */
-void log_write(struct ensemble *ensemble, struct packet *packet,
-               int64_t session_id);
-void log_create_session(struct ensemble *ensemble, struct session *session);
+void zk_log_write(struct ensemble *ensemble, struct packet *packet,
+                  int64_t session_id);
+void zk_log_create_session(struct ensemble *ensemble, struct session *session);
 /* Ends a session: its ephemerals go in one transaction. */
-void log_close_session(struct ensemble *ensemble, int64_t session_id);
-struct transaction *log_at(struct ensemble *ensemble, uint64_t index);
+void zk_log_close_session(struct ensemble *ensemble, int64_t session_id);
+struct transaction *zk_log_at(struct ensemble *ensemble, uint64_t index);
 /* Forgets what every server has applied. */
-void log_trim(struct ensemble *ensemble);
-void log_release(struct ensemble *ensemble);
+void zk_log_trim(struct ensemble *ensemble);
+void zk_log_release(struct ensemble *ensemble);
 
 /* ---- session.c: the leader's table ---- */
 
@@ -233,23 +237,23 @@ struct session {
     struct node *node;
     RB_ENTRY(session) entry;
 };
-struct session *session_find(struct ensemble *ensemble, int64_t id);
+struct session *zk_session_find(struct ensemble *ensemble, int64_t id);
 /* All of them, by id. */
-struct session *session_first(struct ensemble *ensemble);
-struct session *session_next(struct session *session);
+struct session *zk_session_first(struct ensemble *ensemble);
+struct session *zk_session_next(struct session *session);
 /* The leader answers a PACKET_CONNECT that reached it through `via`. */
-void session_connect(struct ensemble *ensemble, struct server *via,
-                     struct packet *packet);
-void session_touch(struct ensemble *ensemble, struct server *server,
-                   int64_t session_id);
+void zk_session_connect(struct ensemble *ensemble, struct server *via,
+                        struct packet *packet);
+void zk_session_touch(struct ensemble *ensemble, struct server *server,
+                      int64_t session_id);
 /* Every half tick: servers report whom they heard, the silent expire. */
-void session_tick(struct ensemble *ensemble);
+void zk_session_tick(struct ensemble *ensemble);
 /* A new leader gives everybody a full time-out. */
-void session_restart_all(struct ensemble *ensemble);
+void zk_session_restart_all(struct ensemble *ensemble);
 /* Frees the session and writes its end; `how` is a word for the trace. */
-void session_end(struct ensemble *ensemble, struct session *session,
-                 const char *how);
-void session_remove(struct ensemble *ensemble, struct session *session);
+void zk_session_end(struct ensemble *ensemble, struct session *session,
+                    const char *how);
+void zk_session_remove(struct ensemble *ensemble, struct session *session);
 
 /* ---- server.c: roles and the applying of the log ---- */
 
@@ -292,35 +296,35 @@ struct forward {
     int64_t at_us;
 };
 
-void server_init(struct ensemble *ensemble, unsigned index);
-void server_release(struct server *server);
-void server_crash(struct server *server);
-void server_start(struct server *server);
-bool server_serves(const struct server *server);
+void zk_server_init(struct ensemble *ensemble, unsigned index);
+void zk_server_release(struct server *server);
+void zk_server_crash(struct server *server);
+void zk_server_start(struct server *server);
+bool zk_server_serves(const struct server *server);
 /* The links between two servers carry both ways. */
-bool server_linked(const struct server *a, const struct server *b);
+bool zk_server_linked(const struct server *a, const struct server *b);
 /* Whether what is proposed now is committed. */
-bool server_has_quorum(const struct server *leader);
+bool zk_server_has_quorum(const struct server *leader);
 /* Something was appended to the log. */
-void server_wake_all(struct ensemble *ensemble);
-void server_forward(struct server *server, struct packet *packet);
-void server_tick(struct ensemble *ensemble);
+void zk_server_wake_all(struct ensemble *ensemble);
+void zk_server_forward(struct server *server, struct packet *packet);
+void zk_server_tick(struct ensemble *ensemble);
 /* At time zero all run and the last one leads. */
-void server_bootstrap(struct ensemble *ensemble);
+void zk_server_bootstrap(struct ensemble *ensemble);
 
 /* ---- serve.c: requests at a server ---- */
-void serve_packet(struct connection *connection, struct packet *packet);
+void zk_serve_packet(struct connection *connection, struct packet *packet);
 /* Answers what can be answered now, in order. */
-void serve_waiting(struct connection *connection);
+void zk_serve_waiting(struct connection *connection);
 
 /* ---- watch.c: a server's watches ---- */
-void watch_add(struct connection *connection, enum watch_kind kind,
-               const char *path);
-void watch_forget(struct connection *connection);
+void zk_watch_add(struct connection *connection, enum watch_kind kind,
+                  const char *path);
+void zk_watch_forget(struct connection *connection);
 /* Watches fire for a change that this server has just applied. */
-void watch_change(struct server *server, const struct change *change);
-void watch_event(struct connection *connection, int event, const char *path);
-void watch_set(struct connection *connection, const struct packet *packet);
+void zk_watch_change(struct server *server, const struct change *change);
+void zk_watch_event(struct connection *connection, int event, const char *path);
+void zk_watch_set(struct connection *connection, const struct packet *packet);
 
 /* ---- client.c, client_watch.c: the library's side ---- */
 
@@ -389,21 +393,21 @@ struct _zhandle {
 };
 
 /* The library's loop turns: connects, pings, gives up, sets its alarm. */
-void client_turn(zhandle_t *handle);
+void zk_client_turn(zhandle_t *handle);
 /* A packet has come; on the node's background. Takes it. */
-void client_receive(struct packet *packet);
-void client_submit(zhandle_t *handle, struct completion *completion,
-                   struct packet *packet);
-void client_free(zhandle_t *handle);
-void completion_free(struct completion *completion);
+void zk_client_receive(struct packet *packet);
+void zk_client_submit(zhandle_t *handle, struct completion *completion,
+                      struct packet *packet);
+void zk_client_free(zhandle_t *handle);
+void zk_completion_free(struct completion *completion);
 
-void client_watch_add(zhandle_t *handle, const struct completion *completion,
-                      int rc);
-void client_watch_fire(zhandle_t *handle, int event, const char *path);
+void zk_client_watch_add(zhandle_t *handle, const struct completion *completion,
+                         int rc);
+void zk_client_watch_fire(zhandle_t *handle, int event, const char *path);
 /* A session event goes to the handle's watcher and to every other one. */
-void client_watch_session(zhandle_t *handle, int state);
+void zk_client_watch_session(zhandle_t *handle, int state);
 /* NULL when there is nothing to set again. */
-struct packet *client_watch_packet(zhandle_t *handle);
-void client_watch_release(zhandle_t *handle);
+struct packet *zk_client_watch_packet(zhandle_t *handle);
+void zk_client_watch_release(zhandle_t *handle);
 
 #endif

@@ -36,7 +36,7 @@ static struct transaction *transaction_new(struct ensemble *ensemble,
 static void transaction_free(struct transaction *transaction)
 {
     for (size_t i = 0; i < transaction->count; i++)
-        change_release(&transaction->changes[i]);
+        zk_change_release(&transaction->changes[i]);
     free(transaction->changes);
     free(transaction);
 }
@@ -70,17 +70,17 @@ static void append(struct ensemble *ensemble, struct transaction *transaction)
     ensemble->log_end++;
     ensemble->last_zxid = transaction->zxid;
     note(ensemble, transaction);
-    server_wake_all(ensemble);
+    zk_server_wake_all(ensemble);
 }
 
-struct transaction *log_at(struct ensemble *ensemble, uint64_t index)
+struct transaction *zk_log_at(struct ensemble *ensemble, uint64_t index)
 {
     ASSERT(index >= ensemble->log_first);
     ASSERT(index < ensemble->log_end);
     return ensemble->log[index - ensemble->log_first];
 }
 
-void log_trim(struct ensemble *ensemble)
+void zk_log_trim(struct ensemble *ensemble)
 {
     uint64_t applied = ensemble->log_end;
     uint64_t drop;
@@ -98,10 +98,10 @@ void log_trim(struct ensemble *ensemble)
     ensemble->log_first = applied;
 }
 
-void log_release(struct ensemble *ensemble)
+void zk_log_release(struct ensemble *ensemble)
 {
     for (uint64_t i = ensemble->log_first; i < ensemble->log_end; i++)
-        transaction_free(log_at(ensemble, i));
+        transaction_free(zk_log_at(ensemble, i));
     free(ensemble->log);
 }
 
@@ -121,9 +121,9 @@ static void undo_all(struct ensemble *ensemble, struct transaction *transaction,
                      struct undo *undos)
 {
     for (size_t i = transaction->count; i-- > 0;)
-        tree_undo(&ensemble->tip, &undos[i]);
+        zk_tree_undo(&ensemble->tip, &undos[i]);
     for (size_t i = 0; i < transaction->count; i++)
-        change_release(&transaction->changes[i]);
+        zk_change_release(&transaction->changes[i]);
     transaction->count = 0;
     transaction->type = TRANSACTION_ERROR;
 }
@@ -134,10 +134,10 @@ static void decide(struct ensemble *ensemble, struct transaction *transaction,
 {
     struct change *change = &transaction->changes[transaction->count++];
 
-    tree_apply(&ensemble->tip, change, transaction->zxid, transaction->time_ms,
-               undo);
+    zk_tree_apply(&ensemble->tip, change, transaction->zxid,
+                  transaction->time_ms, undo);
     if (change->type == CHANGE_SET)
-        znode_stat(tree_find(&ensemble->tip, change->path), &op->stat);
+        zk_znode_stat(zk_tree_find(&ensemble->tip, change->path), &op->stat);
     if (change->type == CHANGE_CREATE && op->flags & ZOO_SEQUENCE) {
         free(op->path);
         op->path = strdup(change->path);
@@ -145,8 +145,8 @@ static void decide(struct ensemble *ensemble, struct transaction *transaction,
     }
 }
 
-void log_write(struct ensemble *ensemble, struct packet *packet,
-               int64_t session_id)
+void zk_log_write(struct ensemble *ensemble, struct packet *packet,
+                  int64_t session_id)
 {
     struct transaction *transaction =
         transaction_new(ensemble, TRANSACTION_OPS, session_id);
@@ -160,7 +160,7 @@ void log_write(struct ensemble *ensemble, struct packet *packet,
     for (size_t i = 0; i < packet->op_count; i++) {
         struct op *op = &packet->ops[i];
         struct change *change = &transaction->changes[transaction->count];
-        int error = tree_check(&ensemble->tip, op, session_id, change);
+        int error = zk_tree_check(&ensemble->tip, op, session_id, change);
 
         if (error != ZOK) {
             undo_all(ensemble, transaction, undos);
@@ -172,14 +172,14 @@ void log_write(struct ensemble *ensemble, struct packet *packet,
     }
     undo_count = transaction->count;
     for (size_t i = 0; i < undo_count; i++)
-        undo_release(&undos[i]);
+        zk_undo_release(&undos[i]);
     free(undos);
     append(ensemble, transaction);
 }
 
 /* ---- sessions ---- */
 
-void log_create_session(struct ensemble *ensemble, struct session *session)
+void zk_log_create_session(struct ensemble *ensemble, struct session *session)
 {
     append(ensemble,
            transaction_new(ensemble, TRANSACTION_CREATE_SESSION, session->id));
@@ -190,8 +190,8 @@ static size_t ephemerals_of(struct ensemble *ensemble, int64_t session_id,
 {
     size_t count = 0;
 
-    for (struct znode *node = tree_first(&ensemble->tip); node != NULL;
-         node = tree_next(node)) {
+    for (struct znode *node = zk_tree_first(&ensemble->tip); node != NULL;
+         node = zk_tree_next(node)) {
         if (node->stat.ephemeralOwner != session_id)
             continue;
         if (changes != NULL) {
@@ -204,7 +204,7 @@ static size_t ephemerals_of(struct ensemble *ensemble, int64_t session_id,
     return count;
 }
 
-void log_close_session(struct ensemble *ensemble, int64_t session_id)
+void zk_log_close_session(struct ensemble *ensemble, int64_t session_id)
 {
     struct transaction *transaction =
         transaction_new(ensemble, TRANSACTION_CLOSE_SESSION, session_id);
@@ -215,7 +215,7 @@ void log_close_session(struct ensemble *ensemble, int64_t session_id)
     transaction->count =
         ephemerals_of(ensemble, session_id, transaction->changes);
     for (size_t i = 0; i < count; i++)
-        tree_apply(&ensemble->tip, &transaction->changes[i], transaction->zxid,
-                   transaction->time_ms, NULL);
+        zk_tree_apply(&ensemble->tip, &transaction->changes[i],
+                      transaction->zxid, transaction->time_ms, NULL);
     append(ensemble, transaction);
 }

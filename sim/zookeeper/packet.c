@@ -7,7 +7,7 @@
 
 #include "sim/zookeeper/internal.h"
 
-void paths_add(struct paths *paths, const char *path)
+void zk_paths_add(struct paths *paths, const char *path)
 {
     paths->paths =
         realloc(paths->paths, (paths->count + 1) * sizeof *paths->paths);
@@ -17,14 +17,15 @@ void paths_add(struct paths *paths, const char *path)
     paths->count++;
 }
 
-void paths_release(struct paths *paths)
+void zk_paths_release(struct paths *paths)
 {
     for (size_t i = 0; i < paths->count; i++)
         free(paths->paths[i]);
     free(paths->paths);
 }
 
-struct packet *packet_new(struct connection *connection, enum packet_type type)
+struct packet *zk_packet_new(struct connection *connection,
+                             enum packet_type type)
 {
     struct packet *packet = calloc(1, sizeof *packet);
 
@@ -37,20 +38,20 @@ struct packet *packet_new(struct connection *connection, enum packet_type type)
     return packet;
 }
 
-void packet_free(struct packet *packet)
+void zk_packet_free(struct packet *packet)
 {
     if (packet == NULL)
         return;
     list_remove(&packet->link);
     for (size_t i = 0; i < packet->op_count; i++)
-        op_release(&packet->ops[i]);
+        zk_op_release(&packet->ops[i]);
     for (int i = 0; i < WATCH_KINDS; i++)
-        paths_release(&packet->watches[i]);
-    paths_release(&packet->children);
-    blob_release(packet->data);
+        zk_paths_release(&packet->watches[i]);
+    zk_paths_release(&packet->children);
+    zk_blob_release(packet->data);
     free(packet->ops);
     free(packet->path);
     if (packet->connection != NULL)
-        connection_release(packet->connection);
+        zk_connection_release(packet->connection);
     free(packet);
 }

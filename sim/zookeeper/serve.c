@@ -27,25 +27,25 @@ static bool for_leader(const struct packet *packet)
 static void read_children(const struct znode *node, struct packet *packet)
 {
     list_for_each (at, &node->children)
-        paths_add(&packet->children,
-                  znode_name(container_of(at, struct znode, sibling)));
+        zk_paths_add(&packet->children,
+                     zk_znode_name(container_of(at, struct znode, sibling)));
 }
 
 static void read_znode(struct connection *connection, struct packet *packet)
 {
-    struct znode *node = tree_find(&connection->server->tree, packet->path);
+    struct znode *node = zk_tree_find(&connection->server->tree, packet->path);
     enum watch_kind kind =
         packet->type == PACKET_CHILDREN ? WATCH_CHILD : WATCH_DATA;
 
     if (packet->watch && (node != NULL || packet->type == PACKET_EXISTS))
-        watch_add(connection, kind, packet->path);
+        zk_watch_add(connection, kind, packet->path);
     if (node == NULL) {
         packet->rc = ZNONODE;
         return;
     }
-    znode_stat(node, &packet->stat);
+    zk_znode_stat(node, &packet->stat);
     if (packet->type == PACKET_GET)
-        packet->data = blob_hold(node->data);
+        packet->data = zk_blob_hold(node->data);
     if (packet->type == PACKET_CHILDREN)
         read_children(node, packet);
 }
@@ -61,24 +61,24 @@ static bool answer(struct connection *connection, struct packet *packet)
     if (type == PACKET_GET || type == PACKET_EXISTS || type == PACKET_CHILDREN)
         read_znode(connection, packet);
     if (type == PACKET_SET_WATCHES)
-        watch_set(connection, packet);
+        zk_watch_set(connection, packet);
     if (type == PACKET_CONNECT)
         connection->session_id = packet->session_id;
     if (packet->lose_answer) {
-        packet_free(packet);
-        connection_close_server(connection);
+        zk_packet_free(packet);
+        zk_connection_close_server(connection);
         return false;
     }
     packet->zxid = connection->server->applied_zxid;
-    connection_send_down(connection, packet);
+    zk_connection_send_down(connection, packet);
     if (type != PACKET_CLOSE_SESSION &&
         (type != PACKET_CONNECT || connection->session_id != 0))
         return true;
-    connection_close_server(connection);
+    zk_connection_close_server(connection);
     return false;
 }
 
-void serve_waiting(struct connection *connection)
+void zk_serve_waiting(struct connection *connection)
 {
     while (connection->server != NULL && !list_empty(&connection->waiting)) {
         struct packet *packet =
@@ -92,26 +92,26 @@ void serve_waiting(struct connection *connection)
     }
 }
 
-void serve_packet(struct connection *connection, struct packet *packet)
+void zk_serve_packet(struct connection *connection, struct packet *packet)
 {
     struct server *server = connection->server;
 
     if (packet->bytes > REQUEST_BYTES_MAX ||
         (packet->type == PACKET_CONNECT &&
          packet->last_zxid > server->applied_zxid)) {
-        packet_free(packet);
-        connection_close_server(connection);
+        zk_packet_free(packet);
+        zk_connection_close_server(connection);
         return;
     }
     if (connection->session_id != 0)
-        session_touch(server->ensemble, server, connection->session_id);
+        zk_session_touch(server->ensemble, server, connection->session_id);
     if (packet->type == PACKET_PING) {
         packet->zxid = server->applied_zxid;
-        connection_send_down(connection, packet);
+        zk_connection_send_down(connection, packet);
         return;
     }
     list_append(&connection->waiting, &packet->link);
     if (for_leader(packet))
-        server_forward(server, packet);
-    serve_waiting(connection);
+        zk_server_forward(server, packet);
+    zk_serve_waiting(connection);
 }

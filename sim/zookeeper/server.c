@@ -32,7 +32,7 @@ static void forward_run(struct call *call);
 
 /* ---- who hears whom ---- */
 
-bool server_serves(const struct server *server)
+bool zk_server_serves(const struct server *server)
 {
     return server->role == ROLE_FOLLOWING || server->role == ROLE_LEADING;
 }
@@ -43,7 +43,7 @@ static bool carries(const struct server *from, const struct server *to)
            world_connected(from->ensemble->world, from->name, to->name);
 }
 
-bool server_linked(const struct server *a, const struct server *b)
+bool zk_server_linked(const struct server *a, const struct server *b)
 {
     return carries(a, b) && carries(b, a);
 }
@@ -59,7 +59,7 @@ static unsigned quorum(const struct ensemble *ensemble)
     return ensemble->server_count / 2 + 1;
 }
 
-bool server_has_quorum(const struct server *leader)
+bool zk_server_has_quorum(const struct server *leader)
 {
     struct ensemble *ensemble = leader->ensemble;
     unsigned count = 1;
@@ -69,7 +69,7 @@ bool server_has_quorum(const struct server *leader)
     for (unsigned i = 0; i < ensemble->server_count; i++) {
         const struct server *server = &ensemble->servers[i];
 
-        count += follows(server, leader) && server_linked(server, leader);
+        count += follows(server, leader) && zk_server_linked(server, leader);
     }
     return count >= quorum(ensemble);
 }
@@ -84,22 +84,22 @@ static void apply_plan(struct server *server)
     const struct transaction *next;
     int64_t at;
 
-    if (!server_serves(server) || server->apply.waiting ||
+    if (!zk_server_serves(server) || server->apply.waiting ||
         server->applied == ensemble->log_end)
         return;
-    next = log_at(ensemble, server->applied);
+    next = zk_log_at(ensemble, server->applied);
     at = next->committed_at_us + APPLY_MIN_US +
-         (int64_t)draw(ensemble, NULL, PURPOSE_APPLY + server->index,
-                       APPLY_SPREAD_US);
+         (int64_t)zk_draw(ensemble, NULL, PURPOSE_APPLY + server->index,
+                          APPLY_SPREAD_US);
     if (server->role == ROLE_FOLLOWING &&
-        draw(ensemble, NULL, PURPOSE_APPLY_LONG + server->index,
-             APPLY_LONG_IN) == 0)
-        at += (int64_t)draw(ensemble, NULL, PURPOSE_APPLY_LONG + server->index,
-                            APPLY_LONG_US);
-    call_at(ensemble, &server->apply, at);
+        zk_draw(ensemble, NULL, PURPOSE_APPLY_LONG + server->index,
+                APPLY_LONG_IN) == 0)
+        at += (int64_t)zk_draw(
+            ensemble, NULL, PURPOSE_APPLY_LONG + server->index, APPLY_LONG_US);
+    zk_call_at(ensemble, &server->apply, at);
 }
 
-void server_wake_all(struct ensemble *ensemble)
+void zk_server_wake_all(struct ensemble *ensemble)
 {
     for (unsigned i = 0; i < ensemble->server_count; i++)
         apply_plan(&ensemble->servers[i]);
@@ -117,21 +117,21 @@ static void end_session(struct server *server, int64_t session_id)
             continue;
         if (list_empty(&connection->waiting) ||
             head->type != PACKET_CLOSE_SESSION)
-            connection_close_server(connection);
+            zk_connection_close_server(connection);
     }
 }
 
 static void apply_one(struct server *server)
 {
     const struct transaction *transaction =
-        log_at(server->ensemble, server->applied);
+        zk_log_at(server->ensemble, server->applied);
 
     server->applied++;
     server->applied_zxid = transaction->zxid;
     for (size_t i = 0; i < transaction->count; i++) {
-        tree_apply(&server->tree, &transaction->changes[i], transaction->zxid,
-                   transaction->time_ms, NULL);
-        watch_change(server, &transaction->changes[i]);
+        zk_tree_apply(&server->tree, &transaction->changes[i],
+                      transaction->zxid, transaction->time_ms, NULL);
+        zk_watch_change(server, &transaction->changes[i]);
     }
     if (transaction->type == TRANSACTION_CLOSE_SESSION)
         end_session(server, transaction->session_id);
@@ -140,7 +140,7 @@ static void apply_one(struct server *server)
 static void serve_all(struct server *server)
 {
     list_for_each_safe (node, &server->connections)
-        serve_waiting(container_of(node, struct connection, server_link));
+        zk_serve_waiting(container_of(node, struct connection, server_link));
 }
 
 static void apply_run(struct call *call)
@@ -148,20 +148,20 @@ static void apply_run(struct call *call)
     struct server *server = container_of(call, struct server, apply);
     struct ensemble *ensemble = server->ensemble;
 
-    if (!server_serves(server) || server->leader != ensemble->leader ||
+    if (!zk_server_serves(server) || server->leader != ensemble->leader ||
         !carries(server->leader, server)) {
-        call_at(ensemble, call, ensemble_now(ensemble) + RETRANSMIT_US);
+        zk_call_at(ensemble, call, ensemble_now(ensemble) + RETRANSMIT_US);
         return;
     }
     apply_one(server);
     serve_all(server);
-    log_trim(ensemble);
+    zk_log_trim(ensemble);
     apply_plan(server);
 }
 
 /* ---- asking the leader ---- */
 
-void server_forward(struct server *server, struct packet *packet)
+void zk_server_forward(struct server *server, struct packet *packet)
 {
     struct ensemble *ensemble = server->ensemble;
     struct forward *forward = calloc(1, sizeof *forward);
@@ -169,8 +169,8 @@ void server_forward(struct server *server, struct packet *packet)
 
     ASSERT(forward != NULL);
     if (server->leader != server)
-        at += FORWARD_MIN_US +
-              (int64_t)draw(ensemble, NULL, PURPOSE_FORWARD, FORWARD_SPREAD_US);
+        at += FORWARD_MIN_US + (int64_t)zk_draw(ensemble, NULL, PURPOSE_FORWARD,
+                                                FORWARD_SPREAD_US);
     if (at < server->forward_at_us)
         at = server->forward_at_us;
     server->forward_at_us = at;
@@ -179,16 +179,16 @@ void server_forward(struct server *server, struct packet *packet)
     packet->forwarded = true;
     list_append(&server->outgoing, &forward->link);
     if (!server->forward.waiting)
-        call_at(ensemble, &server->forward, at);
+        zk_call_at(ensemble, &server->forward, at);
 }
 
 static void close_wanted(struct ensemble *ensemble, struct packet *packet)
 {
     struct session *session =
-        session_find(ensemble, packet->connection->session_id);
+        zk_session_find(ensemble, packet->connection->session_id);
 
     if (session != NULL)
-        session_end(ensemble, session, "closed");
+        zk_session_end(ensemble, session, "closed");
     packet->index = ensemble->log_end;
 }
 
@@ -196,11 +196,11 @@ static void decide(struct server *via, struct packet *packet)
 {
     struct ensemble *ensemble = via->ensemble;
     struct connection *connection = packet->connection;
-    struct session *session = session_find(ensemble, connection->session_id);
+    struct session *session = zk_session_find(ensemble, connection->session_id);
 
     packet->decided = true;
     if (packet->type == PACKET_CONNECT) {
-        session_connect(ensemble, via, packet);
+        zk_session_connect(ensemble, via, packet);
         return;
     }
     if (packet->type == PACKET_SYNC) {
@@ -217,7 +217,7 @@ static void decide(struct server *via, struct packet *packet)
             packet->ops[i].error = packet->rc;
         return;
     }
-    log_write(ensemble, packet, connection->session_id);
+    zk_log_write(ensemble, packet, connection->session_id);
     packet->index = ensemble->log_end;
 }
 
@@ -226,7 +226,7 @@ static bool leader_decides(const struct server *server)
     const struct server *leader = server->leader;
 
     return (server == leader || follows(server, leader)) &&
-           server_linked(server, leader) && server_has_quorum(leader);
+           zk_server_linked(server, leader) && zk_server_has_quorum(leader);
 }
 
 static void forward_run(struct call *call)
@@ -239,7 +239,7 @@ static void forward_run(struct call *call)
 
     ASSERT(!list_empty(&server->outgoing));
     if (!leader_decides(server)) {
-        call_at(ensemble, call, ensemble_now(ensemble) + RETRANSMIT_US);
+        zk_call_at(ensemble, call, ensemble_now(ensemble) + RETRANSMIT_US);
         return;
     }
     list_remove(&forward->link);
@@ -247,13 +247,13 @@ static void forward_run(struct call *call)
     if (!list_empty(&server->outgoing)) {
         forward =
             container_of(list_first(&server->outgoing), struct forward, link);
-        call_at(ensemble, call, forward->at_us);
+        zk_call_at(ensemble, call, forward->at_us);
     }
     decide(server, packet);
     if (packet->orphan)
-        packet_free(packet);
+        zk_packet_free(packet);
     else
-        serve_waiting(packet->connection);
+        zk_serve_waiting(packet->connection);
 }
 
 /* ---- roles ---- */
@@ -264,17 +264,17 @@ static void stop_serving(struct server *server, enum role role)
     struct list *node;
 
     while (!list_empty(&server->connections))
-        connection_close_server(container_of(list_first(&server->connections),
-                                             struct connection, server_link));
+        zk_connection_close_server(container_of(
+            list_first(&server->connections), struct connection, server_link));
     while ((node = list_pop(&server->outgoing)) != NULL) {
         struct forward *forward = container_of(node, struct forward, link);
 
         ASSERT(forward->packet->orphan);
-        packet_free(forward->packet);
+        zk_packet_free(forward->packet);
         free(forward);
     }
-    call_cancel(server->ensemble, &server->forward);
-    call_cancel(server->ensemble, &server->apply);
+    zk_call_cancel(server->ensemble, &server->forward);
+    zk_call_cancel(server->ensemble, &server->apply);
     server->role = role;
     server->leader = NULL;
     server->join_at_us = 0;
@@ -315,13 +315,13 @@ static void lead(struct server *leader)
     for (unsigned i = 0; i < ensemble->server_count; i++) {
         struct server *server = &ensemble->servers[i];
 
-        if (server->role == ROLE_LOOKING && server_linked(server, leader))
+        if (server->role == ROLE_LOOKING && zk_server_linked(server, leader))
             serve_as(server, leader);
     }
-    session_restart_all(ensemble);
+    zk_session_restart_all(ensemble);
 }
 
-void server_bootstrap(struct ensemble *ensemble)
+void zk_server_bootstrap(struct ensemble *ensemble)
 {
     lead(&ensemble->servers[ensemble->server_count - 1]);
 }
@@ -337,7 +337,7 @@ static struct server *candidate(struct ensemble *ensemble)
 
         for (unsigned j = 0; j < ensemble->server_count; j++)
             reached += ensemble->servers[j].role == ROLE_LOOKING &&
-                       server_linked(server, &ensemble->servers[j]);
+                       zk_server_linked(server, &ensemble->servers[j]);
         if (server->role == ROLE_LOOKING && reached >= quorum(ensemble) &&
             (best == NULL || server->applied >= best->applied))
             best = server;
@@ -357,7 +357,8 @@ static void elect(struct ensemble *ensemble)
     if (ensemble->election_at_us == 0)
         ensemble->election_at_us =
             now + ELECTION_MIN_US +
-            (int64_t)draw(ensemble, NULL, PURPOSE_ELECTION, ELECTION_SPREAD_US);
+            (int64_t)zk_draw(ensemble, NULL, PURPOSE_ELECTION,
+                             ELECTION_SPREAD_US);
     if (now < ensemble->election_at_us)
         return;
     ensemble->election_at_us = 0;
@@ -370,14 +371,14 @@ static void join(struct server *server)
     struct server *leader = ensemble->leader;
     int64_t now = ensemble_now(ensemble);
 
-    if (leader->role != ROLE_LEADING || !server_linked(server, leader)) {
+    if (leader->role != ROLE_LEADING || !zk_server_linked(server, leader)) {
         server->join_at_us = 0;
         return;
     }
     if (server->join_at_us == 0)
         server->join_at_us =
             now + JOIN_MIN_US +
-            (int64_t)draw(ensemble, NULL, PURPOSE_ELECTION, JOIN_SPREAD_US);
+            (int64_t)zk_draw(ensemble, NULL, PURPOSE_ELECTION, JOIN_SPREAD_US);
     if (now >= server->join_at_us)
         serve_as(server, leader);
 }
@@ -389,7 +390,7 @@ static void check_role(struct server *server)
     int64_t now = ensemble_now(server->ensemble);
     bool leads = leader->role == ROLE_LEADING && leader->epoch == server->epoch;
 
-    if (server->role == ROLE_LEADING ? server_has_quorum(server)
+    if (server->role == ROLE_LEADING ? zk_server_has_quorum(server)
                                      : leads && carries(leader, server))
         server->heard_at_us = now;
     if ((!leads && carries(leader, server)) ||
@@ -397,12 +398,12 @@ static void check_role(struct server *server)
         look(server);
 }
 
-void server_tick(struct ensemble *ensemble)
+void zk_server_tick(struct ensemble *ensemble)
 {
     for (unsigned i = 0; i < ensemble->server_count; i++) {
         struct server *server = &ensemble->servers[i];
 
-        if (server_serves(server))
+        if (zk_server_serves(server))
             check_role(server);
         else if (server->role == ROLE_LOOKING)
             join(server);
@@ -412,7 +413,7 @@ void server_tick(struct ensemble *ensemble)
 
 /* ---- life and death ---- */
 
-void server_init(struct ensemble *ensemble, unsigned index)
+void zk_server_init(struct ensemble *ensemble, unsigned index)
 {
     struct server *server = &ensemble->servers[index];
 
@@ -422,31 +423,31 @@ void server_init(struct ensemble *ensemble, unsigned index)
     server->role = ROLE_LOOKING;
     server->apply.run = apply_run;
     server->forward.run = forward_run;
-    tree_init(&server->tree);
+    zk_tree_init(&server->tree);
     list_init(&server->connections);
     list_init(&server->outgoing);
     RB_INIT(&server->watches);
 }
 
-void server_release(struct server *server)
+void zk_server_release(struct server *server)
 {
     stop_serving(server, ROLE_DOWN);
-    tree_release(&server->tree);
+    zk_tree_release(&server->tree);
 }
 
-void server_crash(struct server *server)
+void zk_server_crash(struct server *server)
 {
     if (server->role == ROLE_DOWN)
         return;
     world_note(server->ensemble->world, NULL, "zookeeper %s crashes",
                server->name);
     stop_serving(server, ROLE_DOWN);
-    for (struct session *session = session_first(server->ensemble);
-         session != NULL; session = session_next(session))
+    for (struct session *session = zk_session_first(server->ensemble);
+         session != NULL; session = zk_session_next(session))
         session->touched &= ~(UINT32_C(1) << server->index);
 }
 
-void server_start(struct server *server)
+void zk_server_start(struct server *server)
 {
     if (server->role != ROLE_DOWN)
         return;

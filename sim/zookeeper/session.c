@@ -16,24 +16,24 @@ static int session_compare(const struct session *a, const struct session *b)
 }
 RB_GENERATE_STATIC(session_tree, session, entry, session_compare)
 
-struct session *session_find(struct ensemble *ensemble, int64_t id)
+struct session *zk_session_find(struct ensemble *ensemble, int64_t id)
 {
     struct session key = {.id = id};
 
     return RB_FIND(session_tree, &ensemble->sessions, &key);
 }
 
-struct session *session_first(struct ensemble *ensemble)
+struct session *zk_session_first(struct ensemble *ensemble)
 {
     return RB_MIN(session_tree, &ensemble->sessions);
 }
 
-struct session *session_next(struct session *session)
+struct session *zk_session_next(struct session *session)
 {
     return RB_NEXT(session_tree, NULL, session);
 }
 
-void session_remove(struct ensemble *ensemble, struct session *session)
+void zk_session_remove(struct ensemble *ensemble, struct session *session)
 {
     RB_REMOVE(session_tree, &ensemble->sessions, session);
     free(session);
@@ -55,10 +55,10 @@ static int clamp_timeout(int timeout_ms)
     return timeout_ms > SESSION_MAX_MS ? SESSION_MAX_MS : timeout_ms;
 }
 
-void session_touch(struct ensemble *ensemble, struct server *server,
-                   int64_t session_id)
+void zk_session_touch(struct ensemble *ensemble, struct server *server,
+                      int64_t session_id)
 {
-    struct session *session = session_find(ensemble, session_id);
+    struct session *session = zk_session_find(ensemble, session_id);
 
     if (session == NULL)
         return;
@@ -77,44 +77,45 @@ static void report(struct ensemble *ensemble, struct session *session)
         uint32_t bit = UINT32_C(1) << i;
 
         if (!(session->touched & bit) || server->leader != leader ||
-            server->role != ROLE_FOLLOWING || !server_linked(server, leader))
+            server->role != ROLE_FOLLOWING || !zk_server_linked(server, leader))
             continue;
         session->touched &= ~bit;
         extend(ensemble, session);
     }
 }
 
-void session_tick(struct ensemble *ensemble)
+void zk_session_tick(struct ensemble *ensemble)
 {
     struct session *session;
     struct session *next;
 
-    if (ensemble->leader == NULL || !server_has_quorum(ensemble->leader))
+    if (ensemble->leader == NULL || !zk_server_has_quorum(ensemble->leader))
         return;
-    for (session = session_first(ensemble); session != NULL; session = next) {
-        next = session_next(session);
+    for (session = zk_session_first(ensemble); session != NULL;
+         session = next) {
+        next = zk_session_next(session);
         report(ensemble, session);
         if (session->expires_at_us > ensemble_now(ensemble))
             continue;
-        session_end(ensemble, session, "expired");
+        zk_session_end(ensemble, session, "expired");
     }
 }
 
-void session_end(struct ensemble *ensemble, struct session *session,
-                 const char *how)
+void zk_session_end(struct ensemble *ensemble, struct session *session,
+                    const char *how)
 {
     int64_t id = session->id;
 
     world_note(ensemble->world, session->node,
                "zookeeper session %#" PRIx64 " %s", (uint64_t)id, how);
-    session_remove(ensemble, session);
-    log_close_session(ensemble, id);
+    zk_session_remove(ensemble, session);
+    zk_log_close_session(ensemble, id);
 }
 
-void session_restart_all(struct ensemble *ensemble)
+void zk_session_restart_all(struct ensemble *ensemble)
 {
-    for (struct session *session = session_first(ensemble); session != NULL;
-         session = session_next(session)) {
+    for (struct session *session = zk_session_first(ensemble); session != NULL;
+         session = zk_session_next(session)) {
         session->touched = 0;
         extend(ensemble, session);
     }
@@ -132,7 +133,7 @@ static struct session *session_new(struct ensemble *ensemble,
 
     ASSERT(session != NULL);
     for (size_t i = 0; i < 2; i++)
-        password[i] = draw(ensemble, NULL, PURPOSE_PASSWORD, UINT64_MAX);
+        password[i] = zk_draw(ensemble, NULL, PURPOSE_PASSWORD, UINT64_MAX);
     memcpy(session->password, password, sizeof session->password);
     session->id = (int64_t)(((uint64_t)via->index + 1) << 56 |
                             ((uint64_t)ensemble->epoch & 0xffff) << 32 |
@@ -142,8 +143,8 @@ static struct session *session_new(struct ensemble *ensemble,
     return session;
 }
 
-void session_connect(struct ensemble *ensemble, struct server *via,
-                     struct packet *packet)
+void zk_session_connect(struct ensemble *ensemble, struct server *via,
+                        struct packet *packet)
 {
     struct session *session;
     bool created = packet->session_id == 0;
@@ -151,7 +152,7 @@ void session_connect(struct ensemble *ensemble, struct server *via,
     if (created) {
         session = session_new(ensemble, via, packet);
     } else {
-        session = session_find(ensemble, packet->session_id);
+        session = zk_session_find(ensemble, packet->session_id);
         if (session == NULL || memcmp(session->password, packet->password,
                                       sizeof session->password) != 0) {
             packet->session_id = 0;
@@ -169,7 +170,7 @@ void session_connect(struct ensemble *ensemble, struct server *via,
     packet->timeout_ms = session->timeout_ms;
     memcpy(packet->password, session->password, sizeof packet->password);
     if (created) {
-        log_create_session(ensemble, session);
+        zk_log_create_session(ensemble, session);
         packet->index = ensemble->log_end;
     }
 }

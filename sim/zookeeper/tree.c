@@ -19,7 +19,7 @@ RB_GENERATE_STATIC(znode_tree, znode, entry, znode_compare)
 
 /* ---- blobs, operations, changes ---- */
 
-struct blob *blob_new(const char *bytes, int size)
+struct blob *zk_blob_new(const char *bytes, int size)
 {
     struct blob *blob;
 
@@ -35,47 +35,47 @@ struct blob *blob_new(const char *bytes, int size)
     return blob;
 }
 
-struct blob *blob_hold(struct blob *blob)
+struct blob *zk_blob_hold(struct blob *blob)
 {
     if (blob != NULL)
         blob->references++;
     return blob;
 }
 
-void blob_release(struct blob *blob)
+void zk_blob_release(struct blob *blob)
 {
     if (blob != NULL && --blob->references == 0)
         free(blob);
 }
 
-void op_release(struct op *op)
+void zk_op_release(struct op *op)
 {
     free(op->path);
-    blob_release(op->data);
+    zk_blob_release(op->data);
 }
 
-void change_release(struct change *change)
+void zk_change_release(struct change *change)
 {
     free(change->path);
-    blob_release(change->data);
+    zk_blob_release(change->data);
 }
 
-void undo_release(struct undo *undo)
+void zk_undo_release(struct undo *undo)
 {
     free(undo->path);
-    blob_release(undo->data);
+    zk_blob_release(undo->data);
 }
 
 /* ---- looking ---- */
 
-struct znode *tree_find(struct tree *tree, const char *path)
+struct znode *zk_tree_find(struct tree *tree, const char *path)
 {
     struct znode key = {.path = (char *)(uintptr_t)path};
 
     return RB_FIND(znode_tree, &tree->nodes, &key);
 }
 
-struct znode *tree_find_parent(struct tree *tree, const char *path)
+struct znode *zk_tree_find_parent(struct tree *tree, const char *path)
 {
     const char *slash = strrchr(path, '/');
     struct znode *parent;
@@ -85,31 +85,31 @@ struct znode *tree_find_parent(struct tree *tree, const char *path)
     if (path[1] == '\0') /* the root has none */
         return NULL;
     if (slash == path)
-        return tree_find(tree, "/");
+        return zk_tree_find(tree, "/");
     name = strndup(path, (size_t)(slash - path));
     ASSERT(name != NULL);
-    parent = tree_find(tree, name);
+    parent = zk_tree_find(tree, name);
     free(name);
     return parent;
 }
 
-struct znode *tree_first(struct tree *tree)
+struct znode *zk_tree_first(struct tree *tree)
 {
     return RB_MIN(znode_tree, &tree->nodes);
 }
 
-struct znode *tree_next(struct znode *node)
+struct znode *zk_tree_next(struct znode *node)
 {
     return RB_NEXT(znode_tree, NULL, node);
 }
 
-const char *znode_name(const struct znode *node)
+const char *zk_znode_name(const struct znode *node)
 {
     return strrchr(node->path, '/') + 1;
 }
 
 /* The version of the children counts creations and deletions. */
-void znode_stat(const struct znode *node, struct Stat *stat)
+void zk_znode_stat(const struct znode *node, struct Stat *stat)
 {
     *stat = node->stat;
     stat->cversion = 2 * node->stat.cversion - node->stat.numChildren;
@@ -126,7 +126,7 @@ static struct znode *znode_insert(struct tree *tree, struct znode *parent,
     node->path = strdup(path);
     ASSERT(node->path != NULL);
     node->parent = parent;
-    node->data = blob_hold(data);
+    node->data = zk_blob_hold(data);
     list_init(&node->children);
     list_init(&node->sibling);
     if (parent != NULL)
@@ -139,15 +139,15 @@ static void znode_remove(struct tree *tree, struct znode *node)
 {
     RB_REMOVE(znode_tree, &tree->nodes, node);
     list_remove(&node->sibling);
-    blob_release(node->data);
+    zk_blob_release(node->data);
     free(node->path);
     free(node);
 }
 
 static void data_set(struct znode *node, struct blob *data)
 {
-    blob_hold(data);
-    blob_release(node->data);
+    zk_blob_hold(data);
+    zk_blob_release(node->data);
     node->data = data;
     node->stat.dataLength = data == NULL ? 0 : (int32_t)data->size;
 }
@@ -155,7 +155,7 @@ static void data_set(struct znode *node, struct blob *data)
 static void apply_create(struct tree *tree, const struct change *change,
                          int64_t zxid, int64_t time_ms)
 {
-    struct znode *parent = tree_find_parent(tree, change->path);
+    struct znode *parent = zk_tree_find_parent(tree, change->path);
     struct znode *node;
 
     ASSERT(parent != NULL);
@@ -175,7 +175,7 @@ static void apply_create(struct tree *tree, const struct change *change,
 static void apply_delete(struct tree *tree, const struct change *change,
                          int64_t zxid)
 {
-    struct znode *node = tree_find(tree, change->path);
+    struct znode *node = zk_tree_find(tree, change->path);
 
     ASSERT(node != NULL);
     ASSERT(node->parent != NULL);
@@ -188,7 +188,7 @@ static void apply_delete(struct tree *tree, const struct change *change,
 static void apply_set(struct tree *tree, const struct change *change,
                       int64_t zxid, int64_t time_ms)
 {
-    struct znode *node = tree_find(tree, change->path);
+    struct znode *node = zk_tree_find(tree, change->path);
 
     ASSERT(node != NULL);
     data_set(node, change->data);
@@ -200,8 +200,8 @@ static void apply_set(struct tree *tree, const struct change *change,
 static void save(struct tree *tree, const struct change *change,
                  struct undo *undo)
 {
-    struct znode *parent = tree_find_parent(tree, change->path);
-    struct znode *node = tree_find(tree, change->path);
+    struct znode *parent = zk_tree_find_parent(tree, change->path);
+    struct znode *node = zk_tree_find(tree, change->path);
 
     undo->type = change->type;
     undo->path = strdup(change->path);
@@ -210,12 +210,12 @@ static void save(struct tree *tree, const struct change *change,
         undo->parent = parent->stat;
     if (node != NULL) {
         undo->stat = node->stat;
-        undo->data = blob_hold(node->data);
+        undo->data = zk_blob_hold(node->data);
     }
 }
 
-void tree_apply(struct tree *tree, const struct change *change, int64_t zxid,
-                int64_t time_ms, struct undo *undo)
+void zk_tree_apply(struct tree *tree, const struct change *change, int64_t zxid,
+                   int64_t time_ms, struct undo *undo)
 {
     if (undo != NULL)
         save(tree, change, undo);
@@ -235,10 +235,10 @@ void tree_apply(struct tree *tree, const struct change *change, int64_t zxid,
     UNREACHABLE();
 }
 
-void tree_undo(struct tree *tree, struct undo *undo)
+void zk_tree_undo(struct tree *tree, struct undo *undo)
 {
-    struct znode *parent = tree_find_parent(tree, undo->path);
-    struct znode *node = tree_find(tree, undo->path);
+    struct znode *parent = zk_tree_find_parent(tree, undo->path);
+    struct znode *node = zk_tree_find(tree, undo->path);
 
     if (undo->type == CHANGE_CREATE) {
         znode_remove(tree, node);
@@ -251,21 +251,21 @@ void tree_undo(struct tree *tree, struct undo *undo)
     }
     if (parent != NULL)
         parent->stat = undo->parent;
-    undo_release(undo);
+    zk_undo_release(undo);
 }
 
-void tree_init(struct tree *tree)
+void zk_tree_init(struct tree *tree)
 {
     static const char *const first[] = {"/", "/zookeeper"};
 
     RB_INIT(&tree->nodes);
     for (size_t i = 0; i < sizeof first / sizeof *first; i++)
-        znode_insert(tree, tree_find_parent(tree, first[i]), first[i], NULL);
-    tree_find(tree, "/")->stat.numChildren = 1;
-    tree_find(tree, "/")->stat.cversion = 0;
+        znode_insert(tree, zk_tree_find_parent(tree, first[i]), first[i], NULL);
+    zk_tree_find(tree, "/")->stat.numChildren = 1;
+    zk_tree_find(tree, "/")->stat.cversion = 0;
 }
 
-void tree_release(struct tree *tree)
+void zk_tree_release(struct tree *tree)
 {
     struct znode *node;
 
@@ -278,7 +278,7 @@ void tree_release(struct tree *tree)
 static int check_create(struct tree *tree, const struct op *op,
                         int64_t session_id, struct change *change)
 {
-    struct znode *parent = tree_find_parent(tree, op->path);
+    struct znode *parent = zk_tree_find_parent(tree, op->path);
     size_t room = strlen(op->path) + 16;
     char *path;
 
@@ -290,20 +290,20 @@ static int check_create(struct tree *tree, const struct op *op,
         snprintf(path, room, "%s%010d", op->path, parent->stat.cversion);
     else
         snprintf(path, room, "%s", op->path);
-    if (tree_find(tree, path) != NULL || parent->stat.ephemeralOwner != 0) {
-        bool exists = tree_find(tree, path) != NULL;
+    if (zk_tree_find(tree, path) != NULL || parent->stat.ephemeralOwner != 0) {
+        bool exists = zk_tree_find(tree, path) != NULL;
 
         free(path);
         return exists ? ZNODEEXISTS : ZNOCHILDRENFOREPHEMERALS;
     }
     change->path = path;
-    change->data = blob_hold(op->data);
+    change->data = zk_blob_hold(op->data);
     change->owner = op->flags & ZOO_EPHEMERAL ? session_id : 0;
     return ZOK;
 }
 
-int tree_check(struct tree *tree, const struct op *op, int64_t session_id,
-               struct change *change)
+int zk_tree_check(struct tree *tree, const struct op *op, int64_t session_id,
+                  struct change *change)
 {
     struct znode *node;
 
@@ -312,7 +312,7 @@ int tree_check(struct tree *tree, const struct op *op, int64_t session_id,
         return check_create(tree, op, session_id, change);
     if (op->type == CHANGE_DELETE && op->path[1] == '\0')
         return ZBADARGUMENTS;
-    node = tree_find(tree, op->path);
+    node = zk_tree_find(tree, op->path);
     if (node == NULL)
         return ZNONODE;
     if (op->version != -1 && op->version != node->stat.version)
@@ -323,6 +323,6 @@ int tree_check(struct tree *tree, const struct op *op, int64_t session_id,
         return ZOK;
     change->path = strdup(op->path);
     ASSERT(change->path != NULL);
-    change->data = blob_hold(op->data);
+    change->data = zk_blob_hold(op->data);
     return ZOK;
 }

@@ -18,9 +18,9 @@ struct blob {
     char bytes[];
 };
 
-struct blob *blob_new(const char *bytes, int size); /* size < 0: NULL */
-struct blob *blob_hold(struct blob *blob);
-void blob_release(struct blob *blob); /* takes NULL */
+struct blob *zk_blob_new(const char *bytes, int size); /* size < 0: NULL */
+struct blob *zk_blob_hold(struct blob *blob);
+void zk_blob_release(struct blob *blob); /* takes NULL */
 
 struct znode {
     RB_ENTRY(znode) entry;
@@ -49,7 +49,7 @@ struct op {
     int error;
     struct Stat stat; /* of a set that worked */
 };
-void op_release(struct op *op);
+void zk_op_release(struct op *op);
 
 struct change {
     enum change_type type;
@@ -57,7 +57,7 @@ struct change {
     struct blob *data;
     int64_t owner;
 };
-void change_release(struct change *change);
+void zk_change_release(struct change *change);
 
 /* What a change replaced. */
 struct undo {
@@ -68,28 +68,28 @@ struct undo {
     struct Stat parent;
 };
 
-void tree_init(struct tree *tree);
-void tree_release(struct tree *tree);
-struct znode *tree_find(struct tree *tree, const char *path);
+void zk_tree_init(struct tree *tree);
+void zk_tree_release(struct tree *tree);
+struct znode *zk_tree_find(struct tree *tree, const char *path);
 /* Of `path`; NULL when it does not exist. */
-struct znode *tree_find_parent(struct tree *tree, const char *path);
+struct znode *zk_tree_find_parent(struct tree *tree, const char *path);
 /* All of them, by path. */
-struct znode *tree_first(struct tree *tree);
-struct znode *tree_next(struct znode *node);
-const char *znode_name(const struct znode *node);
+struct znode *zk_tree_first(struct tree *tree);
+struct znode *zk_tree_next(struct znode *node);
+const char *zk_znode_name(const struct znode *node);
 /* As clients see it. */
-void znode_stat(const struct znode *node, struct Stat *stat);
+void zk_znode_stat(const struct znode *node, struct Stat *stat);
 
 /* `undo` may be NULL. */
-void tree_apply(struct tree *tree, const struct change *change, int64_t zxid,
-                int64_t time_ms, struct undo *undo);
+void zk_tree_apply(struct tree *tree, const struct change *change, int64_t zxid,
+                   int64_t time_ms, struct undo *undo);
 /* Of the last change; takes what the undo holds. */
-void tree_undo(struct tree *tree, struct undo *undo);
-void undo_release(struct undo *undo);
+void zk_tree_undo(struct tree *tree, struct undo *undo);
+void zk_undo_release(struct undo *undo);
 
 /* Checks an operation: ZOK and the change it comes to (of a CHECK: none,
  * path NULL), or the error. */
-int tree_check(struct tree *tree, const struct op *op, int64_t session_id,
-               struct change *change);
+int zk_tree_check(struct tree *tree, const struct op *op, int64_t session_id,
+                  struct change *change);
 
 #endif

@@ -24,8 +24,8 @@ static int watch_compare(const struct server_watch *a,
 }
 RB_GENERATE_STATIC(watch_tree, server_watch, entry, watch_compare)
 
-void watch_add(struct connection *connection, enum watch_kind kind,
-               const char *path)
+void zk_watch_add(struct connection *connection, enum watch_kind kind,
+                  const char *path)
 {
     struct server_watch *watch = calloc(1, sizeof *watch);
 
@@ -51,7 +51,7 @@ static void watch_free(struct server *server, struct server_watch *watch)
     free(watch);
 }
 
-void watch_forget(struct connection *connection)
+void zk_watch_forget(struct connection *connection)
 {
     while (!list_empty(&connection->watches))
         watch_free(connection->server,
@@ -59,14 +59,14 @@ void watch_forget(struct connection *connection)
                                 struct server_watch, link));
 }
 
-void watch_event(struct connection *connection, int event, const char *path)
+void zk_watch_event(struct connection *connection, int event, const char *path)
 {
-    struct packet *packet = packet_new(connection, PACKET_EVENT);
+    struct packet *packet = zk_packet_new(connection, PACKET_EVENT);
 
     packet->event = event;
     packet->path = strdup(path);
     ASSERT(packet->path != NULL);
-    connection_send_down(connection, packet);
+    zk_connection_send_down(connection, packet);
 }
 
 /* A connection with both kinds on a deleted znode hears of it once. */
@@ -95,13 +95,13 @@ static void fire(struct server *server, enum watch_kind kind, int event,
                      watches_both(server, watch);
 
         if (!again)
-            watch_event(watch->connection, event, path);
+            zk_watch_event(watch->connection, event, path);
         watch_free(server, watch);
         watch = next;
     }
 }
 
-void watch_change(struct server *server, const struct change *change)
+void zk_watch_change(struct server *server, const struct change *change)
 {
     const char *path = change->path;
     size_t length = (size_t)(strrchr(path, '/') - path);
@@ -132,25 +132,25 @@ void watch_change(struct server *server, const struct change *change)
 static void set_one(struct connection *connection, enum watch_kind kind,
                     const char *path, int64_t since)
 {
-    const struct znode *node = tree_find(&connection->server->tree, path);
+    const struct znode *node = zk_tree_find(&connection->server->tree, path);
 
     if (kind == WATCH_EXISTS) {
         if (node != NULL)
-            watch_event(connection, ZOO_CREATED_EVENT, path);
+            zk_watch_event(connection, ZOO_CREATED_EVENT, path);
         else
-            watch_add(connection, WATCH_DATA, path);
+            zk_watch_add(connection, WATCH_DATA, path);
     } else if (node == NULL) {
-        watch_event(connection, ZOO_DELETED_EVENT, path);
+        zk_watch_event(connection, ZOO_DELETED_EVENT, path);
     } else if (kind == WATCH_DATA && node->stat.mzxid > since) {
-        watch_event(connection, ZOO_CHANGED_EVENT, path);
+        zk_watch_event(connection, ZOO_CHANGED_EVENT, path);
     } else if (kind == WATCH_CHILD && node->stat.pzxid > since) {
-        watch_event(connection, ZOO_CHILD_EVENT, path);
+        zk_watch_event(connection, ZOO_CHILD_EVENT, path);
     } else {
-        watch_add(connection, kind, path);
+        zk_watch_add(connection, kind, path);
     }
 }
 
-void watch_set(struct connection *connection, const struct packet *packet)
+void zk_watch_set(struct connection *connection, const struct packet *packet)
 {
     for (int kind = 0; kind < WATCH_KINDS; kind++)
         for (size_t i = 0; i < packet->watches[kind].count; i++)
