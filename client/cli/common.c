@@ -113,10 +113,9 @@ struct kq_client *cluster_connect(const char *bootstrap,
     if (error == KQ_ERROR_NONE)
         return client;
     *exit_code = fail(EXIT_ENVIRONMENT,
-                      "no broker at %s was ready within %d s (%s); start the "
+                      "no broker at %s was ready within %d s; start the "
                       "cluster or name another one with --bootstrap",
-                      options->bootstrap, CONNECT_TIMEOUT_MS / 1000,
-                      kq_error_sentence(error));
+                      options->bootstrap, CONNECT_TIMEOUT_MS / 1000);
     kq_client_free(client);
     return NULL;
 }
