@@ -76,6 +76,11 @@ static void read_topics(struct loader *loader, yaml_node_t *node, void *to,
                  field->key);
         return;
     }
+    if (node->data.mapping.pairs.top - node->data.mapping.pairs.start >
+        SCENARIO_TOPICS_MAX) {
+        complain(loader, node, "more than %d topics", SCENARIO_TOPICS_MAX);
+        return;
+    }
     scenario->topics = loader_alloc(
         (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start),
         sizeof *scenario->topics);
@@ -192,6 +197,7 @@ static struct scenario *scenario_new(const char *path)
     scenario->oracles = (1ULL << ORACLE_COUNT) - 1;
     scenario->heal_within_us = -1;
     scenario->restart_delay_us = 1000000;
+    scenario->clock_slack_ms = 100;
     return scenario;
 }
 

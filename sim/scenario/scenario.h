@@ -21,6 +21,7 @@
 #define SCENARIO_FAULTS_MAX     32
 #define SCENARIO_STEPS_MAX      64
 #define SCENARIO_PARTITIONS_MAX 64
+#define SCENARIO_TOPICS_MAX     16
 #define SCENARIO_FOR_EVER       INT64_MAX
 
 /* A time, or one drawn from a window: from == to when it is fixed. */
