@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 #
 # A cluster of real processes for one test; sourced by bash from the root of
 # the repository. The exit of the shell stops it, whatever happened; its
