@@ -35,6 +35,8 @@ void loop_clock(struct loop *loop, struct moment *now)
 
 void loop_deliver(struct loop *loop, struct event *event)
 {
+    if (loop->stop)
+        return; /* the node has told its end */
     loop_clock(loop, &event->now);
     loop->seam.now = event->now;
     loop->on_event(loop->node, event);
@@ -141,7 +143,8 @@ struct loop *loop_new(const struct loop_options *options)
     if (loop == NULL)
         return NULL;
     loop->options = *options;
-    signal(SIGPIPE, SIG_IGN);
+    if (options->handle_signals) /* else they are the program's */
+        signal(SIGPIPE, SIG_IGN);
     seam = &loop->seam;
     if (!open_descriptors(loop)) {
         loop_free(loop);
