@@ -6,6 +6,7 @@
 #ifndef SIM_INTERNAL_H
 #define SIM_INTERNAL_H
 
+#include "base/list.h"
 #include "sim/world.h"
 
 struct ensemble;

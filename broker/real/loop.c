@@ -233,6 +233,7 @@ void loop_run(struct loop *loop,
         more = net_run(loop->seam.net);
         net_bury(loop->seam.net);
     }
+    loop->stop = false;
 }
 
 void loop_stop(struct loop *loop)
