@@ -35,8 +35,6 @@ void loop_clock(struct loop *loop, struct moment *now)
 
 void loop_deliver(struct loop *loop, struct event *event)
 {
-    if (loop->stop)
-        return; /* the node has told its end */
     loop_clock(loop, &event->now);
     loop->seam.now = event->now;
     loop->on_event(loop->node, event);
