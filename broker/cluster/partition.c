@@ -92,8 +92,7 @@ void partition_suspend(struct partition *partition)
     partition->role_epoch = 0;
 }
 
-/* ---- which role -------------------------------------------------------------
- */
+/* ---- which role ---- */
 
 static enum partition_role wanted_role(const struct partition *partition)
 {
@@ -122,8 +121,7 @@ static bool has_role(const struct partition *partition,
            partition->role_leader == partition->state.leader;
 }
 
-/* ---- the log ----------------------------------------------------------------
- */
+/* ---- the log ---- */
 
 bool partition_is_lost(const struct partition *partition)
 {
@@ -178,8 +176,7 @@ void partition_set_log(struct partition *partition, struct log *log)
     log_set_owner(log, &partition->log_owner);
 }
 
-/* ---- becoming
- * ------------------------------------------------------------------ */
+/* ---- becoming ---- */
 
 static void become_follower(struct partition *partition)
 {

@@ -37,8 +37,7 @@ static struct disk_request *request_of(struct list *node)
     return container_of(node, struct disk_request, node);
 }
 
-/* ---- threads
- * ----------------------------------------------------------------- */
+/* ---- threads ---- */
 
 /* Under the lock. */
 static void complete(struct disk *disk, struct disk_request *request)
@@ -154,8 +153,7 @@ void disk_destroy(struct disk *disk)
     free(disk);
 }
 
-/* ---- submission
- * ----------------------------------------------------------------- */
+/* ---- submission ---- */
 
 /* False: too many in flight; the request completes with BUSY. */
 static bool admit(struct disk *disk, struct disk_request *request,
@@ -329,8 +327,7 @@ void disk_names_free(struct disk *disk, struct disk_request *request)
     request->name_count = 0;
 }
 
-/* ---- files
- * ------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 void disk_file_hold(struct disk_file *file)
 {
@@ -371,8 +368,7 @@ void disk_close(struct disk *disk, struct disk_file *file)
     disk_file_drop(file);
 }
 
-/* ---- completion
- * --------------------------------------------------------------------- */
+/* ---- completion ---- */
 
 static void finish(struct disk *disk, struct disk_request *request)
 {
