@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 #
 # Steps of ci/test and ci/full: each is a function or a command that runs
 # with its output in build/ci/NAME.log, under a time limit, and counts as one

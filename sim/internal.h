@@ -31,8 +31,7 @@ struct background {
     int64_t at_us;
     uint64_t sequence;
 };
-void node_background(struct node *node, struct background *call,
-                     int64_t at_us);
+void node_background(struct node *node, struct background *call, int64_t at_us);
 
 /* Adds to the hash of the trace, and a line to its text where one is kept.
  * `node` may be NULL. */

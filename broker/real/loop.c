@@ -141,7 +141,8 @@ struct loop *loop_new(const struct loop_options *options)
     if (loop == NULL)
         return NULL;
     loop->options = *options;
-    signal(SIGPIPE, SIG_IGN);
+    if (options->handle_signals) /* else they are the program's */
+        signal(SIGPIPE, SIG_IGN);
     seam = &loop->seam;
     if (!open_descriptors(loop)) {
         loop_free(loop);

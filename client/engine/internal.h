@@ -161,7 +161,10 @@ struct bundle *bundle_new(struct client *client, struct lane *lane);
 void bundle_free(struct client *client, struct bundle *bundle);
 /* Bytes that the record adds to a batch, a bound from above. */
 size_t record_bytes(const struct client_record *record);
-/* False when it would make the batch larger than the limits. */
+/* Whether the record can be added without passing batch_bytes. */
+bool bundle_fits(const struct client *client, const struct bundle *bundle,
+                 const struct client_record *record);
+/* False when it is full; it is marked so. */
 bool bundle_append(struct client *client, struct bundle *bundle,
                    const struct client_record *record,
                    const struct delivery *delivery);

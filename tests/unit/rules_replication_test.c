@@ -118,7 +118,7 @@ static void min_is_at_most_the_replicas(void **state)
     assert_true(partition.lazy);
 }
 
-/* R3: eligible is nothing at min, else who was in sync and is no more. */
+/* R5: eligible is nothing at min, else who was in sync and is no more. */
 static void eligible_replicas_remember_the_last_in_sync(void **state)
 {
     struct partition_state partition = created(ALL);
