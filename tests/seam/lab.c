@@ -44,12 +44,13 @@ static void on_down(struct world_observer *observer, struct node *node)
     container_of(observer, struct lab, observer)->downs++;
 }
 
-void lab_init(struct lab *lab, uint64_t seed, unsigned count)
+static void init(struct lab *lab, uint64_t seed, unsigned count, FILE *trace)
 {
     struct world_options options = {.seed = seed,
                                     .observer = &lab->observer,
+                                    .trace = trace,
                                     .wall_start_ms = 1700000000000};
-    char name[8];
+    char name[16];
 
     memset(lab, 0, sizeof *lab);
     lab->observer.on_up = on_up;
@@ -59,8 +60,19 @@ void lab_init(struct lab *lab, uint64_t seed, unsigned count)
         snprintf(name, sizeof name, "n%u", i);
         lab->nodes[i].node = world_add_node(lab->world, name, &kind,
                                             &lab->nodes[i], LAB_HEAP_BYTES);
-        node_start(lab->nodes[i].node);
     }
+}
+
+void lab_init(struct lab *lab, uint64_t seed, unsigned count)
+{
+    init(lab, seed, count, NULL);
+    for (unsigned i = 0; i < count; i++)
+        node_start(lab->nodes[i].node);
+}
+
+void lab_init_traced(struct lab *lab, uint64_t seed, FILE *trace)
+{
+    init(lab, seed, 3, trace);
 }
 
 void lab_release(struct lab *lab)
