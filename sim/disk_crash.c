@@ -28,7 +28,7 @@ static void append_in_part(struct operation *operation)
     const struct iovec *iov = request->iov;
     unsigned count = request->iov_count;
 
-    if (count == 0 || iov[0].iov_len == 0)
+    if (count == 0 || iov[0].iov_len == 0 || draw(operation->disk, 2) == 0)
         return;
     first = iov[0];
     first.iov_len = draw(operation->disk, first.iov_len);
