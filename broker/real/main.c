@@ -19,6 +19,7 @@
 #define EXIT_ENVIRONMENT 3
 #define FILE_BYTES_MAX   (1 << 20)
 #define SETS_MAX         256
+#define HELP_COLUMNS     68
 
 struct options {
     const char *config_file;
@@ -66,15 +67,34 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
+/* Broken between words, so that argp need not. */
+static void print_indented(FILE *to, const char *sentence)
+{
+    size_t column = 0;
+
+    while (*sentence != '\0') {
+        size_t length = strcspn(sentence, " ");
+
+        if (column == 0)
+            fputs("     ", to);
+        else if (column + 1 + length > HELP_COLUMNS) {
+            fputs("\n     ", to);
+            column = 0;
+        }
+        fprintf(to, " %.*s", (int)length, sentence);
+        column += length + 1;
+        sentence += length;
+        sentence += strspn(sentence, " ");
+    }
+    fputc('\n', to);
+}
+
 static void print_key(FILE *to, const struct config_key *key)
 {
-    fprintf(to, "  %s=", key->key);
-    if (key->default_value != NULL)
-        fprintf(to, "%s", key->default_value);
-    else
-        fprintf(to, "(required)");
-    fprintf(to, "%s%s\n      %s\n", *key->unit ? " " : "", key->unit,
-            key->sentence);
+    fprintf(to, "  %s=%s%s%s\n", key->key,
+            key->default_value != NULL ? key->default_value : "(required)",
+            *key->unit ? " " : "", key->unit);
+    print_indented(to, key->sentence);
 }
 
 /* All keys, from the table that also parses them. */
@@ -92,7 +112,7 @@ static char *keys_text(void)
     for (size_t i = 0; config_key(i, &key, buffer); i++)
         print_key(to, &key);
     fprintf(to, "\nExit: 0 stopped when asked to; 2 bad configuration; 3 the "
-                "environment (port in use, no permission, no ZooKeeper).\n");
+                "environment\n(port in use, no permission, no ZooKeeper).\n");
     fclose(to);
     return text;
 }
