@@ -207,6 +207,7 @@ struct node *world_add_node(struct world *world, const char *name,
         realloc(world->nodes, (world->node_count + 1) * sizeof(struct node *));
 
     ASSERT(node != NULL && nodes != NULL);
+    world->nodes = nodes;
     ASSERT(world_node(world, name) == NULL);
     node->world = world;
     node->name = strdup(name);
@@ -225,7 +226,6 @@ struct node *world_add_node(struct world *world, const char *name,
     node->trace.node = node;
     node->disk = disk_new(node);
     node->net = net_new(node);
-    world->nodes = nodes;
     nodes[world->node_count++] = node;
     return node;
 }
