@@ -132,7 +132,7 @@ static void plan_arrival(struct lane *lane)
     world_schedule(lane->wire->world, &lane->arrival, first->at_us);
 }
 
-void lane_send(struct lane *lane, struct segment *segment)
+void net_lane_send(struct lane *lane, struct segment *segment)
 {
     struct wire *wire = lane->wire;
     int64_t at_us = segment->at_us + wire->world->now_us +
@@ -214,7 +214,8 @@ static void on_arrival(struct happening *happening)
         return;
     }
     if (end == NULL && segment->kind == SEGMENT_DATA)
-        lane_send(&wire->lanes[1 - lane->from], segment_new(SEGMENT_RST, 0));
+        net_lane_send(&wire->lanes[1 - lane->from],
+                      segment_new(SEGMENT_RST, 0));
     free(segment);
 }
 
@@ -344,6 +345,6 @@ void wire_leave(struct connection *connection, enum segment_kind how)
     if (wire == NULL)
         return;
     if (wire->ends[1 - connection->side] != NULL)
-        lane_send(&wire->lanes[connection->side], segment_new(how, 0));
+        net_lane_send(&wire->lanes[connection->side], segment_new(how, 0));
     wire_vanish(connection);
 }

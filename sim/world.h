@@ -134,8 +134,8 @@ bool world_zookeeper_expire(struct world *world, struct node *node);
 struct world_fault {
     enum fault_point point;
     struct node *node; /* NULL: any */
-    uint64_t nth;      /* fires at the nth asking (1..); 0: by rate */
-    double rate;       /* probability of each asking */
+    uint64_t nth; /* fires at the nth asking (1..) in its span; 0: by rate */
+    double rate;  /* probability of each asking */
     int64_t from_us;
     int64_t until_us; /* INT64_MAX: for ever */
     uint64_t limit;   /* at most so many times; 0: no limit */

@@ -206,6 +206,9 @@ static void alter_done(struct call *call, enum error error, struct frame *frame)
 
 static void fill_alter(struct partition *partition, struct alter_part *part)
 {
+    const struct replica_set *isr = partition->retracting
+                                        ? &partition->state.isr
+                                        : &partition->proposed_isr;
     Kq__AlterPartitionItem *item = &part->item;
 
     kq__alter_partition_item__init(item);
@@ -214,17 +217,18 @@ static void fill_alter(struct partition *partition, struct alter_part *part)
     item->partition = partition->key.partition;
     item->leader_epoch = partition->role_epoch;
     item->partition_epoch = partition->proposed_at;
-    for (uint32_t i = 0; i < partition->proposed_isr.count; i++) {
+    for (uint32_t i = 0; i < isr->count; i++) {
         Kq__IsrMember *member = &part->members[i];
 
         kq__isr_member__init(member);
-        member->broker_id = partition->proposed_isr.members[i].broker_id;
-        member->broker_epoch = partition->proposed_isr.members[i].broker_epoch;
+        member->broker_id = isr->members[i].broker_id;
+        member->broker_epoch = isr->members[i].broker_epoch;
         part->pointers[i] = member;
     }
-    item->n_isr = partition->proposed_isr.count;
+    item->n_isr = isr->count;
     item->isr = part->pointers;
-    item->has_log_start_floor = partition->proposed_floor > 0;
+    item->has_log_start_floor =
+        partition->proposed_floor > 0 && !partition->retracting;
     item->log_start_floor = (uint64_t)partition->proposed_floor;
 }
 
@@ -247,6 +251,7 @@ static void send_alters(struct replicas *replicas)
             container_of(node, struct partition, alter_node);
 
         partition->alter_sent = true;
+        partition->alter_attempts++;
         fill_alter(partition, &parts[count]);
         pointers[count] = &parts[count].item;
         count++;

@@ -122,6 +122,7 @@ static void send_positions(struct fetcher *fetcher)
         part->leader_epoch = partition->role_epoch;
         partition->told_counted = log_counted_offset(partition->log);
         part->counted_offset = (uint64_t)partition->told_counted;
+        part->generation = partition->log->generation;
         pointers[count++] = part;
     }
     identity.broker_id = replicas->options.broker_id;
@@ -458,6 +459,8 @@ static void fill_part(struct partition *partition, Kq__FetchPartition *part,
     part->counted_offset = (uint64_t)partition->told_counted;
     part->has_log_start_offset = 1;
     part->log_start_offset = (uint64_t)log->log_start_offset;
+    part->has_generation = 1;
+    part->generation = log->generation;
 }
 
 static void send_fetch(struct fetcher *fetcher, struct fetch *fetch,

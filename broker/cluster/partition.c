@@ -164,6 +164,19 @@ static void create_log(struct partition *partition)
                partition);
 }
 
+/* What the checkpoint remembers is known here from now on. */
+static void note_watermark(struct partition *partition)
+{
+    struct fact fact = {
+        .type = FACT_HIGH_WATERMARK,
+        .key = partition->key,
+        .end_offset = partition->high_watermark,
+    };
+
+    if (partition->high_watermark > 0)
+        trace_fact(partition_seam(partition)->trace, &fact);
+}
+
 void partition_set_log(struct partition *partition, struct log *log)
 {
     ASSERT(partition->log == NULL);
@@ -173,6 +186,7 @@ void partition_set_log(struct partition *partition, struct log *log)
         partition->high_watermark = log->log_start_offset;
     if (partition->high_watermark > log->log_end_offset)
         partition->high_watermark = log->log_end_offset;
+    note_watermark(partition);
     log_set_owner(log, &partition->log_owner);
 }
 

@@ -219,7 +219,8 @@ static void read_done(struct coord_request *request)
         registration->step = REGISTRATION_REGISTERED;
         coord_watch_cancel(registration->coord, &registration->watch);
         registration->listener->on_registered(registration->listener,
-                                              (uint64_t)request->stat.czxid);
+                                              (uint64_t)request->stat.czxid,
+                                              request->stat.ctime_ms);
     } else {
         registration->step = REGISTRATION_WAITING;
         if (!registration->warned)

@@ -104,6 +104,7 @@ static char **children_of(struct heap *heap, struct reply *reply)
 static void fill_stat(struct coord_request *request, const struct Stat *stat)
 {
     request->stat.czxid = stat->czxid;
+    request->stat.ctime_ms = stat->ctime;
     request->stat.ephemeral_owner = stat->ephemeralOwner;
     request->stat.version = stat->version;
 }

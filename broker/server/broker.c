@@ -251,7 +251,7 @@ static void on_cluster_id(struct registration_listener *listener,
 }
 
 static void on_registered(struct registration_listener *listener,
-                          uint64_t broker_epoch)
+                          uint64_t broker_epoch, int64_t registered_ms)
 {
     struct broker *broker =
         container_of(listener, struct broker, registration_listener);
@@ -260,7 +260,7 @@ static void on_registered(struct registration_listener *listener,
               "broker %u registered, epoch %llu, listening on %s:%u",
               broker->node.broker_id, (unsigned long long)broker_epoch,
               broker->config->listener_host, broker->port);
-    replicas_registered(&broker->replicas, broker_epoch);
+    replicas_registered(&broker->replicas, broker_epoch, registered_ms);
     controller_start(&broker->controller, broker_epoch);
     metadata_scan(&broker->metadata);
 }
@@ -323,6 +323,7 @@ static void init_parts(struct broker *broker)
         .fetch_wait_ms = config->replica_fetch_wait_ms,
         .fetch_bytes = (uint32_t)config->replica_fetch_bytes,
         .retention_check_us = config->retention_check_ms * 1000,
+        .clock_skew_max_ms = config->clock_skew_max_ms,
         .log_settings = default_settings(config),
     };
 

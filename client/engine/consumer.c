@@ -34,6 +34,7 @@ void client_subscribe(struct client *client, struct subscription *subscription,
     subscription->start = start;
     subscription->positioned = start == CLIENT_START_OFFSET;
     subscription->next_offset = subscription->positioned ? position : -1;
+    subscription->start_offset = subscription->next_offset;
     subscription->active = true;
     subscription->private = reader;
     reader->client = client;
@@ -137,6 +138,7 @@ static void reader_listed(struct reader *reader,
     }
     reader->failures = 0;
     subscription->next_offset = (int64_t)answer->offset;
+    subscription->start_offset = subscription->next_offset;
     subscription->positioned = true;
 }
 
