@@ -73,9 +73,9 @@ struct log_directory_owner {
                    const char *detail);
 };
 
-struct log_directory *
-log_directory_new(struct seam *seam, const struct log_directory_options *options,
-                  struct log_directory_owner *owner);
+struct log_directory *log_directory_new(
+    struct seam *seam, const struct log_directory_options *options,
+    struct log_directory_owner *owner);
 
 /* Locks, reads meta (writes it when the directory is fresh: empty or absent),
  * checkpoint and clean token, recovers every log; then opened(). */
@@ -116,11 +116,11 @@ struct log {
     int64_t durable_end_offset;
     int64_t high_watermark; /* as last given by log_set_high_watermark() */
     uint64_t generation;    /* bumped durably by a truncation */
-    bool lossy; /* recovery ended below the stored high watermark */
-    bool truncating; /* appends are refused until it is done */
-    uint64_t size_bytes; /* of all segments */
-    struct list node;    /* in the directory's list, by key */
-    struct log_body *body; /* private */
+    bool lossy;             /* recovery ended below the stored high watermark */
+    bool truncating;        /* appends are refused until it is done */
+    uint64_t size_bytes;    /* of all segments */
+    struct list node;       /* in the directory's list, by key */
+    struct log_body *body;  /* private */
 };
 
 static inline int64_t log_counted_offset(const struct log *log)
@@ -181,7 +181,7 @@ struct log_range {
     struct disk_file *file;
     uint64_t position;
     uint64_t length;
-    int64_t base_offset; /* of the first batch: <= the offset asked for */
+    int64_t base_offset;    /* of the first batch: <= the offset asked for */
     int64_t end_offset_max; /* no batch in the range goes past this */
 };
 
