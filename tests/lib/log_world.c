@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "log/internal.h"
 #include "real/internal.h"
 #include "seam/dispatch.h"
 #include "seam/memory.h"
@@ -154,9 +155,25 @@ struct world *world_new(void)
     return world;
 }
 
+/* No request of it is in flight. */
+static bool at_rest(void *context)
+{
+    struct log_directory *directory = context;
+    struct log_body *body = NULL;
+
+    while ((body = body_next(directory, body)) != NULL)
+        if (!log_idle(body))
+            return false;
+    return list_empty(&directory->dying) && !directory->commit.running &&
+           !directory->checkpoint.saver.running && !directory->space_asked;
+}
+
 void world_drop(struct world *world)
 {
-    world_run(world, 30);
+    if (log_directory_failed(world->directory))
+        world_run(world, 200);
+    else
+        world_until_true(world, at_rest, world->directory);
     log_directory_free(world->directory);
     world->directory = NULL;
 }
