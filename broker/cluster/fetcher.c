@@ -186,6 +186,8 @@ static void cut_done(void *context, enum error error)
         return; /* the directory is fenced; the broker stops */
     if (replicas_reap(partition))
         return;
+    if (partition->high_watermark > partition->log->log_end_offset)
+        partition->high_watermark = partition->log->log_end_offset;
     if (partition->role == PARTITION_FOLLOWER &&
         partition->step == FOLLOWER_CUTTING) {
         partition->has_last_epoch =
