@@ -90,8 +90,8 @@ static void encode(struct log_directory *directory)
     while ((body = body_next(directory, body)) != NULL)
         count += body->segment_count > 0;
     checkpoint->size = HEAD_BYTES + (size_t)count * LOG_BYTES;
-    checkpoint->data = small_file_buffer(directory->seam->heap,
-                                         checkpoint->size, &payload);
+    checkpoint->data =
+        small_file_buffer(directory->seam->heap, checkpoint->size, &payload);
     writer_init(&writer, payload, checkpoint->size);
     writer_u32(&writer, count);
     writer_u32(&writer, 0);
@@ -146,8 +146,7 @@ bool checkpoint_decode(struct heap *heap, const uint8_t *data, size_t size,
     *logs = heap_alloc(heap, *count * sizeof **logs);
     for (size_t i = 0; i < *count; i++)
         if (!decode_log(&cursor, &(*logs)[i]) ||
-            (i > 0 &&
-             key_compare(&(*logs)[i - 1].key, &(*logs)[i].key) >= 0)) {
+            (i > 0 && key_compare(&(*logs)[i - 1].key, &(*logs)[i].key) >= 0)) {
             heap_free(heap, *logs);
             *logs = NULL;
             return false;

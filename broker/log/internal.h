@@ -286,8 +286,7 @@ struct recovery *recover_log(struct log_directory *directory,
                              const struct partition_key *key,
                              const struct stored_log *stored,
                              void (*done)(struct log_directory *directory,
-                                          enum error error,
-                                          const char *path));
+                                          enum error error, const char *path));
 void recovery_free(struct recovery *recovery);
 
 /* ---- shutdown.c ---- */

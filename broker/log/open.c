@@ -18,10 +18,10 @@
 #include "base/bytes.h"
 #include "log/internal.h"
 
-#define META_MAGIC   0x544d514bu /* "KQMT" */
-#define META_BYTES   40
-#define CLEAN_BYTES  16
-#define DELETED      ".deleted"
+#define META_MAGIC  0x544d514bu /* "KQMT" */
+#define META_BYTES  40
+#define CLEAN_BYTES 16
+#define DELETED     ".deleted"
 
 struct opening {
     struct log_directory *directory;
@@ -108,8 +108,7 @@ static void set_path(struct opening *opening, const char *name)
     opening->path = path_of(heap_of(opening), root_of(opening), name);
 }
 
-static void read_file(struct opening *opening, const char *name,
-                      uint32_t magic,
+static void read_file(struct opening *opening, const char *name, uint32_t magic,
                       void (*done)(struct small_file *file, enum error error))
 {
     set_path(opening, name);
@@ -305,9 +304,8 @@ static void next_name(struct opening *opening)
             remove_leftover(opening); /* was being made: nobody knows of it */
             return;
         }
-        opening->recovery =
-            recover_log(directory, &key, find_stored(opening, &key),
-                        log_recovered);
+        opening->recovery = recover_log(
+            directory, &key, find_stored(opening, &key), log_recovered);
         return;
     }
     all_recovered(opening);
@@ -343,10 +341,10 @@ static void checkpoint_read(struct small_file *file, enum error error)
         fail(opening, error, "checkpoint", "");
         return;
     }
-    opening->lost = error != ERROR_NONE ||
-                    !checkpoint_decode(heap_of(opening), file->payload,
-                                       file->payload_size, &opening->stored,
-                                       &opening->stored_count);
+    opening->lost =
+        error != ERROR_NONE ||
+        !checkpoint_decode(heap_of(opening), file->payload, file->payload_size,
+                           &opening->stored, &opening->stored_count);
     if (opening->lost) {
         opening->stored_count = 0;
         trace_log(directory->seam->trace, TRACE_ERROR,
@@ -548,8 +546,7 @@ static void take_lock(struct opening *opening)
 {
     set_path(opening, "lock");
     opening->request.done = locked;
-    disk_lock(opening->directory->seam->disk, &opening->request,
-              opening->path);
+    disk_lock(opening->directory->seam->disk, &opening->request, opening->path);
 }
 
 static void parent_synced(struct disk_request *request)
@@ -585,8 +582,7 @@ static void made(struct disk_request *request)
     else
         slash[slash == opening->path ? 1 : 0] = '\0';
     request->done = parent_synced;
-    disk_sync_directory(opening->directory->seam->disk, request,
-                        opening->path);
+    disk_sync_directory(opening->directory->seam->disk, request, opening->path);
 }
 
 void log_directory_open(struct log_directory *directory)
