@@ -27,9 +27,9 @@ add_test(NAME seam/sim/zookeeper COMMAND seam_sim_zookeeper_test)
 add_test(NAME seam/sim/zookeeper-ensemble COMMAND seam_sim_zookeeper_ensemble)
 add_test(NAME seam/zookeeper-differential
     COMMAND ${CMAKE_SOURCE_DIR}/tests/seam/zookeeper_differential.sh
-        ${CMAKE_BINARY_DIR} 300)
+        ${CMAKE_BINARY_DIR} 200)
 set_tests_properties(seam/real/zookeeper seam/sim/zookeeper
     seam/sim/zookeeper-ensemble seam/zookeeper-differential PROPERTIES
-    TIMEOUT 300 ENVIRONMENT "ASAN_OPTIONS=handle_segv=2:detect_leaks=1"
+    TIMEOUT 600 ENVIRONMENT "ASAN_OPTIONS=handle_segv=2:detect_leaks=1"
     ENVIRONMENT_MODIFICATION
     "LSAN_OPTIONS=set:suppressions=${CMAKE_CURRENT_SOURCE_DIR}/lsan.supp")

@@ -142,29 +142,41 @@ static void open_call(void *context)
 {
     struct caller *caller = context;
 
-    caller->handle =
-        zookeeper_init2(place_hosts(caller->place), on_session,
-                        caller->timeout_ms, NULL, caller, 0, no_log);
+    caller->handle = zookeeper_init2(
+        caller->hosts, on_session, caller->timeout_ms, NULL, caller, 0, no_log);
 }
 
-void caller_start(struct caller *caller, struct place *place, unsigned client,
-                  int timeout_ms)
+static void start(struct caller *caller, struct place *place, unsigned client,
+                  int timeout_ms, const char *hosts)
 {
     memset(caller, 0, sizeof *caller);
     caller->place = place;
     caller->client = client;
     caller->timeout_ms = timeout_ms;
+    caller->hosts = hosts;
     place_call(place, client, open_call, caller);
+}
+
+void caller_start(struct caller *caller, struct place *place, unsigned client,
+                  int timeout_ms)
+{
+    start(caller, place, client, timeout_ms, place_hosts(place));
+}
+
+void caller_open_at(struct caller *caller, struct place *place, unsigned client,
+                    int timeout_ms, const char *hosts)
+{
+    start(caller, place, client, timeout_ms, hosts);
+    if (!caller_wait_state(caller, ZOO_CONNECTED_STATE, CALLER_WAIT_MS)) {
+        fprintf(stderr, "client %u does not get connected\n", client);
+        exit(1);
+    }
 }
 
 void caller_open(struct caller *caller, struct place *place, unsigned client,
                  int timeout_ms)
 {
-    caller_start(caller, place, client, timeout_ms);
-    if (!caller_wait_state(caller, ZOO_CONNECTED_STATE, CALLER_WAIT_MS)) {
-        fprintf(stderr, "client %u does not get connected\n", client);
-        exit(1);
-    }
+    caller_open_at(caller, place, client, timeout_ms, place_hosts(place));
 }
 
 static void close_call(void *context)

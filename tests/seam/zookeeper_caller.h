@@ -67,6 +67,7 @@ struct caller {
     struct place *place;
     unsigned client;
     zhandle_t *handle;
+    const char *hosts;
     int timeout_ms;
     clientid_t id;
     int state;     /* of the last session event */
@@ -80,6 +81,9 @@ struct caller {
 /* Waits until connected. */
 void caller_open(struct caller *caller, struct place *place, unsigned client,
                  int timeout_ms);
+/* With a list of servers of its own. */
+void caller_open_at(struct caller *caller, struct place *place, unsigned client,
+                    int timeout_ms, const char *hosts);
 /* Does not wait. */
 void caller_start(struct caller *caller, struct place *place, unsigned client,
                   int timeout_ms);

@@ -16,7 +16,7 @@
 #define CLIENTS    3
 #define STEPS      40
 #define LINES_MAX  1024
-#define TIMEOUT_MS 30000
+#define TIMEOUT_MS 6000
 
 struct line {
     char text[1024];
