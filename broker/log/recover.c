@@ -3,8 +3,9 @@
  * Owns the recovery of one log. What lies below the recovery point was
  * synced: of those segments size and summary are checked, no data is read.
  * From the recovery point on every batch is checked, and the log ends at the
- * first one that is torn, damaged or out of order. What was found is synced
- * before anybody hears of it.
+ * first one that is torn, damaged or out of order. What was found is written
+ * again and synced before anybody hears of it: a process that died of a failed
+ * sync leaves pages behind that look whole and that no sync would write.
  *
  *     list -> epochs -> snapshot, newest first -> segments, in order:
  *         open -> summary, or scan -> next ... -> repair -> done
@@ -436,6 +437,7 @@ static void scan_segment(struct recovery *recovery, const struct place *from)
     recovery->scan.position = from->position;
     recovery->scan.end = recovery->file_size;
     recovery->scan.verify = true;
+    recovery->scan.rewrite = !recovery->rebuilding;
     recovery->scan.on_batch = scan_batch;
     recovery->scan.done = scanned;
     recovery->scan.context = recovery;
