@@ -578,7 +578,7 @@ static void made(struct disk_request *request)
     opening->path = heap_strdup(heap, root_of(opening));
     slash = strrchr(opening->path, '/');
     if (slash == NULL)
-        strcpy(opening->path, "."); /* a path has one byte at least */
+        memcpy(opening->path, ".", 2); /* a path has one byte at least */
     else
         slash[slash == opening->path ? 1 : 0] = '\0';
     request->done = parent_synced;

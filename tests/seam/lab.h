@@ -41,7 +41,7 @@ struct lab {
 
 /* The first `count` nodes run. */
 void lab_init(struct lab *lab, uint64_t seed, unsigned count);
-/* Three nodes, down; a text of everything to `trace` (may be NULL). */
+/* All of them, down; a text of everything to `trace` (may be NULL). */
 void lab_init_traced(struct lab *lab, uint64_t seed, FILE *trace);
 void lab_release(struct lab *lab);
 /* Lets so much virtual time pass. */
