@@ -182,7 +182,8 @@ void disk_crash_power(struct disk *disk)
         inode->marked = false;
         if (inode->directory)
             entries_clone(inode, CACHE, STABLE);
-        else if (!list_empty(&inode->records))
+        else if (!list_empty(&inode->records) ||
+                 inode->content[CACHE].size != inode->content[STABLE].size)
             file_crash(inode, (enum loss)draw(disk, LOSS_COUNT));
         inode->locked = false;
     }

@@ -260,7 +260,7 @@ void net_healed(struct world *world)
             if (wire->nodes[1] == NULL || wire->dead)
                 continue;
             plan_credit(lane);
-            if (!lane->hangs || happening_waits(&lane->arrival))
+            if (!lane->hangs || !may_arrive(lane))
                 continue;
             lane->hangs = false;
             if (list_empty(&lane->segments))

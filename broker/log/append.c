@@ -19,8 +19,8 @@ static struct log_append *append_of(struct list *node)
 void append_note(struct log_body *body, struct segment *segment,
                  const struct batch_header *header, uint64_t position)
 {
-    ring_note(&body->ring, body->log.directory->seam->heap,
-              header->base_offset, position, body->log.high_watermark);
+    ring_note(&body->ring, body->log.directory->seam->heap, header->base_offset,
+              position, body->log.high_watermark);
     segment_note(segment, header, position);
     epochs_note(body, header);
     producers_note(&body->producers, header);
@@ -36,9 +36,8 @@ static void note_appended(struct log_body *body,
 
     for (size_t at = 0; at < append->size;) {
         struct batch_header header;
-        enum error error =
-            batch_decode(append->batches + at, append->size - at,
-                         LOG_BATCH_BYTES_MAX, &header);
+        enum error error = batch_decode(append->batches + at, append->size - at,
+                                        LOG_BATCH_BYTES_MAX, &header);
 
         ASSERT(error == ERROR_NONE);
         fact.leader_epoch = (int32_t)header.leader_epoch;
@@ -118,8 +117,8 @@ static void submit(struct log_body *body, struct log_append *append)
     ASSERT(segment->file != NULL);
     append->private = segment;
     append->request.done = append_done;
-    append->iov = (struct iovec){(void *)(uintptr_t)append->batches,
-                                 append->size};
+    append->iov =
+        (struct iovec){(void *)(uintptr_t)append->batches, append->size};
     list_append(&body->in_flight, &append->node);
     directory->appends++;
     disk_append(directory->seam->disk, &append->request, segment->file,
@@ -187,9 +186,8 @@ static void note_batches(struct log_body *body, struct log_append *append)
 
     for (size_t at = 0; at < append->size;) {
         struct batch_header header;
-        enum error error =
-            batch_decode(append->batches + at, append->size - at,
-                         LOG_BATCH_BYTES_MAX, &header);
+        enum error error = batch_decode(append->batches + at, append->size - at,
+                                        LOG_BATCH_BYTES_MAX, &header);
 
         ASSERT(error == ERROR_NONE);
         ASSERT(header.length <= append->size - at);

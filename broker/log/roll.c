@@ -8,7 +8,6 @@
 #include "base/assert.h"
 #include "log/internal.h"
 
-
 /* ---- sealing ---- */
 
 static void seal_finish(struct log_body *body)
@@ -119,14 +118,13 @@ void roll_start(struct log_body *body)
     ASSERT(sealed->size > 0);
     sealed->sealed = true;
     sealed->seal_wanted = true;
-    sealed->snapshot = producers_encode(&body->producers, &place,
-                                        &sealed->snapshot_size);
+    sealed->snapshot =
+        producers_encode(&body->producers, &place, &sealed->snapshot_size);
     segment_add(body, base)->indexed = true;
     body->rolling = true;
     steps_init(steps, directory->seam, roll_stepped, body);
     steps_open(steps, segment_path(body, base, "log"), DISK_OPEN_CREATE_EXCL);
     steps_add(steps, DISK_SYNC_DIRECTORY,
-              heap_strdup(directory->seam->heap, body->path), NULL,
-              ERROR_NONE);
+              heap_strdup(directory->seam->heap, body->path), NULL, ERROR_NONE);
     steps_run(steps);
 }

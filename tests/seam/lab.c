@@ -72,7 +72,7 @@ void lab_init(struct lab *lab, uint64_t seed, unsigned count)
 
 void lab_init_traced(struct lab *lab, uint64_t seed, FILE *trace)
 {
-    init(lab, seed, 3, trace);
+    init(lab, seed, sizeof lab->nodes / sizeof lab->nodes[0], trace);
 }
 
 void lab_release(struct lab *lab)

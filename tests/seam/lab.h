@@ -41,7 +41,7 @@ struct lab {
 
 /* The first `count` nodes run. */
 void lab_init(struct lab *lab, uint64_t seed, unsigned count);
-/* Three nodes, down; a text of everything to `trace` (may be NULL). */
+/* All of them, down; a text of everything to `trace` (may be NULL). */
 void lab_init_traced(struct lab *lab, uint64_t seed, FILE *trace);
 void lab_release(struct lab *lab);
 /* Lets so much virtual time pass. */
@@ -76,7 +76,7 @@ enum error lab_rename(struct lab_node *node, const char *from, const char *to);
 long lab_read(struct lab_node *node, const char *path, char *bytes);
 bool lab_exists(struct lab_node *node, const char *path);
 
-/* Fires once, at the nth asking of this node. */
+/* Fires once, at the nth asking of this node from now on. */
 unsigned lab_fault(struct lab_node *node, enum fault_point point, uint64_t nth);
 
 #endif

@@ -179,7 +179,10 @@ static char letters[8];
 
 static void add_letter(void *context)
 {
-    strcat(letters, context);
+    size_t length = strlen(letters);
+
+    snprintf(letters + length, sizeof letters - length, "%s",
+             (const char *)context);
 }
 
 static void calls_come_in_the_order_of_time_and_asking(void **state)
