@@ -4,8 +4,8 @@
  * synced: of those segments size and summary are checked, no data is read.
  * From the recovery point on every batch is checked, and the log ends at the
  * first one that is torn, damaged or out of order. What was found is written
- * again and synced before anybody hears of it: after a failed sync the cache
- * may show bytes that are not on the disk, and calls them clean.
+ * again and synced before anybody hears of it: a process that died of a failed
+ * sync leaves pages behind that look whole and that no sync would write.
  *
  *     list -> epochs -> snapshot, newest first -> segments, in order:
  *         open -> summary, or scan -> next ... -> repair -> done
@@ -52,13 +52,7 @@ struct recovery {
     bool created;
     uint64_t file_size; /* of the segment looked at */
     struct disk_file **files;
-    size_t rewrite_at; /* segment whose bytes are written again */
-    uint64_t rewrite_from;
-    uint8_t *rewrite_bytes;
-    struct iovec iov;
 };
-
-#define REWRITE_BYTES (256u << 10)
 
 static void list_done(struct disk_request *request);
 static void next_snapshot(struct recovery *recovery);
@@ -88,7 +82,6 @@ void recovery_free(struct recovery *recovery)
     heap_free(heap, recovery->indexes);
     heap_free(heap, recovery->noted);
     heap_free(heap, recovery->files);
-    heap_free(heap, recovery->rewrite_bytes);
     heap_free(heap, recovery);
 }
 
@@ -444,6 +437,7 @@ static void scan_segment(struct recovery *recovery, const struct place *from)
     recovery->scan.position = from->position;
     recovery->scan.end = recovery->file_size;
     recovery->scan.verify = true;
+    recovery->scan.rewrite = !recovery->rebuilding;
     recovery->scan.on_batch = scan_batch;
     recovery->scan.done = scanned;
     recovery->scan.context = recovery;
@@ -588,6 +582,7 @@ static void recovered(struct recovery *recovery)
         (struct place){active->end_offset, active->base_offset, active->size};
     body->durable_end = body->log_end;
     log->high_watermark = stored->high_watermark;
+    log->doubtful = stored->doubtful || recovery->directory->rebooted;
     log->lossy = recovery->lost ||
                  log->log_end_offset < stored->recovery.offset ||
                  log->log_end_offset < stored->high_watermark;
@@ -640,68 +635,6 @@ static void sync_segments(struct recovery *recovery)
               recovery->files, count);
 }
 
-static void rewrite_next(struct recovery *recovery);
-
-static void rewritten(struct disk_request *request)
-{
-    struct recovery *recovery = container_of(request, struct recovery, request);
-
-    if (request->error != ERROR_NONE) {
-        finish(recovery, request->error, recovery->body->path);
-        return;
-    }
-    recovery->rewrite_from += recovery->iov.iov_len;
-    rewrite_next(recovery);
-}
-
-static void rewrite_read(struct disk_request *request)
-{
-    struct recovery *recovery = container_of(request, struct recovery, request);
-    struct segment *segment = recovery->body->segments[recovery->rewrite_at];
-
-    if (request->error == ERROR_NONE && request->size == 0)
-        request->error = ERROR_IO; /* it was there a moment ago */
-    if (request->error != ERROR_NONE) {
-        finish(recovery, request->error, recovery->body->path);
-        return;
-    }
-    recovery->iov = (struct iovec){recovery->rewrite_bytes, request->size};
-    request->done = rewritten;
-    disk_append(recovery->directory->seam->disk, request, segment->file,
-                &recovery->iov, 1, recovery->rewrite_from);
-}
-
-static void rewrite_next(struct recovery *recovery)
-{
-    struct log_body *body = recovery->body;
-
-    for (; recovery->rewrite_at < body->segment_count;
-         recovery->rewrite_at++, recovery->rewrite_from = 0) {
-        struct segment *segment = body->segments[recovery->rewrite_at];
-        uint64_t left;
-
-        if (segment->end_offset <= recovery->stored.recovery.offset)
-            continue;
-        if (recovery->rewrite_from == 0 &&
-            segment->base_offset == recovery->stored.recovery.segment)
-            recovery->rewrite_from = recovery->stored.recovery.position;
-        if (recovery->rewrite_from >= segment->size)
-            continue;
-        if (recovery->rewrite_bytes == NULL)
-            recovery->rewrite_bytes =
-                heap_alloc(heap_of(recovery), REWRITE_BYTES);
-        segment->dirty = true;
-        left = segment->size - recovery->rewrite_from;
-        recovery->request.done = rewrite_read;
-        disk_read(recovery->directory->seam->disk, &recovery->request,
-                  segment->file, recovery->rewrite_bytes,
-                  left < REWRITE_BYTES ? left : REWRITE_BYTES,
-                  recovery->rewrite_from);
-        return;
-    }
-    sync_segments(recovery);
-}
-
 static void repaired(struct steps *steps, enum error error)
 {
     struct recovery *recovery = steps->context;
@@ -713,7 +646,7 @@ static void repaired(struct steps *steps, enum error error)
     }
     if (recovery->created)
         active->file = steps->file;
-    rewrite_next(recovery);
+    sync_segments(recovery);
 }
 
 /* Nothing of the log is left at or above its start: it begins anew there. */
