@@ -179,7 +179,11 @@ static char letters[8];
 
 static void add_letter(void *context)
 {
-    strcat(letters, context);
+    size_t at = strlen(letters);
+
+    assert_true(at + 1 < sizeof letters);
+    letters[at] = *(const char *)context;
+    letters[at + 1] = '\0';
 }
 
 static void calls_come_in_the_order_of_time_and_asking(void **state)
