@@ -53,6 +53,8 @@ bool ensemble_expire(struct ensemble *ensemble, struct node *node);
  * sessions go on until the ensemble misses them. Called after the node's
  * background calls were dropped. */
 void ensemble_node_ended(struct ensemble *ensemble, struct node *node);
+/* The right wall clock: each node's strays from it. */
+int64_t world_wall_ms(const struct world *world);
 /* NULL when the world has none. */
 struct ensemble *world_ensemble(struct world *world);
 

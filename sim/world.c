@@ -46,6 +46,11 @@ int64_t world_now_us(const struct world *world)
     return world->now_us;
 }
 
+int64_t world_wall_ms(const struct world *world)
+{
+    return world->options.wall_start_ms + world->now_us / 1000;
+}
+
 uint64_t world_hash(const struct world *world)
 {
     return world->hash;

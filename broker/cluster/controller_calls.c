@@ -147,11 +147,25 @@ struct alter_part {
 
 static void alter_run(struct replicas *replicas);
 
-static void alter_later(struct replicas *replicas)
+static void alter_in(struct replicas *replicas, int64_t delay_us)
 {
-    if (!timer_running(&replicas->alter_retry))
-        timer_start(replicas->seam->timers, &replicas->alter_retry,
-                    replicas->seam->now.monotonic_us + RETRY_US);
+    int64_t at_us = replicas->seam->now.monotonic_us + delay_us;
+
+    if (!timer_running(&replicas->alter_retry) ||
+        replicas->alter_retry.deadline_us > at_us)
+        timer_start(replicas->seam->timers, &replicas->alter_retry, at_us);
+}
+
+/* What was proposed while a request was under way goes now; repetitions
+ * wait. */
+static void alter_rest(struct replicas *replicas)
+{
+    list_for_each (node, &replicas->alters) {
+        struct partition *partition =
+            container_of(node, struct partition, alter_node);
+
+        alter_in(replicas, partition->alter_attempts > 0 ? RETRY_US : 0);
+    }
 }
 
 static void alter_fire(struct timer *timer)
@@ -202,6 +216,7 @@ static void alter_done(struct call *call, enum error error, struct frame *frame)
         answer_each(replicas, response);
     answer_all(replicas, error != ERROR_NONE ? error : ERROR_UNKNOWN);
     frame_free(frame);
+    alter_rest(replicas);
 }
 
 static void fill_alter(struct partition *partition, struct alter_part *part)
@@ -277,7 +292,7 @@ static void alter_run(struct replicas *replicas)
     if (replicas->registered && peer_ready(&replicas->controller))
         send_alters(replicas);
     else
-        alter_later(replicas);
+        alter_in(replicas, RETRY_US);
 }
 
 void replicas_want_alter(struct replicas *replicas, struct partition *partition)
@@ -285,9 +300,7 @@ void replicas_want_alter(struct replicas *replicas, struct partition *partition)
     list_remove(&partition->alter_node);
     list_append(&replicas->alters, &partition->alter_node);
     /* The first goes at the next turn, repetitions wait. */
-    if (!timer_running(&replicas->alter_retry))
-        timer_start(replicas->seam->timers, &replicas->alter_retry,
-                    replicas->seam->now.monotonic_us);
+    alter_in(replicas, partition->alter_attempts > 0 ? RETRY_US : 0);
 }
 
 /* ---- the channel ---- */

@@ -91,7 +91,7 @@ void broker_fail(struct broker *broker, int exit_code, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(broker->why, sizeof broker->why, format, arguments);
     va_end(arguments);
-    trace_log(broker->seam->trace, TRACE_ERROR, "%s", broker->why);
+    trace_log(broker->seam->trace, TRACE_DEBUG, "%s", broker->why);
     shut_down(broker, exit_code);
 }
 
@@ -188,9 +188,7 @@ static void directory_opened(struct log_directory_owner *owner,
         return;
     if (error != ERROR_NONE) {
         broker_fail(broker, error == ERROR_FOREIGN ? 2 : 3,
-                    "cannot open the log directory %s: %s",
-                    broker->config->log_dirs,
-                    detail && *detail ? detail : error_sentence(error));
+                    "cannot open the log directory %s", detail);
         return;
     }
     broker->directory_open = true;
@@ -206,9 +204,8 @@ static void directory_failed(struct log_directory_owner *owner,
 {
     struct broker *broker = container_of(owner, struct broker, directory_owner);
 
-    broker_fail(broker, 3, "the log directory %s failed: %s (%s)",
-                broker->config->log_dirs, detail && *detail ? detail : "",
-                error_sentence(error));
+    (void)error;
+    broker_fail(broker, 3, "the log directory failed: %s", detail);
 }
 
 static void open_directory(struct broker *broker, const struct uuid *cluster_id)

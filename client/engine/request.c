@@ -52,6 +52,14 @@ static enum error answer_error(const Kq__Message *answer)
     }
 }
 
+/* The controller knows which topics there are; other brokers may lag. */
+static bool request_again(const struct request *request, enum error error)
+{
+    if (request->to_controller && error == ERROR_UNKNOWN_TOPIC)
+        return false;
+    return error_retriable(error);
+}
+
 static void request_done(struct call *call, enum error error,
                          struct frame *frame)
 {
@@ -61,7 +69,7 @@ static void request_done(struct call *call, enum error error,
 
     if (error == ERROR_TIMED_OUT && client_now(client) < request->deadline_us)
         remote_distrust(request->asked);
-    if (!error_retriable(inner)) {
+    if (!request_again(request, inner)) {
         request_finish(request, error, frame ? frame->message : NULL);
         frame_free(frame);
         return;

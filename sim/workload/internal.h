@@ -44,8 +44,8 @@ struct client_host {
     struct run *run;
     struct node *node;
     unsigned index;
-    const struct scenario_producer *producer;     /* one of these, */
-    const struct scenario_consumer *consumer;     /* or the admin */
+    const struct scenario_producer *producer; /* one of these, */
+    const struct scenario_consumer *consumer; /* or the admin */
     uint64_t unanswered[SCENARIO_TOPICS_MAX]; /* records, by topic */
 };
 

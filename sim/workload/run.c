@@ -245,10 +245,10 @@ static bool run_phases(struct run *run)
 {
     const struct scenario *scenario = run->scenario;
 
-    if (!run_for(run, SETUP_US, setup_done)) {
-        end(run, SETUP_US);
+    if (!run_for(run, SETUP_US, setup_done))
         return false;
-    }
+    if (over(run))
+        return true;
     begin_work(run);
     run_for(run, scenario->duration_us, work_done);
     if (over(run))

@@ -76,7 +76,7 @@ enum error lab_rename(struct lab_node *node, const char *from, const char *to);
 long lab_read(struct lab_node *node, const char *path, char *bytes);
 bool lab_exists(struct lab_node *node, const char *path);
 
-/* Fires once, at the nth asking of this node. */
+/* Fires once, at the nth asking of this node from now on. */
 unsigned lab_fault(struct lab_node *node, enum fault_point point, uint64_t nth);
 
 #endif

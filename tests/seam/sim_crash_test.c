@@ -254,9 +254,9 @@ static void after_a_failed_sync_reads_show_new_or_old(void **state)
         struct disk_file *file = begin(&lab, seed);
         char bytes[LAB_FILE_BYTES];
 
-        lab_fault(node, FAULT_DISK_SYNC_EIO, 2);
         assert_int_equal(lab_append(node, file, 0, 'A', 100), 0);
         assert_int_equal(lab_sync(node, file), ERROR_NONE);
+        lab_fault(node, FAULT_DISK_SYNC_EIO, 1);
         assert_int_equal(lab_append(node, file, 0, 'B', 100), 0);
         assert_int_equal(lab_sync(node, file), ERROR_IO);
         assert_int_equal(lab_read(node, "a", bytes), 100);
