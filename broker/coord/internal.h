@@ -73,6 +73,7 @@ struct handle {
     bool close_wanted;
     const char *hosts;     /* T, the coordinator's */
     int timeout_ms;        /* T */
+    struct list early;     /* session events before it was open */
     struct list watches;   /* of struct watch_context, armed in the library */
     struct list abandoned; /* tickets that failed before they were answered */
 };
