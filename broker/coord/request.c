@@ -286,6 +286,7 @@ static void fail_deliver(struct inbox_message *message)
 
         request->done(request);
     }
+    coord_tell_stopped(coord);
 }
 
 /* Fails a request at a later turn, never from inside the call. */
