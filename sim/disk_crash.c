@@ -28,7 +28,7 @@ static void append_in_part(struct operation *operation)
     const struct iovec *iov = request->iov;
     unsigned count = request->iov_count;
 
-    if (count == 0 || iov[0].iov_len == 0)
+    if (count == 0 || iov[0].iov_len == 0 || draw(operation->disk, 2) == 0)
         return;
     first = iov[0];
     first.iov_len = draw(operation->disk, first.iov_len);
@@ -182,7 +182,8 @@ void disk_crash_power(struct disk *disk)
         inode->marked = false;
         if (inode->directory)
             entries_clone(inode, CACHE, STABLE);
-        else if (!list_empty(&inode->records))
+        else if (!list_empty(&inode->records) ||
+                 inode->content[CACHE].size != inode->content[STABLE].size)
             file_crash(inode, (enum loss)draw(disk, LOSS_COUNT));
         inode->locked = false;
     }

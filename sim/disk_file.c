@@ -11,7 +11,6 @@
 
 #include "sim/disk_internal.h"
 
-#define WRITEBACK_US    30000000
 #define WRITEBACK_BYTES (32u << 20)
 
 /* ---- contents ---------------------------------------------------------- */
@@ -212,6 +211,13 @@ static void revert(struct record *record)
 
     if (end > cache->size)
         end = cache->size;
+    list_for_each (link, &inode->records) {
+        struct record *later = container_of(link, struct record, link);
+
+        if (later->number > record->number && later->kind == RECORD_SIZE &&
+            later->offset < end)
+            end = later->offset;
+    }
     for (uint64_t at = record->offset; at < end; at++)
         cache->data[at] = at < stable->size ? stable->data[at] : 0;
     list_for_each (link, &inode->records) {

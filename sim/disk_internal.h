@@ -15,6 +15,7 @@
 #include "sim/twins.h"
 
 #define SECTOR_BYTES 512u
+#define WRITEBACK_US 30000000 /* what is older is durable by itself */
 
 enum view { CACHE, STABLE, VIEWS };
 
@@ -75,6 +76,7 @@ enum change_kind { CHANGE_LINK, CHANGE_UNLINK, CHANGE_RENAME };
 struct change {
     struct list link; /* disk->changes */
     enum change_kind kind;
+    int64_t at_us;
     struct inode *directory;
     char *name;
     struct inode *inode;

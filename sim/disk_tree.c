@@ -250,13 +250,29 @@ void change_free(struct change *change)
     free(change);
 }
 
+/* The journal is committed by itself. */
+static void commit_old(struct disk *disk)
+{
+    while (!list_empty(&disk->changes)) {
+        struct change *oldest =
+            container_of(list_first(&disk->changes), struct change, link);
+
+        if (oldest->at_us > disk_world(disk)->now_us - WRITEBACK_US)
+            return;
+        change_apply(oldest, STABLE);
+        change_free(oldest);
+    }
+}
+
 static struct change *change_new(enum change_kind kind, struct inode *directory,
                                  const char *name, struct inode *inode)
 {
     struct change *change = calloc(1, sizeof *change);
 
     ASSERT(change != NULL);
+    commit_old(directory->disk);
     change->kind = kind;
+    change->at_us = disk_world(directory->disk)->now_us;
     change->directory = directory;
     change->inode = inode;
     change->name = strdup(name);

@@ -7,13 +7,10 @@
 
 #include "sim/twins.h"
 
-/* The asking is counted already: the node's own number of it, or the
- * world's for a rule that names no node. */
 static bool rule_fires(struct world *world, struct fault_rule *rule,
                        struct node *node)
 {
     const struct world_fault *fault = &rule->fault;
-    uint64_t number;
 
     if (fault->node != NULL && fault->node != node)
         return false;
@@ -21,23 +18,14 @@ static bool rule_fires(struct world *world, struct fault_rule *rule,
         return false;
     if (fault->limit > 0 && rule->fired >= fault->limit)
         return false;
-    number =
-        fault->node ? node->asked[fault->point] : world->asked[fault->point];
+    rule->asked++;
     if (fault->nth > 0)
-        return number == fault->nth;
+        return rule->asked == fault->nth;
     return (double)(world_random(world, node,
                                  PURPOSE_FAULT_RATE + (uint32_t)fault->point) >>
                     11) *
                0x1p-53 <
            fault->rate;
-}
-
-static void count(struct world *world, struct node *node,
-                  enum fault_point point)
-{
-    world->asked[point]++;
-    if (node != NULL)
-        node->asked[point]++;
 }
 
 /* Rules by rate all draw at every asking, so that whether one fires does not
@@ -51,7 +39,7 @@ static bool answer(void *context, enum fault_point point)
     world->asking = NULL;
     if (node == NULL) {
         node = world->current;
-        count(world, node, point);
+        world->asked[point]++;
     }
     for (unsigned i = 0; i < world->rule_count; i++) {
         struct fault_rule *rule = &world->rules[i];
@@ -73,7 +61,7 @@ bool node_asks(struct node *node, enum fault_point point)
 {
     struct world *world = node->world;
 
-    count(world, node, point);
+    world->asked[point]++;
     if (!world->armed[point])
         return false;
     world->asking = node;
@@ -88,7 +76,7 @@ unsigned world_add_fault(struct world *world, const struct world_fault *fault)
     ASSERT(rules != NULL);
     ASSERT(fault->point < FAULT_COUNT);
     world->rules = rules;
-    rules[world->rule_count] = (struct fault_rule){*fault, 0};
+    rules[world->rule_count] = (struct fault_rule){*fault, 0, 0};
     world->armed[fault->point] = true;
     fault_control(answer, world, world->armed);
     return world->rule_count++;

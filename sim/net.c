@@ -159,6 +159,14 @@ const char *net_peer_name(const struct connection *connection)
     return connection->name;
 }
 
+/* A read may end before what waits does. */
+static bool is_short(struct connection *connection)
+{
+    struct node *node = connection->net->node;
+
+    return world_chance(node->world, node, PURPOSE_NET_SPLIT, 8);
+}
+
 size_t net_read(struct connection *connection, void *buffer, size_t size)
 {
     size_t done = 0;
@@ -175,10 +183,12 @@ size_t net_read(struct connection *connection, void *buffer, size_t size)
         memcpy((uint8_t *)buffer + done, segment->data + segment->read, part);
         segment->read += part;
         done += part;
-        if (segment->read == segment->size) {
-            list_remove(&segment->link);
-            free(segment);
-        }
+        if (segment->read < segment->size)
+            break;
+        list_remove(&segment->link);
+        free(segment);
+        if (is_short(connection))
+            break;
     }
     connection->received_bytes -= done;
     if (done > 0 && connection->wire != NULL)

@@ -116,7 +116,7 @@ void wire_kill(struct wire *wire);
 /* Microseconds that something takes from this side to the other. */
 int64_t wire_latency_us(struct wire *wire, unsigned from);
 /* Takes the segment. */
-void lane_send(struct lane *lane, struct segment *segment);
+void net_lane_send(struct lane *lane, struct segment *segment);
 struct segment *segment_new(enum segment_kind kind, size_t size);
 /* The receiver has read this much. */
 void lane_credit(struct lane *lane, size_t bytes);

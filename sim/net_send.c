@@ -250,7 +250,7 @@ void connection_pump(struct connection *connection)
             continue;
         }
         lane->used += segment->size;
-        lane_send(lane, segment);
+        net_lane_send(lane, segment);
     }
 }
 

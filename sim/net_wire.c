@@ -132,7 +132,7 @@ static void plan_arrival(struct lane *lane)
     world_schedule(lane->wire->world, &lane->arrival, first->at_us);
 }
 
-void lane_send(struct lane *lane, struct segment *segment)
+void net_lane_send(struct lane *lane, struct segment *segment)
 {
     struct wire *wire = lane->wire;
     int64_t at_us = segment->at_us + wire->world->now_us +
@@ -214,7 +214,8 @@ static void on_arrival(struct happening *happening)
         return;
     }
     if (end == NULL && segment->kind == SEGMENT_DATA)
-        lane_send(&wire->lanes[1 - lane->from], segment_new(SEGMENT_RST, 0));
+        net_lane_send(&wire->lanes[1 - lane->from],
+                      segment_new(SEGMENT_RST, 0));
     free(segment);
 }
 
@@ -259,7 +260,7 @@ void net_healed(struct world *world)
             if (wire->nodes[1] == NULL || wire->dead)
                 continue;
             plan_credit(lane);
-            if (!lane->hangs || happening_waits(&lane->arrival))
+            if (!lane->hangs || !may_arrive(lane))
                 continue;
             lane->hangs = false;
             if (list_empty(&lane->segments))
@@ -344,6 +345,6 @@ void wire_leave(struct connection *connection, enum segment_kind how)
     if (wire == NULL)
         return;
     if (wire->ends[1 - connection->side] != NULL)
-        lane_send(&wire->lanes[connection->side], segment_new(how, 0));
+        net_lane_send(&wire->lanes[connection->side], segment_new(how, 0));
     wire_vanish(connection);
 }

@@ -95,6 +95,7 @@ struct random *streams_find(struct streams *streams, uint32_t purpose);
 
 struct fault_rule {
     struct world_fault fault;
+    uint64_t asked; /* of whom it is about, in its span */
     uint64_t fired;
 };
 
@@ -270,7 +271,6 @@ struct node {
     struct disk *disk;
     struct net *net;
     struct streams streams;
-    uint64_t asked[FAULT_COUNT];
 };
 
 void node_free(struct node *node);

@@ -46,6 +46,11 @@ int64_t world_now_us(const struct world *world)
     return world->now_us;
 }
 
+int64_t world_wall_ms(const struct world *world)
+{
+    return world->options.wall_start_ms + world->now_us / 1000;
+}
+
 uint64_t world_hash(const struct world *world)
 {
     return world->hash;
@@ -141,10 +146,10 @@ void world_free(struct world *world)
     for (uint32_t i = 0; i < world->node_count; i++)
         if (world->nodes[i]->up)
             node_end(world->nodes[i], false);
-    for (uint32_t i = 0; i < world->node_count; i++)
-        node_free(world->nodes[i]);
     if (world->ensemble != NULL)
         ensemble_free(world->ensemble);
+    for (uint32_t i = 0; i < world->node_count; i++)
+        node_free(world->nodes[i]);
     while ((link = list_pop(&world->calls)) != NULL)
         free(container_of(link, struct call, link));
     faults_release(world);

@@ -87,8 +87,7 @@ static void signals_ready(struct source *source, uint32_t events)
         loop_deliver(loop, &event);
 }
 
-/* ---- making ---------------------------------------------------------------
- */
+/* ---- making ---- */
 
 static void read_boot_id(struct uuid *id)
 {
@@ -142,7 +141,8 @@ struct loop *loop_new(const struct loop_options *options)
     if (loop == NULL)
         return NULL;
     loop->options = *options;
-    signal(SIGPIPE, SIG_IGN);
+    if (options->handle_signals) /* else they are the program's */
+        signal(SIGPIPE, SIG_IGN);
     seam = &loop->seam;
     if (!open_descriptors(loop)) {
         loop_free(loop);
@@ -189,8 +189,7 @@ struct seam *loop_seam(struct loop *loop)
     return &loop->seam;
 }
 
-/* ---- running
- * ------------------------------------------------------------------ */
+/* ---- running ---- */
 
 static int sleep_ms(struct loop *loop, bool more)
 {

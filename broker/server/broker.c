@@ -30,8 +30,7 @@ static struct log_settings default_settings(const struct config *config)
     };
 }
 
-/* ---- the end
- * ---------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static void tell_stopped(struct broker *broker)
 {
@@ -92,12 +91,11 @@ void broker_fail(struct broker *broker, int exit_code, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(broker->why, sizeof broker->why, format, arguments);
     va_end(arguments);
-    trace_log(broker->seam->trace, TRACE_ERROR, "%s", broker->why);
+    trace_log(broker->seam->trace, TRACE_DEBUG, "%s", broker->why);
     shut_down(broker, exit_code);
 }
 
-/* ---- ZooKeeper
- * ------------------------------------------------------------------------ */
+/* ---- ZooKeeper ---- */
 
 static void startup_fire(struct timer *timer)
 {
@@ -140,8 +138,7 @@ static void on_reconnected(struct coord_listener *listener)
     (void)listener; /* what was interrupted tries again by itself */
 }
 
-/* ---- logs and listener
- * ------------------------------------------------------------------ */
+/* ---- logs and listener ---- */
 
 static bool open_listener(struct broker *broker)
 {
@@ -191,9 +188,7 @@ static void directory_opened(struct log_directory_owner *owner,
         return;
     if (error != ERROR_NONE) {
         broker_fail(broker, error == ERROR_FOREIGN ? 2 : 3,
-                    "cannot open the log directory %s: %s",
-                    broker->config->log_dirs,
-                    detail && *detail ? detail : error_sentence(error));
+                    "cannot open the log directory %s", detail);
         return;
     }
     broker->directory_open = true;
@@ -209,9 +204,8 @@ static void directory_failed(struct log_directory_owner *owner,
 {
     struct broker *broker = container_of(owner, struct broker, directory_owner);
 
-    broker_fail(broker, 3, "the log directory %s failed: %s (%s)",
-                broker->config->log_dirs, detail && *detail ? detail : "",
-                error_sentence(error));
+    (void)error;
+    broker_fail(broker, 3, "the log directory failed: %s", detail);
 }
 
 static void open_directory(struct broker *broker, const struct uuid *cluster_id)
@@ -254,7 +248,7 @@ static void on_cluster_id(struct registration_listener *listener,
 }
 
 static void on_registered(struct registration_listener *listener,
-                          uint64_t broker_epoch)
+                          uint64_t broker_epoch, int64_t registered_ms)
 {
     struct broker *broker =
         container_of(listener, struct broker, registration_listener);
@@ -263,13 +257,12 @@ static void on_registered(struct registration_listener *listener,
               "broker %u registered, epoch %llu, listening on %s:%u",
               broker->node.broker_id, (unsigned long long)broker_epoch,
               broker->config->listener_host, broker->port);
-    replicas_registered(&broker->replicas, broker_epoch);
+    replicas_registered(&broker->replicas, broker_epoch, registered_ms);
     controller_start(&broker->controller, broker_epoch);
     metadata_scan(&broker->metadata);
 }
 
-/* ---- metadata, passed on to those who live by it
- * -------------------------------------------- */
+/* ---- metadata, passed on to those who live by it ---- */
 
 static void on_ready(struct metadata_listener *listener)
 {
@@ -309,9 +302,7 @@ static void on_brokers(struct metadata_listener *listener)
     replicas_on_brokers(&broker->replicas);
 }
 
-/* ---- life cycle
- * ---------------------------------------------------------------------------------
- */
+/* ---- life cycle ---- */
 
 static void init_parts(struct broker *broker)
 {
@@ -329,6 +320,7 @@ static void init_parts(struct broker *broker)
         .fetch_wait_ms = config->replica_fetch_wait_ms,
         .fetch_bytes = (uint32_t)config->replica_fetch_bytes,
         .retention_check_us = config->retention_check_ms * 1000,
+        .clock_skew_max_ms = config->clock_skew_max_ms,
         .log_settings = default_settings(config),
     };
 

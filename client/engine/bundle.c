@@ -46,7 +46,7 @@ size_t bundle_memory(const struct bundle *bundle)
            (size_t)bundle->record_count * sizeof *bundle->deliveries;
 }
 
-/* --- encoding one record -------------------------------------------------- */
+/* ---- encoding one record ---- */
 
 static void set_bytes(struct bytes from, protobuf_c_boolean *has,
                       ProtobufCBinaryData *to)
@@ -141,19 +141,24 @@ static void bundle_put_record(struct client *client, struct bundle *bundle,
     }
 }
 
+bool bundle_fits(const struct client *client, const struct bundle *bundle,
+                 const struct client_record *record)
+{
+    return bundle->record_count == 0 ||
+           bundle->size + record_bytes(record) <= client->options.batch_bytes;
+}
+
 bool bundle_append(struct client *client, struct bundle *bundle,
                    const struct client_record *record,
                    const struct delivery *delivery)
 {
-    const struct client_options *options = &client->options;
     Kq__Record encoded = KQ__RECORD__INIT;
     int64_t timestamp_ms = record->timestamp_ms;
     size_t size = record_bytes(record);
 
     if (bundle->full)
         return false;
-    if (bundle->record_count > 0 &&
-        bundle->size + size > options->batch_bytes) {
+    if (!bundle_fits(client, bundle, record)) {
         bundle->full = true;
         return false;
     }

@@ -54,13 +54,19 @@ static struct bundle *lane_open_bundle(const struct lane *lane)
     return last->full ? NULL : last;
 }
 
-/* Round the partitions, one batch each. */
-static uint32_t topic_next_turn(struct topic *topic)
+/* Round the partitions, one batch each: on when the record would not fit. */
+static uint32_t topic_next_turn(struct client *client, struct topic *topic,
+                                const struct client_record *record)
 {
     const struct lane *lane = topic->places[topic->turn].lane;
+    struct bundle *bundle = lane ? lane_open_bundle(lane) : NULL;
 
-    if (lane && lane_open_bundle(lane))
+    if (bundle && bundle_fits(client, bundle, record))
         return topic->turn;
+    if (bundle) {
+        bundle->full = true;
+        client_wake_now(client);
+    }
     for (uint32_t i = 1; i <= topic->place_count; i++) {
         uint32_t turn = (topic->turn + i) % topic->place_count;
 
@@ -75,13 +81,12 @@ static uint32_t topic_next_turn(struct topic *topic)
 int64_t topic_pick(struct client *client, struct topic *topic,
                    int32_t partition, const struct client_record *record)
 {
-    (void)client;
     if (partition >= 0)
         return (uint32_t)partition < topic->place_count ? partition : -1;
     if (record->key.data)
         return (int64_t)(XXH3_64bits(record->key.data, record->key.size) %
                          topic->place_count);
-    return topic_next_turn(topic);
+    return topic_next_turn(client, topic, record);
 }
 
 void lane_add(struct client *client, struct lane *lane,
@@ -93,6 +98,8 @@ void lane_add(struct client *client, struct lane *lane,
     size_t before = bundle ? bundle_memory(bundle) : 0;
 
     if (bundle == NULL || !bundle_append(client, bundle, record, delivery)) {
+        if (bundle)
+            client_wake_now(client); /* it is full */
         bundle = bundle_new(client, lane);
         bundle->order = lane->next_order++;
         before = 0;
@@ -110,7 +117,7 @@ void lane_add(struct client *client, struct lane *lane,
         list_append(&producer->lanes, &lane->node);
 }
 
-/* --- the end of a bundle ------------------------------------------------- */
+/* ---- the end of a bundle ---- */
 
 /* Takes it off the lane with an error. */
 static void lane_give_up(struct client *client, struct bundle *bundle,
@@ -165,8 +172,7 @@ void lane_fail(struct client *client, struct lane *lane, enum error error)
         lane_give_up(client, container_of(node, struct bundle, node), error);
 }
 
-/* --- sending ---------------------------------------------------------------
- */
+/* ---- sending ---- */
 
 /* Whether it can be numbered now; if not, an id is being asked for. */
 static bool lane_may_number(struct client *client)
@@ -230,8 +236,7 @@ void lane_send(struct client *client, struct lane *lane, struct bundle *bundle)
     lane->in_flight_count++;
 }
 
-/* --- answers ----------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 /* Back into the queue, where its order of creation belongs. */
 static void lane_requeue(struct client *client, struct bundle *bundle)
@@ -278,7 +283,7 @@ static void lane_retry(struct client *client, struct bundle *bundle,
         lane->retry_at_us =
             client_now(client) + client_backoff(client, ++lane->failures);
     if (error_refreshes(error))
-        metadata_refresh(client);
+        client_metadata_refresh(client);
     lane_requeue(client, bundle);
 }
 

@@ -52,6 +52,14 @@ static enum error answer_error(const Kq__Message *answer)
     }
 }
 
+/* The controller knows which topics there are; other brokers may lag. */
+static bool request_again(const struct request *request, enum error error)
+{
+    if (request->to_controller && error == ERROR_UNKNOWN_TOPIC)
+        return false;
+    return error_retriable(error);
+}
+
 static void request_done(struct call *call, enum error error,
                          struct frame *frame)
 {
@@ -61,14 +69,14 @@ static void request_done(struct call *call, enum error error,
 
     if (error == ERROR_TIMED_OUT && client_now(client) < request->deadline_us)
         remote_distrust(request->asked);
-    if (!error_retriable(inner)) {
+    if (!request_again(request, inner)) {
         request_finish(request, error, frame ? frame->message : NULL);
         frame_free(frame);
         return;
     }
     frame_free(frame);
     if (error_refreshes(inner))
-        metadata_refresh(client);
+        client_metadata_refresh(client);
     request->error = inner;
     request->failures++;
     request->retry_at_us =
@@ -87,7 +95,7 @@ static struct remote *request_remote(struct request *request)
     if (remote && request->error != ERROR_NOT_CONTROLLER)
         return remote_want(remote) ? remote : NULL;
     /* wait for metadata that names another one */
-    metadata_refresh(client);
+    client_metadata_refresh(client);
     request->error = ERROR_NONE;
     request->retry_at_us = client_now(client) + client_backoff(client, 1);
     client_wake(client, request->retry_at_us);

@@ -29,7 +29,7 @@ static struct transaction *transaction_new(struct ensemble *ensemble,
     transaction->session_id = session_id;
     transaction->zxid = ensemble->last_zxid + 1;
     transaction->committed_at_us = ensemble_now(ensemble);
-    transaction->time_ms = transaction->committed_at_us / 1000;
+    transaction->time_ms = world_wall_ms(ensemble->world);
     return transaction;
 }
 

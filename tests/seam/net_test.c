@@ -469,6 +469,7 @@ static void a_range_that_was_cut_closes_the_connection(void **state)
     harness_wait(*state, harness_flag, &server.closed);
     assert_true(server.size < LARGE_BYTES);
     harness_wait(*state, harness_flag, &op.done);
+    disk_close(harness_seam(*state)->disk, file);
 }
 
 static void a_cut_behind_the_range_does_not_matter(void **state)
@@ -486,6 +487,7 @@ static void a_cut_behind_the_range_does_not_matter(void **state)
     net_resume(server.connection);
     wait_bytes(*state, &server, LARGE_BYTES - 1);
     expect_pattern(&server, LARGE_BYTES - 1);
+    disk_close(harness_seam(*state)->disk, file);
 }
 
 static void a_range_that_is_not_there_closes_the_connection(void **state)
@@ -498,6 +500,7 @@ static void a_range_that_is_not_there_closes_the_connection(void **state)
     harness_wait(*state, harness_flag, &client.closed);
     harness_wait(*state, harness_flag, &output.done);
     assert_int_equal(output.send.error, ERROR_CLOSED);
+    disk_close(harness_seam(*state)->disk, file);
 }
 
 int main(void)

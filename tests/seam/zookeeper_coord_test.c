@@ -39,6 +39,7 @@ static uint64_t seed_count = 60;
 struct tally {
     unsigned acknowledged;
     unsigned unknown;
+    unsigned in_flight; /* at the end: when their process was killed */
     unsigned sessions;
     unsigned expirations;
     unsigned leases_checked;
@@ -84,6 +85,7 @@ static void on_set(struct coord_request *request)
     struct tally *tally = &user->trial->tally;
 
     user->busy = false;
+    tally->in_flight--;
     if (request->error == ERROR_NONE)
         tally->acknowledged++;
     else if (request->error == ERROR_OUTCOME_UNKNOWN ||
@@ -103,6 +105,7 @@ static void on_read(struct coord_request *request)
     op.version = request->stat.version;
     op.data = bytes_of_string("x");
     user->busy = true;
+    user->trial->tally.in_flight++;
     user->request.done = on_set;
     coord_multi(user->coord, &user->request, &op, 1);
 }
@@ -323,7 +326,8 @@ static void judge(struct trial *trial)
     writes = (unsigned)counter->stat.version + 1;
     assert_true(trial->tally.acknowledged > 0);
     assert_true(writes >= trial->tally.acknowledged);
-    assert_true(writes <= trial->tally.acknowledged + trial->tally.unknown);
+    assert_true(writes <= trial->tally.acknowledged + trial->tally.unknown +
+                              trial->tally.in_flight);
     for (unsigned i = 0; i < USERS; i++) {
         const struct user *user = node_object(trial->nodes[i]);
 

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Owns the way in: where batches go, that they go there in order, and when
+ * they count as appended. Never copies a batch, never allocates for one
+ * (but for the growth of bounded tables).
+ *
+ *     log_append() --file ready, slot free--> in_flight --written, and all
+ *         before it--> log_end, done()
+ *     log_append() --else--> held --append_pump()--> in_flight
+ */
+#include "base/assert.h"
+#include "log/internal.h"
+
+static struct log_append *append_of(struct list *node)
+{
+    return container_of(node, struct log_append, node);
+}
+
+void append_note(struct log_body *body, struct segment *segment,
+                 const struct batch_header *header, uint64_t position)
+{
+    ring_note(&body->ring, body->log.directory->seam->heap, header->base_offset,
+              position, body->log.high_watermark);
+    segment_note(segment, header, position);
+    epochs_note(body, header);
+    producers_note(&body->producers, header);
+}
+
+/* ---- completion ---- */
+
+static void note_appended(struct log_body *body,
+                          const struct log_append *append)
+{
+    struct fact fact = {.type = FACT_APPENDED, .key = body->log.key};
+    struct trace *trace = body->log.directory->seam->trace;
+
+    for (size_t at = 0; at < append->size;) {
+        struct batch_header header;
+        enum error error = batch_decode(append->batches + at, append->size - at,
+                                        LOG_BATCH_BYTES_MAX, &header);
+
+        ASSERT(error == ERROR_NONE);
+        fact.leader_epoch = (int32_t)header.leader_epoch;
+        fact.offset = header.base_offset;
+        fact.end_offset = batch_next_offset(&header);
+        fact.value = header.body_crc;
+        trace_fact(trace, &fact);
+        at += header.length;
+    }
+}
+
+/* The first append in flight is written: the log reaches past it. */
+static void take_in(struct log_body *body, struct log_append *append)
+{
+    struct log *log = &body->log;
+    struct segment *segment =
+        body->segments[segment_at(body, append->base_offset)];
+
+    ASSERT_INVARIANT(L1, append->base_offset == log->log_end_offset);
+    segment->dirty = true;
+    log->log_end_offset = append->end_offset;
+    body->log_end = (struct place){append->end_offset, segment->base_offset,
+                                   append->request.offset + append->size};
+    body->snapshot_bytes += append->size;
+    note_appended(body, append);
+}
+
+static void append_done(struct disk_request *request)
+{
+    struct log_append *append =
+        container_of(request, struct log_append, request);
+    struct log_body *body = body_of(append->log);
+    struct log_directory *directory = body->log.directory;
+    bool moved = false;
+
+    directory->appends--;
+    append->private = NULL;
+    if (request->error != ERROR_NONE)
+        directory_fail(directory, request->error, "append to a segment of",
+                       body->path);
+    while (!list_empty(&body->in_flight)) {
+        enum error error = ERROR_NONE;
+
+        append = append_of(list_first(&body->in_flight));
+        if (append->private != NULL)
+            break;
+        list_remove(&append->node);
+        if (directory->failed) {
+            error = ERROR_LOG_DIRECTORY_FAILED;
+        } else {
+            take_in(body, append);
+            moved = true;
+        }
+        if (error == ERROR_NONE &&
+            (body->dying || body->exclusive.kind != EXCLUSIVE_NONE))
+            error = ERROR_CANCELLED;
+        append->done(append, error);
+    }
+    if (directory->failed)
+        return;
+    if (moved) {
+        commit_want(body, false);
+        log_progress(body);
+    }
+    append_pump(body);
+    log_kick(body);
+}
+
+/* ---- submission ---- */
+
+static void submit(struct log_body *body, struct log_append *append)
+{
+    struct log_directory *directory = body->log.directory;
+    struct segment *segment =
+        body->segments[segment_at(body, append->base_offset)];
+
+    ASSERT(segment->file != NULL);
+    append->private = segment;
+    append->request.done = append_done;
+    append->iov =
+        (struct iovec){(void *)(uintptr_t)append->batches, append->size};
+    list_append(&body->in_flight, &append->node);
+    directory->appends++;
+    disk_append(directory->seam->disk, &append->request, segment->file,
+                &append->iov, 1, append->request.offset);
+}
+
+static bool may_submit(const struct log_body *body,
+                       const struct log_append *append)
+{
+    const struct log_directory *directory = body->log.directory;
+
+    return directory->appends < LOG_APPENDS_MAX &&
+           body->segments[segment_at(body, append->base_offset)]->file != NULL;
+}
+
+static void pump(struct log_body *body)
+{
+    while (!list_empty(&body->held)) {
+        struct log_append *append = append_of(list_first(&body->held));
+
+        if (!may_submit(body, append))
+            return;
+        list_remove(&append->node);
+        submit(body, append);
+    }
+    list_remove(&body->held_node);
+}
+
+void append_pump(struct log_body *body)
+{
+    struct log_directory *directory = body->log.directory;
+
+    pump(body);
+    list_for_each_safe (node, &directory->held) {
+        if (directory->appends >= LOG_APPENDS_MAX)
+            return;
+        pump(container_of(node, struct log_body, held_node));
+    }
+}
+
+static bool roll_needed(const struct log_body *body, const uint8_t *batches,
+                        size_t size)
+{
+    const struct segment *segment = active_segment(body);
+    const struct log_settings *settings = &body->log.settings;
+    struct batch_header first;
+    int64_t age_ms;
+
+    if (segment->size == 0 || body->rolling)
+        return false;
+    if (segment->size + size > settings->segment_bytes)
+        return true;
+    if (batch_decode(batches, size, LOG_BATCH_BYTES_MAX, &first) != ERROR_NONE)
+        return false;
+    return !__builtin_sub_overflow(first.append_time_ms,
+                                   segment->first_append_ms, &age_ms) &&
+           age_ms >= settings->segment_ms;
+}
+
+/* The tables follow what is submitted. */
+static void note_batches(struct log_body *body, struct log_append *append)
+{
+    struct segment *segment = active_segment(body);
+    int64_t next = append->base_offset;
+
+    for (size_t at = 0; at < append->size;) {
+        struct batch_header header;
+        enum error error = batch_decode(append->batches + at, append->size - at,
+                                        LOG_BATCH_BYTES_MAX, &header);
+
+        ASSERT(error == ERROR_NONE);
+        ASSERT(header.length <= append->size - at);
+        ASSERT_INVARIANT(L1, header.base_offset == next);
+        append_note(body, segment, &header, segment->size + at);
+        next = batch_next_offset(&header);
+        at += header.length;
+    }
+    append->end_offset = next;
+    segment->size += append->size;
+    body->log.size_bytes += append->size;
+    body->log.next_offset = next;
+}
+
+enum error log_append(struct log *log, struct log_append *append,
+                      const uint8_t *batches, size_t size)
+{
+    struct log_body *body = body_of(log);
+    struct log_directory *directory = log->directory;
+
+    ASSERT(size > 0);
+    if (!directory_usable(directory))
+        return ERROR_LOG_DIRECTORY_FAILED;
+    if (body->exclusive.kind != EXCLUSIVE_NONE || body->dying)
+        return ERROR_AGAIN;
+    if (roll_needed(body, batches, size))
+        roll_start(body);
+    append->batches = batches;
+    append->size = size;
+    append->log = log;
+    append->base_offset = log->next_offset;
+    append->generation = log->generation;
+    append->private = NULL;
+    append->request.offset = active_segment(body)->size;
+    list_init(&append->node);
+    note_batches(body, append);
+    if (list_empty(&body->held) && may_submit(body, append)) {
+        submit(body, append);
+        return ERROR_NONE;
+    }
+    list_append(&body->held, &append->node);
+    if (list_empty(&body->held_node))
+        list_append(&directory->held, &body->held_node);
+    return ERROR_NONE;
+}
+
+enum error log_check_producer(struct log *log, const struct batch_header *batch,
+                              int64_t *base_offset)
+{
+    struct producers *producers = &body_of(log)->producers;
+
+    if (!producer_applies(batch))
+        return ERROR_NONE;
+    switch (producer_decide(producers_find(producers, batch->producer_id),
+                            batch, producers->forgetful, base_offset)) {
+    case PRODUCER_NEW:
+        return ERROR_NONE;
+    case PRODUCER_DUPLICATE:
+        SOMETIMES(log->directory->seam->trace, DUPLICATE_REFUSED);
+        return ERROR_DUPLICATE_SEQUENCE;
+    case PRODUCER_OUT_OF_ORDER:
+        return ERROR_OUT_OF_ORDER_SEQUENCE;
+    case PRODUCER_FENCED:
+        return ERROR_FENCED_PRODUCER;
+    }
+    UNREACHABLE();
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Owns the life of a log directory and its end by failure. A failed write or
+ * sync is final: nothing is tried again, nothing in doubt counts (B34).
+ *
+ *     NEW -> OPENING -> OPEN -> CLOSING -> CLOSED
+ *     `failed` in any of them
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "log/internal.h"
+
+#define SPACE_INTERVAL_US 1000000
+
+/* ---- savers ---- */
+
+void saver_init(struct saver *saver)
+{
+    list_init(&saver->next);
+    list_init(&saver->current);
+}
+
+void saver_finish(struct list *waiters, enum error error)
+{
+    struct list now;
+    struct list *node;
+
+    list_init(&now); /* whoever is called may wait anew */
+    list_splice(&now, waiters);
+    while ((node = list_pop(&now)) != NULL) {
+        struct save_waiter *waiter =
+            container_of(node, struct save_waiter, node);
+
+        waiter->done(waiter, error);
+    }
+}
+
+/* ---- free space ---- */
+
+static void space_known(struct disk_request *request)
+{
+    struct log_directory *directory =
+        container_of(request, struct log_directory, space_request);
+    bool was = directory->full;
+
+    directory->space_asked = false;
+    if (directory->closing != NULL)
+        closing_kick(directory);
+    if (request->error != ERROR_NONE)
+        return; /* what was known holds */
+    directory->full = request->size < directory->options.reserve_bytes;
+    if (directory->full != was)
+        trace_log(directory->seam->trace,
+                  directory->full ? TRACE_ERROR : TRACE_INFO,
+                  directory->full
+                      ? "%s: only %llu bytes are free, less than "
+                        "log.reserve.bytes: producers are refused until "
+                        "there is room"
+                      : "%s: %llu bytes are free: producers are served again",
+                  directory->options.path, (unsigned long long)request->size);
+}
+
+static void space_fire(struct timer *timer)
+{
+    struct log_directory *directory =
+        container_of(timer, struct log_directory, space_timer);
+    struct seam *seam = directory->seam;
+
+    if (directory->failed || directory->phase == DIRECTORY_CLOSED)
+        return;
+    if (!directory->space_asked) {
+        directory->space_asked = true;
+        directory->space_request.done = space_known;
+        disk_free_space(seam->disk, &directory->space_request,
+                        directory->options.path);
+    }
+    timer_start(seam->timers, timer,
+                seam->now.monotonic_us + SPACE_INTERVAL_US);
+}
+
+/* ---- life ---- */
+
+struct log_directory *log_directory_new(
+    struct seam *seam, const struct log_directory_options *options,
+    struct log_directory_owner *owner)
+{
+    struct log_directory *directory = heap_alloc(seam->heap, sizeof *directory);
+
+    directory->seam = seam;
+    directory->options = *options;
+    directory->owner = owner;
+    list_init(&directory->logs);
+    list_init(&directory->dying);
+    list_init(&directory->held);
+    list_init(&directory->cold);
+    RB_INIT(&directory->tree);
+    random_init(&directory->random, seam->random_key ^ 0x6c6f6764697231ULL);
+    directory->space_timer.fire = space_fire;
+    commit_init(directory);
+    checkpoint_init(directory);
+    return directory;
+}
+
+void log_directory_free(struct log_directory *directory)
+{
+    struct log_body *body;
+    struct seam *seam;
+
+    if (directory == NULL)
+        return;
+    seam = directory->seam;
+    opening_free(directory);
+    closing_free(directory);
+    while ((body = body_next(directory, NULL)) != NULL) {
+        RB_REMOVE(log_tree, &directory->tree, body);
+        log_body_free(body);
+    }
+    while (!list_empty(&directory->dying))
+        log_body_free(body_of(
+            container_of(list_first(&directory->dying), struct log, node)));
+    timer_stop(seam->timers, &directory->space_timer);
+    commit_release(directory);
+    checkpoint_release(directory);
+    disk_close(seam->disk, directory->lock);
+    heap_free(seam->heap, directory);
+}
+
+const struct uuid *log_directory_id(const struct log_directory *directory)
+{
+    return &directory->id;
+}
+
+const struct uuid *log_directory_clean_token(const struct log_directory *dir)
+{
+    return dir->clean ? &dir->clean_token : NULL;
+}
+
+bool log_directory_full(const struct log_directory *directory)
+{
+    return directory->full;
+}
+
+bool log_directory_failed(const struct log_directory *directory)
+{
+    return directory->failed;
+}
+
+bool directory_usable(const struct log_directory *directory)
+{
+    return !directory->failed && directory->phase == DIRECTORY_OPEN;
+}
+
+/* ---- failure ---- */
+
+static void fail_logs(struct log_directory *directory)
+{
+    struct log_body *body = body_next(directory, NULL);
+
+    while (body != NULL) {
+        struct log_body *next = body_next(directory, body);
+
+        log_fail(body);
+        body = next;
+    }
+    list_for_each_safe (node, &directory->dying)
+        log_fail(body_of(container_of(node, struct log, node)));
+}
+
+void directory_fail(struct log_directory *directory, enum error error,
+                    const char *what, const char *path)
+{
+    struct fact fact = {.type = FACT_FENCED, .value = error};
+    enum directory_phase phase = directory->phase;
+
+    if (directory->failed)
+        return;
+    directory->failed = true;
+    snprintf(directory->detail, sizeof directory->detail,
+             "could not %s %.300s: %s; it is not written to any more. Check "
+             "the disk, then start the broker again",
+             what, path, error_sentence(error));
+    trace_log(directory->seam->trace, TRACE_ERROR, "%s: %s",
+              directory->options.path, directory->detail);
+    trace_fact(directory->seam->trace, &fact);
+    timer_stop(directory->seam->timers, &directory->space_timer);
+    fail_logs(directory);
+    checkpoint_fail(directory, ERROR_LOG_DIRECTORY_FAILED);
+    if (phase == DIRECTORY_OPENING)
+        opening_failed(directory, error, directory->detail);
+    else if (phase == DIRECTORY_CLOSING)
+        closing_failed(directory, error);
+    else
+        directory->owner->failed(directory->owner, error, directory->detail);
+}
+
+void directory_start(struct log_directory *directory)
+{
+    struct seam *seam = directory->seam;
+
+    directory->phase = DIRECTORY_OPEN;
+    timer_start(seam->timers, &directory->checkpoint.timer,
+                seam->now.monotonic_us +
+                    directory->options.checkpoint_interval_ms * 1000);
+    timer_start(seam->timers, &directory->space_timer,
+                seam->now.monotonic_us + SPACE_INTERVAL_US);
+}

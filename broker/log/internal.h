@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of broker/log share. A log's data is a vector of segments,
+ * the last one active. Who may change what, and when:
+ *
+ *     append.c    submits, moves log_end in order, rolls (roll.c)
+ *     commit.c    one sync round at a time over all logs; moves durable_end
+ *     checkpoint.c, epochs_file.c    small files, replaced crash-safely
+ *     truncate.c, remove.c    alone with the log: they wait until nothing of
+ *                             it is in flight (log_idle()), then run
+ *     recover.c   before anybody else
+ */
+#ifndef LOG_INTERNAL_H
+#define LOG_INTERNAL_H
+
+#include "base/random.h"
+#include "base/tree.h"
+#include "log/index.h"
+#include "log/log.h"
+#include "log/producers.h"
+#include "log/scan.h"
+#include "log/small_file.h"
+#include "log/steps.h"
+#include "rules/epochs.h"
+#include "seam/timer.h"
+
+/* Whatever a topic's limit is: nothing longer is taken from a disk. */
+#define LOG_BATCH_BYTES_MAX   (64u << 20)
+#define LOG_APPENDS_MAX       2048 /* submitted at once, in a directory */
+#define LOG_COLD_FILES_MAX    256  /* open files of sealed segments */
+#define LOG_EPOCHS_MAX        1024
+#define LOG_SNAPSHOTS_MAX     32
+#define LOG_SNAPSHOT_INTERVAL (64u << 20) /* bytes between two of them */
+
+/* A place in a log: offset, and where its batch lies or will lie. */
+struct place {
+    int64_t offset;
+    int64_t segment; /* its base offset */
+    uint64_t position;
+};
+
+struct segment {
+    struct log *log;
+    int64_t base_offset;
+    int64_t end_offset; /* like next_offset: of what was submitted */
+    uint64_t size;      /* bytes, likewise */
+    struct disk_file *file;
+    bool sealed;
+    bool dirty;   /* holds completed writes that no sync has covered */
+    bool indexed; /* the index reaches down to the base */
+    bool loading;
+    bool index_good;  /* recovery found its index file to fit */
+    bool seal_wanted; /* index and snapshot are still to be written */
+    int64_t first_append_ms;
+    int64_t last_append_ms;
+    int64_t max_timestamp_ms;
+    struct index index;
+    uint8_t *snapshot; /* of producers at end_offset, to be written */
+    size_t snapshot_size;
+    struct list cold; /* directory->cold, when it may be closed */
+};
+
+/* Waits for a small file to be written, from a state not older than now. */
+struct save_waiter {
+    void (*done)(struct save_waiter *waiter, enum error error);
+    struct list node;
+};
+
+struct saver {
+    struct list next;    /* for the write after this one */
+    struct list current; /* for the one under way */
+    bool running;
+};
+
+enum exclusive { EXCLUSIVE_NONE, EXCLUSIVE_TRUNCATE, EXCLUSIVE_RESTART };
+
+struct exclusive_job {
+    enum exclusive kind;
+    bool running;
+    bool storing; /* the checkpoint already holds what it will be */
+    bool tried;   /* to open the segment of the cut */
+    struct timer later;
+    struct producers_place rebuilt; /* producers: what they stand for */
+    size_t snapshot_at;
+    int64_t offset;
+    void (*done)(void *context, enum error error);
+    void *context;
+    struct place cut;
+    struct save_waiter stored;
+    struct steps steps;
+    struct scan scan;
+    struct small_file snapshot;
+};
+
+/* What the checkpoint holds of a log. */
+struct stored_log {
+    struct partition_key key;
+    uint64_t generation;
+    struct place recovery;
+    int64_t first_append_ms; /* of the segment of `recovery` */
+    int64_t last_append_ms;
+    int64_t max_timestamp_ms;
+    int64_t high_watermark;
+    int64_t log_start_offset;
+    bool no_producers; /* none known at the recovery point */
+    bool doubtful;
+};
+
+struct log_body {
+    struct log log;
+    RB_ENTRY(log_body) by_key;
+    char *path;
+    bool creating;
+    bool dying;
+
+    struct segment **segments;
+    size_t segment_count;
+    size_t segment_capacity;
+
+    struct list in_flight; /* struct log_append: submitted, in order */
+    struct list held;      /* struct log_append: wait for a file, a slot */
+    struct list held_node; /* directory->held */
+    struct place log_end;
+    struct place durable_end;
+
+    struct list sync_node; /* directory->commit.wanted */
+    bool in_round;
+    struct timer flush_timer;
+
+    struct ring ring;     /* the newest batches, exactly */
+    struct window window; /* the batches of one interval, exactly */
+    struct scan window_scan;
+    bool window_loading;
+    unsigned loads;
+
+    bool rolling; /* the file of the active segment is being made */
+    struct steps roll_steps;
+    bool sealing;
+    struct small_file seal_file;
+    struct segment *seal_segment;
+
+    struct epochs epochs;
+    struct epoch_entry epoch_entries[LOG_EPOCHS_MAX];
+    bool epochs_dirty;
+    struct saver epochs_saver;
+    struct small_file epochs_file;
+
+    struct producers producers;
+    int64_t snapshots[LOG_SNAPSHOTS_MAX]; /* offsets, ascending */
+    size_t snapshot_count;
+    uint64_t snapshot_bytes; /* appended since the newest */
+    bool snapshotting;
+    int64_t snapshot_offset;
+    struct small_file snapshot_file;
+    bool pruning;
+    struct steps prune_steps;
+    int64_t captured_offset; /* recovery offset of the last checkpoint */
+
+    struct save_waiter epoch_noted; /* log_begin_epoch() */
+    struct timer epoch_timer;
+    enum error epoch_error;
+    void (*epoch_done)(void *context, enum error error);
+    void *epoch_context;
+
+    int64_t evidence; /* a stored high watermark above the log's end, or -1 */
+
+    int64_t wanted_start;
+    int64_t storing_start;
+    bool advancing;
+    struct save_waiter start_stored;
+    struct steps start_steps;
+    size_t start_removed; /* segments that start_steps unlinks */
+
+    struct exclusive_job exclusive;
+    struct steps life_steps; /* creation and removal */
+    struct save_waiter created;
+    void (*create_done)(void *context, enum error error, struct log *log);
+    void *create_context;
+};
+
+RB_HEAD(log_tree, log_body);
+RB_PROTOTYPE(log_tree, log_body, by_key, log_body_compare)
+
+struct round_entry {
+    struct log_body *body;
+    struct place target;
+};
+
+struct commit {
+    struct list wanted; /* struct log_body, by sync_node */
+    bool running;
+    struct timer kick;
+    struct disk_request request;
+    struct round_entry *entries;
+    size_t entry_count, entry_capacity;
+    struct disk_file **files;
+    size_t file_count, file_capacity;
+};
+
+struct checkpoint {
+    struct saver saver;
+    struct small_file file;
+    struct timer timer;
+    bool stale;
+    uint8_t *data; /* encoded, waits for the epoch histories */
+    size_t size;
+    struct partition_key cursor; /* last log whose history was looked at */
+    bool cursor_set;
+    struct save_waiter epochs;
+    struct save_waiter periodic;
+    bool periodic_running;
+};
+
+enum directory_phase {
+    DIRECTORY_NEW,
+    DIRECTORY_OPENING,
+    DIRECTORY_OPEN,
+    DIRECTORY_CLOSING,
+    DIRECTORY_CLOSED
+};
+
+struct opening; /* open.c, recover.c */
+struct closing; /* shutdown.c */
+
+struct log_directory {
+    struct seam *seam;
+    struct log_directory_options options;
+    struct log_directory_owner *owner;
+    enum directory_phase phase;
+    struct random random;
+    struct uuid id;
+    struct uuid clean_token;
+    bool clean;
+    bool rebooted; /* the last use did not end cleanly, in another boot */
+    bool failed;
+    bool full;
+    char detail[512];
+    struct disk_file *lock;
+
+    struct list logs; /* struct log, by key */
+    struct log_tree tree;
+    struct list dying; /* struct log */
+    unsigned appends;  /* submitted */
+    struct list held;  /* struct log_body with held appends */
+    struct list cold;  /* struct segment, oldest use first */
+    unsigned cold_count;
+
+    struct commit commit;
+    struct checkpoint checkpoint;
+    struct timer space_timer;
+    struct disk_request space_request;
+    bool space_asked;
+
+    struct opening *opening;
+    struct closing *closing;
+};
+
+static inline struct log_body *body_of(struct log *log)
+{
+    return log->body;
+}
+
+static inline struct segment *active_segment(const struct log_body *body)
+{
+    return body->segments[body->segment_count - 1];
+}
+
+/* ---- directory.c ---- */
+
+/* Fences the directory: `what` names the operation and the file. */
+void directory_fail(struct log_directory *directory, enum error error,
+                    const char *what, const char *path);
+/* Opened: timers run. */
+void directory_start(struct log_directory *directory);
+bool directory_usable(const struct log_directory *directory);
+void saver_init(struct saver *saver);
+void saver_finish(struct list *waiters, enum error error);
+
+/* ---- open.c, recover.c ---- */
+
+void opening_failed(struct log_directory *directory, enum error error,
+                    const char *detail);
+void opening_free(struct log_directory *directory);
+/* Recovers a log. `stored` is what the checkpoint holds of it, NULL when the
+ * checkpoint was lost. After done, recovery_free(). */
+struct recovery;
+struct recovery *recover_log(struct log_directory *directory,
+                             const struct partition_key *key,
+                             const struct stored_log *stored,
+                             void (*done)(struct log_directory *directory,
+                                          enum error error, const char *path));
+void recovery_free(struct recovery *recovery);
+
+/* ---- shutdown.c ---- */
+
+void closing_kick(struct log_directory *directory);
+void closing_failed(struct log_directory *directory, enum error error);
+void closing_free(struct log_directory *directory);
+#define CLEAN_MAGIC 0x4c43514bu /* "KQCL" */
+
+/* ---- life.c: making, finding, removing logs ---- */
+
+int key_compare(const struct partition_key *a, const struct partition_key *b);
+struct log_body *log_body_new(struct log_directory *directory,
+                              const struct partition_key *key,
+                              const struct log_settings *settings);
+void log_body_free(struct log_body *body);
+struct log_body *body_next(struct log_directory *directory,
+                           struct log_body *body);
+void body_insert(struct log_body *body);
+void log_fail(struct log_body *body);
+/* Nothing of the log is in flight. */
+bool log_idle(const struct log_body *body);
+/* Something of it came to an end: starts what waits for that. */
+void log_kick(struct log_body *body);
+void log_progress(struct log_body *body);
+char *path_of(struct heap *heap, const char *directory, const char *name);
+bool parse_log_name(const char *name, struct partition_key *key);
+
+/* ---- segment.c ---- */
+
+#define SEGMENT_NAME_SIZE 40
+void segment_name(char name[SEGMENT_NAME_SIZE], int64_t offset,
+                  const char *suffix);
+char *segment_path(const struct log_body *body, int64_t offset,
+                   const char *suffix);
+struct segment *segment_add(struct log_body *body, int64_t base_offset);
+/* Takes the segments [first, first + count) off and frees them. */
+void segments_drop(struct log_body *body, size_t first, size_t count);
+/* The index of the segment that holds `offset`; the last one for its end. */
+size_t segment_at(const struct log_body *body, int64_t offset);
+/* The end of a sealed segment is the start of the next one, once that has a
+ * file: the place moves there. */
+void place_settle(const struct log_body *body, struct place *place);
+/* A batch lies at `position`: the summary and the index follow. */
+void segment_note(struct segment *segment, const struct batch_header *header,
+                  uint64_t position);
+/* The segment is used: its file stays open a while longer. */
+void segment_touch(struct segment *segment);
+/* Opens the file and loads or rebuilds the index; then log_progress(). */
+void segment_load(struct segment *segment);
+bool segment_ready(const struct segment *segment);
+size_t segment_summary_size(void);
+uint8_t *segment_encode(const struct segment *segment, size_t *size);
+/* Takes the summary from the start of an index file. */
+bool segment_decode_summary(struct segment *segment, const uint8_t *data,
+                            size_t size);
+
+/* ---- append.c, roll.c ---- */
+
+void append_note(struct log_body *body, struct segment *segment,
+                 const struct batch_header *header, uint64_t position);
+void append_pump(struct log_body *body);
+void roll_start(struct log_body *body);
+void seal_next(struct log_body *body);
+
+/* ---- commit.c ---- */
+
+void commit_init(struct log_directory *directory);
+/* Completed appends of the log are to be synced, when its settings say so;
+ * `now`: in any case. */
+void commit_want(struct log_body *body, bool now);
+void commit_forget(struct log_body *body);
+void commit_release(struct log_directory *directory);
+
+/* ---- checkpoint.c ---- */
+
+void checkpoint_init(struct log_directory *directory);
+void checkpoint_request(struct log_directory *directory,
+                        struct save_waiter *waiter);
+void checkpoint_fail(struct log_directory *directory, enum error error);
+void checkpoint_release(struct log_directory *directory);
+/* The stored logs, by key; heap_free() it; and the boot id of the kernel
+ * that it was written under. False when it is damaged. */
+bool checkpoint_decode(struct heap *heap, const uint8_t *data, size_t size,
+                       struct stored_log **logs, size_t *count,
+                       struct uuid *boot_id);
+#define INDEX_MAGIC      0x5849514bu /* "KQIX" */
+#define CHECKPOINT_MAGIC 0x4b43514bu /* "KQCK" */
+
+/* ---- epochs_file.c ---- */
+
+#define EPOCHS_MAGIC 0x5045514bu /* "KQEP" */
+void epochs_save(struct log_body *body, struct save_waiter *waiter);
+void epochs_note(struct log_body *body, const struct batch_header *header);
+bool epochs_decode(struct log_body *body, const uint8_t *data, size_t size);
+
+/* ---- snapshots: producers_file.c ---- */
+
+void snapshot_start(struct log_body *body);
+void snapshot_added(struct log_body *body, int64_t offset);
+/* Unlinks what no recovery will start from. */
+void snapshots_prune(struct log_body *body, int64_t recovery_offset);
+
+/* ---- truncate.c, retain.c, remove.c, read.c ---- */
+
+/* The last known batch boundary at or below `offset` in the segment; false
+ * when none is known. */
+bool boundary_floor(const struct log_body *body, const struct segment *segment,
+                    int64_t offset, struct ring_entry *found);
+void exclusive_run(struct log_body *body);
+void exclusive_fail(struct log_body *body, enum error error);
+void advance_next(struct log_body *body);
+void remove_run(struct log_body *body);
+
+#endif

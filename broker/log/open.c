@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Owns the start of a directory. Nothing is changed before the lock is held
+ * and the meta file says that the directory is ours; nothing is ever deleted
+ * of a directory that is not.
+ *
+ *     mkdir -> lock -> meta --missing: list; when fresh: checkpoint, meta-->
+ *     clean token: read, removed -> checkpoint -> list -> leftovers removed,
+ *     logs recovered, by name -> checkpoint -> free space -> opened
+ *
+ * Payload of meta: cluster id 16, broker id u32, reserved u32, directory id
+ * 16. Of clean: token 16.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "log/internal.h"
+
+#define META_MAGIC  0x544d514bu /* "KQMT" */
+#define META_BYTES  40
+#define CLEAN_BYTES 16
+#define DELETED     ".deleted"
+
+struct opening {
+    struct log_directory *directory;
+    struct disk_request request;
+    struct disk_request inner; /* the listing of a leftover */
+    struct small_file file;
+    struct steps steps;
+    char *path; /* of the request under way */
+    struct save_waiter saved;
+    struct stored_log *stored;
+    size_t stored_count;
+    bool lost; /* the checkpoint */
+    char **names;
+    size_t name_count;
+    size_t at;
+    struct recovery *recovery;
+    char detail[512];
+};
+
+static void read_meta(struct opening *opening);
+static void read_clean(struct opening *opening);
+static void read_checkpoint(struct opening *opening);
+static void next_name(struct opening *opening);
+
+static struct heap *heap_of(const struct opening *opening)
+{
+    return opening->directory->seam->heap;
+}
+
+static const char *root_of(const struct opening *opening)
+{
+    return opening->directory->options.path;
+}
+
+void opening_free(struct log_directory *directory)
+{
+    struct opening *opening = directory->opening;
+    struct heap *heap = directory->seam->heap;
+
+    if (opening == NULL)
+        return;
+    directory->opening = NULL;
+    list_remove(&opening->saved.node);
+    recovery_free(opening->recovery);
+    for (size_t i = 0; i < opening->name_count; i++)
+        heap_free(heap, opening->names[i]);
+    heap_free(heap, opening->names);
+    heap_free(heap, opening->stored);
+    heap_free(heap, opening->path);
+    small_file_release(&opening->file);
+    steps_release(&opening->steps);
+    heap_free(heap, opening);
+}
+
+void opening_failed(struct log_directory *directory, enum error error,
+                    const char *detail)
+{
+    struct log_directory_owner *owner = directory->owner;
+
+    directory->failed = true;
+    timer_stop(directory->seam->timers, &directory->space_timer);
+    trace_log(directory->seam->trace, TRACE_ERROR, "%s: %s",
+              directory->options.path, detail);
+    if (directory->opening != NULL && detail != directory->detail) {
+        snprintf(directory->detail, sizeof directory->detail, "%s", detail);
+        detail = directory->detail;
+    }
+    opening_free(directory);
+    owner->opened(owner, error, detail);
+}
+
+static void fail(struct opening *opening, enum error error, const char *name,
+                 const char *advice)
+{
+    snprintf(opening->detail, sizeof opening->detail, "%.300s/%s: %s%s%s",
+             root_of(opening), name, error_sentence(error),
+             advice[0] ? "; " : "", advice);
+    opening_failed(opening->directory, error, opening->detail);
+}
+
+static void set_path(struct opening *opening, const char *name)
+{
+    heap_free(heap_of(opening), opening->path);
+    opening->path = path_of(heap_of(opening), root_of(opening), name);
+}
+
+static void read_file(struct opening *opening, const char *name, uint32_t magic,
+                      void (*done)(struct small_file *file, enum error error))
+{
+    set_path(opening, name);
+    opening->file.done = done;
+    opening->file.context = opening;
+    small_file_read(&opening->file, opening->directory->seam, opening->path,
+                    magic, 0);
+}
+
+/* ---- the end ---- */
+
+static void space_known(struct disk_request *request)
+{
+    struct opening *opening = container_of(request, struct opening, request);
+    struct log_directory *directory = opening->directory;
+    struct log_body *body = NULL;
+
+    if (request->error == ERROR_NONE)
+        directory->full = request->size < directory->options.reserve_bytes;
+    opening_free(directory);
+    while ((body = body_next(directory, body)) != NULL) {
+        struct fact fact = {.type = FACT_OPENED,
+                            .key = body->log.key,
+                            .offset = body->log.log_start_offset,
+                            .end_offset = body->log.log_end_offset,
+                            .value = body->log.lossy};
+
+        trace_fact(directory->seam->trace, &fact);
+    }
+    directory_start(directory);
+    while ((body = body_next(directory, body)) != NULL)
+        seal_next(body);
+    directory->owner->opened(directory->owner, ERROR_NONE, "");
+}
+
+static void all_saved(struct save_waiter *waiter, enum error error)
+{
+    struct opening *opening = container_of(waiter, struct opening, saved);
+    struct log_directory *directory = opening->directory;
+
+    if (error != ERROR_NONE)
+        return; /* directory_fail() has told it */
+    opening->request.done = space_known;
+    disk_free_space(directory->seam->disk, &opening->request,
+                    directory->options.path);
+}
+
+static void report_missing(struct opening *opening)
+{
+    char id[UUID_TEXT_SIZE];
+
+    for (size_t i = 0; i < opening->stored_count; i++) {
+        const struct partition_key *key = &opening->stored[i].key;
+
+        if (log_find(opening->directory, key) != NULL)
+            continue;
+        uuid_format(&key->topic_id, id);
+        trace_log(opening->directory->seam->trace, TRACE_WARN,
+                  "%s/%s-%u is missing: the replica is lost, unless its topic "
+                  "was being deleted",
+                  root_of(opening), id, key->partition);
+    }
+}
+
+static void all_recovered(struct opening *opening)
+{
+    report_missing(opening);
+    opening->saved.done = all_saved;
+    checkpoint_request(opening->directory, &opening->saved);
+}
+
+/* ---- leftovers ---- */
+
+static void leftover_removed(struct steps *steps, enum error error)
+{
+    struct opening *opening = steps->context;
+
+    if (error != ERROR_NONE) {
+        fail(opening, error, opening->names[opening->at],
+             "it was deleted and could not be removed");
+        return;
+    }
+    steps_release(steps);
+    opening->at++;
+    next_name(opening);
+}
+
+static void leftover_listed(struct disk_request *request)
+{
+    struct opening *opening = container_of(request, struct opening, inner);
+    struct seam *seam = opening->directory->seam;
+    struct steps *steps = &opening->steps;
+
+    if (request->error != ERROR_NONE) {
+        fail(opening, request->error, opening->names[opening->at],
+             "it was deleted and could not be removed");
+        return;
+    }
+    steps_init(steps, seam, leftover_removed, opening);
+    for (size_t i = 0; i < request->name_count; i++)
+        steps_add(steps, DISK_UNLINK,
+                  path_of(seam->heap, opening->path, request->names[i]), NULL,
+                  ERROR_NOT_FOUND);
+    disk_names_free(seam->disk, request);
+    steps_add(steps, DISK_RMDIR, heap_strdup(seam->heap, opening->path), NULL,
+              ERROR_NOT_FOUND);
+    steps_run(steps);
+}
+
+static void remove_leftover(struct opening *opening)
+{
+    set_path(opening, opening->names[opening->at]);
+    opening->inner.done = leftover_listed;
+    disk_list(opening->directory->seam->disk, &opening->inner, opening->path);
+}
+
+static void unlink_leftover(struct opening *opening, const char *name)
+{
+    struct seam *seam = opening->directory->seam;
+
+    steps_init(&opening->steps, seam, leftover_removed, opening);
+    steps_add(&opening->steps, DISK_UNLINK,
+              path_of(seam->heap, root_of(opening), name), NULL,
+              ERROR_NOT_FOUND);
+    steps_run(&opening->steps);
+}
+
+/* ---- logs ---- */
+
+static const struct stored_log *find_stored(const struct opening *opening,
+                                            const struct partition_key *key)
+{
+    size_t low = 0, high = opening->stored_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = key_compare(&opening->stored[middle].key, key);
+
+        if (order == 0)
+            return &opening->stored[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static void log_recovered(struct log_directory *directory, enum error error,
+                          const char *path)
+{
+    struct opening *opening = directory->opening;
+    char advice[128];
+
+    if (error != ERROR_NONE) {
+        snprintf(advice, sizeof advice, "recovery stopped at %.100s",
+                 path ? path : "");
+        fail(opening, error, opening->names[opening->at], advice);
+        return;
+    }
+    recovery_free(opening->recovery);
+    opening->recovery = NULL;
+    opening->at++;
+    next_name(opening);
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t length = strlen(name), size = strlen(end);
+
+    return length > size && strcmp(name + length - size, end) == 0;
+}
+
+static void next_name(struct opening *opening)
+{
+    struct log_directory *directory = opening->directory;
+    struct partition_key key;
+
+    for (; opening->at < opening->name_count; opening->at++) {
+        const char *name = opening->names[opening->at];
+
+        if (ends_with(name, ".tmp")) {
+            unlink_leftover(opening, name);
+            return;
+        }
+        if (ends_with(name, DELETED)) {
+            remove_leftover(opening);
+            return;
+        }
+        if (!parse_log_name(name, &key))
+            continue;
+        if (!opening->lost && find_stored(opening, &key) == NULL) {
+            remove_leftover(opening); /* was being made: nobody knows of it */
+            return;
+        }
+        opening->recovery = recover_log(
+            directory, &key, find_stored(opening, &key), log_recovered);
+        return;
+    }
+    all_recovered(opening);
+}
+
+static void listed(struct disk_request *request)
+{
+    struct opening *opening = container_of(request, struct opening, request);
+    struct seam *seam = opening->directory->seam;
+
+    if (request->error != ERROR_NONE) {
+        fail(opening, request->error, "", "it cannot be listed");
+        return;
+    }
+    opening->names = heap_alloc(seam->heap, (request->name_count + 1) *
+                                                sizeof *opening->names);
+    for (size_t i = 0; i < request->name_count; i++)
+        opening->names[i] = heap_strdup(seam->heap, request->names[i]);
+    opening->name_count = request->name_count;
+    disk_names_free(seam->disk, request);
+    next_name(opening);
+}
+
+/* ---- checkpoint and clean token ---- */
+
+static void checkpoint_read(struct small_file *file, enum error error)
+{
+    struct opening *opening = file->context;
+    struct log_directory *directory = opening->directory;
+    struct uuid boot_id = {{0}};
+
+    if (error != ERROR_NONE && error != ERROR_NOT_FOUND &&
+        error != ERROR_CORRUPT) {
+        fail(opening, error, "checkpoint", "");
+        return;
+    }
+    opening->lost =
+        error != ERROR_NONE ||
+        !checkpoint_decode(heap_of(opening), file->payload, file->payload_size,
+                           &opening->stored, &opening->stored_count, &boot_id);
+    directory->rebooted =
+        !directory->clean &&
+        (opening->lost || !uuid_equal(&boot_id, &directory->seam->boot_id));
+    if (opening->lost) {
+        opening->stored_count = 0;
+        trace_log(directory->seam->trace, TRACE_ERROR,
+                  "%s/checkpoint is missing or damaged: all data is read, and "
+                  "every replica here counts as lossy",
+                  root_of(opening));
+    }
+    small_file_release(file);
+    opening->request.done = listed;
+    disk_list(directory->seam->disk, &opening->request, root_of(opening));
+}
+
+static void read_checkpoint(struct opening *opening)
+{
+    read_file(opening, "checkpoint", CHECKPOINT_MAGIC, checkpoint_read);
+}
+
+static void clean_removed(struct steps *steps, enum error error)
+{
+    struct opening *opening = steps->context;
+
+    steps_release(steps);
+    if (error != ERROR_NONE)
+        fail(opening, error, "clean", "it cannot be removed");
+    else
+        read_checkpoint(opening);
+}
+
+static void clean_read(struct small_file *file, enum error error)
+{
+    struct opening *opening = file->context;
+    struct log_directory *directory = opening->directory;
+    struct seam *seam = directory->seam;
+
+    if (error == ERROR_NONE && file->payload_size == CLEAN_BYTES) {
+        memcpy(directory->clean_token.bytes, file->payload, CLEAN_BYTES);
+        directory->clean = true;
+    }
+    small_file_release(file);
+    if (error == ERROR_NOT_FOUND) {
+        read_checkpoint(opening);
+        return;
+    }
+    steps_init(&opening->steps, seam, clean_removed, opening);
+    steps_add(&opening->steps, DISK_UNLINK,
+              path_of(seam->heap, root_of(opening), "clean"), NULL,
+              ERROR_NOT_FOUND);
+    steps_add(&opening->steps, DISK_SYNC_DIRECTORY,
+              heap_strdup(seam->heap, root_of(opening)), NULL, ERROR_NONE);
+    steps_run(&opening->steps);
+}
+
+static void read_clean(struct opening *opening)
+{
+    read_file(opening, "clean", CLEAN_MAGIC, clean_read);
+}
+
+/* ---- meta ---- */
+
+static void meta_written(struct small_file *file, enum error error)
+{
+    struct opening *opening = file->context;
+
+    if (error != ERROR_NONE)
+        fail(opening, error, "meta", "it cannot be written");
+    else
+        read_clean(opening);
+}
+
+/* After the checkpoint: where there is a meta file, there is one. */
+static void write_meta(struct save_waiter *waiter, enum error error)
+{
+    struct opening *opening = container_of(waiter, struct opening, saved);
+    struct log_directory *directory = opening->directory;
+    uint8_t *payload;
+    uint8_t *data;
+
+    if (error != ERROR_NONE)
+        return; /* directory_fail() has told it */
+    data = small_file_buffer(heap_of(opening), META_BYTES, &payload);
+    random_fill(&directory->random, directory->id.bytes,
+                sizeof directory->id.bytes);
+    memcpy(payload, directory->options.cluster_id.bytes, 16);
+    store_u32(payload + 16, directory->options.broker_id);
+    memcpy(payload + 24, directory->id.bytes, 16);
+    opening->file.done = meta_written;
+    small_file_write(&opening->file, directory->seam, root_of(opening), "meta",
+                     META_MAGIC, data, META_BYTES);
+}
+
+/* Files that a first start leaves when it is cut short. */
+static bool is_fresh(const struct disk_request *request)
+{
+    for (size_t i = 0; i < request->name_count; i++) {
+        const char *name = request->names[i];
+
+        if (strcmp(name, "lock") != 0 && strcmp(name, "checkpoint") != 0 &&
+            strcmp(name, "checkpoint.tmp") != 0 &&
+            strcmp(name, "meta.tmp") != 0 && strcmp(name, "lost+found") != 0)
+            return false;
+    }
+    return true;
+}
+
+static void fresh_listed(struct disk_request *request)
+{
+    struct opening *opening = container_of(request, struct opening, request);
+    struct log_directory *directory = opening->directory;
+    bool fresh;
+
+    if (request->error != ERROR_NONE) {
+        fail(opening, request->error, "", "it cannot be listed");
+        return;
+    }
+    fresh = is_fresh(request);
+    disk_names_free(directory->seam->disk, request);
+    if (!fresh) {
+        fail(opening, ERROR_FOREIGN, "meta",
+             "the file is missing but the directory is not empty. Nothing "
+             "was changed. Name another directory in log.dirs, or restore "
+             "the file");
+        return;
+    }
+    opening->saved.done = write_meta;
+    checkpoint_request(directory, &opening->saved);
+}
+
+static void check_meta(struct opening *opening, const uint8_t *payload)
+{
+    struct log_directory *directory = opening->directory;
+    const struct log_directory_options *options = &directory->options;
+    char advice[256], id[UUID_TEXT_SIZE];
+    struct uuid cluster;
+
+    memcpy(cluster.bytes, payload, 16);
+    uuid_format(&cluster, id);
+    if (!uuid_equal(&cluster, &options->cluster_id) ||
+        load_u32(payload + 16) != options->broker_id) {
+        snprintf(advice, sizeof advice,
+                 "it was written by broker %u of cluster %s. Nothing was "
+                 "changed. Name another directory in log.dirs, or set "
+                 "broker.id and zookeeper.connect as they were",
+                 load_u32(payload + 16), id);
+        fail(opening, ERROR_FOREIGN, "meta", advice);
+        return;
+    }
+    memcpy(directory->id.bytes, payload + 24, 16);
+    small_file_release(&opening->file);
+    read_clean(opening);
+}
+
+static void meta_read(struct small_file *file, enum error error)
+{
+    struct opening *opening = file->context;
+    struct log_directory *directory = opening->directory;
+
+    if (error == ERROR_NONE && file->payload_size == META_BYTES) {
+        check_meta(opening, file->payload);
+        return;
+    }
+    small_file_release(file);
+    if (error == ERROR_NOT_FOUND) {
+        opening->request.done = fresh_listed;
+        disk_list(directory->seam->disk, &opening->request, root_of(opening));
+    } else if (error == ERROR_NONE || error == ERROR_CORRUPT) {
+        fail(opening, ERROR_FOREIGN, "meta",
+             "the file is damaged or of another format. Nothing was changed. "
+             "Restore it from a copy, or remove the whole directory: the "
+             "replicas here will be fetched again");
+    } else {
+        fail(opening, error, "meta", "it cannot be read");
+    }
+}
+
+static void read_meta(struct opening *opening)
+{
+    read_file(opening, "meta", META_MAGIC, meta_read);
+}
+
+/* ---- the directory itself ---- */
+
+static void locked(struct disk_request *request)
+{
+    struct opening *opening = container_of(request, struct opening, request);
+
+    if (request->error != ERROR_NONE) {
+        fail(opening, request->error, "lock",
+             request->error == ERROR_LOCKED
+                 ? "another broker runs on this directory: stop it, or name "
+                   "another directory in log.dirs"
+                 : "it cannot be made");
+        return;
+    }
+    opening->directory->lock = request->file;
+    read_meta(opening);
+}
+
+static void take_lock(struct opening *opening)
+{
+    set_path(opening, "lock");
+    opening->request.done = locked;
+    disk_lock(opening->directory->seam->disk, &opening->request, opening->path);
+}
+
+static void parent_synced(struct disk_request *request)
+{
+    struct opening *opening = container_of(request, struct opening, request);
+
+    if (request->error != ERROR_NONE && request->error != ERROR_NOT_FOUND)
+        fail(opening, request->error, "..", "it cannot be synced");
+    else
+        take_lock(opening);
+}
+
+static void made(struct disk_request *request)
+{
+    struct opening *opening = container_of(request, struct opening, request);
+    struct heap *heap = heap_of(opening);
+    char *slash;
+
+    if (request->error == ERROR_EXISTS) {
+        take_lock(opening);
+        return;
+    }
+    if (request->error != ERROR_NONE) {
+        fail(opening, request->error, "",
+             "the directory cannot be made: make its parent, or name another "
+             "directory in log.dirs");
+        return;
+    }
+    opening->path = heap_strdup(heap, root_of(opening));
+    slash = strrchr(opening->path, '/');
+    if (slash == NULL)
+        memcpy(opening->path, ".", 2); /* a path has one byte at least */
+    else
+        slash[slash == opening->path ? 1 : 0] = '\0';
+    request->done = parent_synced;
+    disk_sync_directory(opening->directory->seam->disk, request, opening->path);
+}
+
+void log_directory_open(struct log_directory *directory)
+{
+    struct opening *opening =
+        heap_alloc(directory->seam->heap, sizeof *opening);
+
+    ASSERT(directory->phase == DIRECTORY_NEW);
+    ASSERT(directory->options.path[0] != '\0');
+    directory->phase = DIRECTORY_OPENING;
+    directory->opening = opening;
+    opening->directory = directory;
+    opening->file.context = opening;
+    list_init(&opening->saved.node);
+    opening->request.done = made;
+    disk_mkdir(directory->seam->disk, &opening->request,
+               directory->options.path);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Owns the snapshot files of a log: written at each roll (roll.c), at a
+ * clean shutdown and every so many bytes; a recovery starts from the newest
+ * at or below its recovery point, so older ones go once there is one.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "log/internal.h"
+
+void snapshot_added(struct log_body *body, int64_t offset)
+{
+    size_t count = body->snapshot_count;
+
+    if (count > 0 && body->snapshots[count - 1] >= offset) {
+        for (size_t i = 0; i < count; i++)
+            if (body->snapshots[i] == offset)
+                return;
+        return; /* found again by the next recovery */
+    }
+    if (count == LOG_SNAPSHOTS_MAX)
+        return; /* likewise */
+    body->snapshots[body->snapshot_count++] = offset;
+}
+
+static void written(struct small_file *file, enum error error)
+{
+    struct log_body *body = file->context;
+    struct log_directory *directory = body->log.directory;
+
+    body->snapshotting = false;
+    if (error != ERROR_NONE) {
+        directory_fail(directory, error, "write a producer snapshot in",
+                       body->path);
+        return;
+    }
+    snapshot_added(body, body->snapshot_offset);
+    log_kick(body);
+}
+
+void snapshot_start(struct log_body *body)
+{
+    struct log_directory *directory = body->log.directory;
+    struct segment *active = active_segment(body);
+    struct producers_place place = {body->log.next_offset, active->base_offset,
+                                    active->size};
+    char name[SEGMENT_NAME_SIZE];
+    uint8_t *data;
+    size_t size;
+
+    if (body->snapshotting || body->rolling || body->dying || body->creating ||
+        body->exclusive.kind != EXCLUSIVE_NONE ||
+        (body->snapshot_count > 0 &&
+         body->snapshots[body->snapshot_count - 1] >= place.offset))
+        return;
+    body->snapshotting = true;
+    body->snapshot_bytes = 0;
+    body->snapshot_offset = place.offset;
+    body->snapshot_file.done = written;
+    body->snapshot_file.context = body;
+    data = producers_encode(&body->producers, &place, &size);
+    segment_name(name, place.offset, "producers");
+    small_file_write(&body->snapshot_file, directory->seam, body->path, name,
+                     PRODUCERS_MAGIC, data, size);
+}
+
+static void pruned(struct steps *steps, enum error error)
+{
+    struct log_body *body = steps->context;
+
+    if (error != ERROR_NONE)
+        directory_fail(body->log.directory, error, "remove", steps_path(steps));
+    steps_release(steps);
+    body->pruning = false;
+    log_kick(body);
+}
+
+void snapshots_prune(struct log_body *body, int64_t recovery_offset)
+{
+    struct log_directory *directory = body->log.directory;
+    size_t old = 0;
+
+    if (body->pruning || body->dying || body->creating ||
+        body->exclusive.kind != EXCLUSIVE_NONE)
+        return;
+    while (old + 1 < body->snapshot_count &&
+           body->snapshots[old + 1] <= recovery_offset)
+        old++;
+    if (old == 0)
+        return;
+    body->pruning = true;
+    steps_init(&body->prune_steps, directory->seam, pruned, body);
+    for (size_t i = 0; i < old; i++)
+        steps_add(&body->prune_steps, DISK_UNLINK,
+                  segment_path(body, body->snapshots[i], "producers"), NULL,
+                  ERROR_NOT_FOUND);
+    body->snapshot_count -= old;
+    memmove(body->snapshots, body->snapshots + old,
+            body->snapshot_count * sizeof *body->snapshots);
+    steps_run(&body->prune_steps);
+}

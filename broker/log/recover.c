@@ -1,0 +1,731 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Owns the recovery of one log. What lies below the recovery point was
+ * synced: of those segments size and summary are checked, no data is read.
+ * From the recovery point on every batch is checked, and the log ends at the
+ * first one that is torn, damaged or out of order. What was found is written
+ * again and synced before anybody hears of it: a process that died of a failed
+ * sync leaves pages behind that look whole and that no sync would write.
+ *
+ *     list -> epochs -> snapshot, newest first -> segments, in order:
+ *         open -> summary, or scan -> next ... -> repair -> done
+ *
+ * The log is lossy when it ends below its recovery point or below its stored
+ * high watermark. What is before the damage is kept.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "log/internal.h"
+
+struct recovery {
+    struct log_directory *directory;
+    struct log_body *body;
+    struct stored_log stored;
+    bool lost; /* there is no checkpoint to go by */
+    void (*done)(struct log_directory *directory, enum error error,
+                 const char *path);
+    struct disk_request request;
+    struct small_file file;
+    struct scan scan;
+    struct steps steps;
+    char *path;
+
+    int64_t *bases; /* of segment files, ascending */
+    size_t base_count;
+    int64_t *indexes; /* of index files */
+    size_t index_count;
+    int64_t *snapshots; /* ascending */
+    size_t snapshot_count;
+    size_t snapshot_at; /* those below are still to be tried */
+    bool has_epochs;
+    struct epoch_entry *noted; /* the history as it was on disk */
+    size_t noted_count;
+
+    struct place start; /* checked from here on */
+    size_t at;          /* bases[at] is looked at */
+    int64_t expected;   /* the offset that comes next */
+    bool ended;         /* the log ends at `expected`; the rest goes */
+    bool rebuilding;    /* the scan is of a segment below `start` */
+    bool created;
+    uint64_t file_size; /* of the segment looked at */
+    struct disk_file **files;
+};
+
+static void list_done(struct disk_request *request);
+static void next_snapshot(struct recovery *recovery);
+static void next_segment(struct recovery *recovery);
+static void repair(struct recovery *recovery);
+
+static struct heap *heap_of(const struct recovery *recovery)
+{
+    return recovery->directory->seam->heap;
+}
+
+void recovery_free(struct recovery *recovery)
+{
+    struct heap *heap;
+
+    if (recovery == NULL)
+        return;
+    heap = heap_of(recovery);
+    if (recovery->body != NULL)
+        log_body_free(recovery->body);
+    small_file_release(&recovery->file);
+    scan_release(&recovery->scan);
+    steps_release(&recovery->steps);
+    heap_free(heap, recovery->path);
+    heap_free(heap, recovery->bases);
+    heap_free(heap, recovery->snapshots);
+    heap_free(heap, recovery->indexes);
+    heap_free(heap, recovery->noted);
+    heap_free(heap, recovery->files);
+    heap_free(heap, recovery);
+}
+
+static void finish(struct recovery *recovery, enum error error,
+                   const char *path)
+{
+    recovery->done(recovery->directory, error, path);
+}
+
+struct recovery *recover_log(struct log_directory *directory,
+                             const struct partition_key *key,
+                             const struct stored_log *stored,
+                             void (*done)(struct log_directory *directory,
+                                          enum error error, const char *path))
+{
+    struct recovery *recovery =
+        heap_alloc(directory->seam->heap, sizeof *recovery);
+
+    recovery->directory = directory;
+    recovery->done = done;
+    recovery->lost = stored == NULL;
+    if (stored != NULL)
+        recovery->stored = *stored;
+    recovery->body =
+        log_body_new(directory, key, &directory->options.default_settings);
+    recovery->request.done = list_done;
+    disk_list(directory->seam->disk, &recovery->request, recovery->body->path);
+    return recovery;
+}
+
+/* ---- names ---- */
+
+static bool parse_offset(const char *name, const char *suffix, int64_t *offset)
+{
+    int64_t value = 0;
+
+    for (size_t i = 0; i < 20; i++) {
+        if (name[i] < '0' || name[i] > '9' ||
+            __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, name[i] - '0', &value))
+            return false;
+    }
+    *offset = value;
+    return name[20] == '.' && strcmp(name + 21, suffix) == 0;
+}
+
+/* Names are sorted, and so are offsets of 20 digits. */
+static void take_names(struct recovery *recovery)
+{
+    const struct disk_request *request = &recovery->request;
+    size_t room = (request->name_count + 1) * sizeof(int64_t);
+    struct steps *steps = &recovery->steps;
+
+    recovery->bases = heap_alloc(heap_of(recovery), room);
+    recovery->snapshots = heap_alloc(heap_of(recovery), room);
+    recovery->indexes = heap_alloc(heap_of(recovery), room);
+    for (size_t i = 0; i < request->name_count; i++) {
+        const char *name = request->names[i];
+        size_t length = strlen(name);
+        int64_t offset;
+
+        if (parse_offset(name, "log", &offset))
+            recovery->bases[recovery->base_count++] = offset;
+        else if (parse_offset(name, "producers", &offset))
+            recovery->snapshots[recovery->snapshot_count++] = offset;
+        else if (parse_offset(name, "index", &offset))
+            recovery->indexes[recovery->index_count++] = offset;
+        else if (strcmp(name, "epochs") == 0)
+            recovery->has_epochs = true;
+        else if (length > 4 && strcmp(name + length - 4, ".tmp") == 0)
+            steps_add(steps, DISK_UNLINK,
+                      path_of(heap_of(recovery), recovery->body->path, name),
+                      NULL, ERROR_NOT_FOUND);
+    }
+}
+
+static void remove_later(struct recovery *recovery, int64_t offset,
+                         const char *suffix)
+{
+    steps_add(&recovery->steps, DISK_UNLINK,
+              segment_path(recovery->body, offset, suffix), NULL,
+              ERROR_NOT_FOUND);
+}
+
+/* ---- the epoch history ---- */
+
+static void read_file(struct recovery *recovery, char *path, uint32_t magic,
+                      size_t prefix_max,
+                      void (*done)(struct small_file *file, enum error error))
+{
+    recovery->file.done = done;
+    recovery->file.context = recovery;
+    small_file_read(&recovery->file, recovery->directory->seam, path, magic,
+                    prefix_max);
+    heap_free(heap_of(recovery), path);
+}
+
+static bool is_damage(enum error error)
+{
+    return error == ERROR_CORRUPT || error == ERROR_NOT_FOUND;
+}
+
+/* Where checking starts when there is nothing better. */
+static void start_from_first(struct recovery *recovery)
+{
+    int64_t base = recovery->base_count > 0 ? recovery->bases[0] : 0;
+
+    producers_clear(&recovery->body->producers, base > 0);
+    epochs_clear(&recovery->body->epochs);
+    recovery->start = (struct place){base, base, 0};
+}
+
+static void epochs_read(struct small_file *file, enum error error)
+{
+    struct recovery *recovery = file->context;
+    struct log_body *body = recovery->body;
+    bool good = error == ERROR_NONE &&
+                epochs_decode(body, file->payload, file->payload_size);
+
+    small_file_release(file);
+    if (error != ERROR_NONE && !is_damage(error)) {
+        finish(recovery, error, "its epoch history");
+        return;
+    }
+    if (!good) {
+        trace_log(recovery->directory->seam->trace, TRACE_WARN,
+                  "%s/epochs is damaged: all of the log is read to make it "
+                  "again",
+                  body->path);
+        start_from_first(recovery);
+        next_segment(recovery);
+        return;
+    }
+    recovery->noted_count = body->epochs.count;
+    recovery->noted = heap_alloc(
+        heap_of(recovery), (body->epochs.count + 1) * sizeof *recovery->noted);
+    memcpy(recovery->noted, body->epoch_entries,
+           body->epochs.count * sizeof *recovery->noted);
+    next_snapshot(recovery);
+}
+
+static void list_done(struct disk_request *request)
+{
+    struct recovery *recovery = container_of(request, struct recovery, request);
+    struct log_body *body = recovery->body;
+    struct seam *seam = recovery->directory->seam;
+
+    if (request->error != ERROR_NONE) {
+        finish(recovery, request->error, body->path);
+        return;
+    }
+    steps_init(&recovery->steps, seam, NULL, recovery);
+    take_names(recovery);
+    disk_names_free(seam->disk, request);
+    if (recovery->lost && recovery->base_count > 0)
+        recovery->stored.log_start_offset = recovery->bases[0];
+    recovery->snapshot_at = recovery->snapshot_count;
+    if (recovery->lost ||
+        (!recovery->has_epochs && recovery->stored.recovery.offset >
+                                      recovery->stored.log_start_offset)) {
+        start_from_first(recovery);
+        next_segment(recovery);
+    } else if (recovery->has_epochs) {
+        read_file(recovery, path_of(seam->heap, body->path, "epochs"),
+                  EPOCHS_MAGIC, 0, epochs_read);
+    } else {
+        next_snapshot(recovery);
+    }
+}
+
+/* ---- the producers ---- */
+
+static bool has_base(const struct recovery *recovery, int64_t base)
+{
+    for (size_t i = 0; i < recovery->base_count; i++)
+        if (recovery->bases[i] == base)
+            return true;
+    return false;
+}
+
+static void snapshot_read(struct small_file *file, enum error error)
+{
+    struct recovery *recovery = file->context;
+    struct producers_place place;
+    bool good = error == ERROR_NONE &&
+                producers_decode(&recovery->body->producers, file->payload,
+                                 file->payload_size, &place) &&
+                place.offset == recovery->snapshots[recovery->snapshot_at] &&
+                (place.position == 0 || has_base(recovery, place.segment));
+
+    small_file_release(file);
+    if (error != ERROR_NONE && !is_damage(error)) {
+        finish(recovery, error, "a producer snapshot");
+        return;
+    }
+    if (!good) {
+        remove_later(recovery, recovery->snapshots[recovery->snapshot_at],
+                     "producers");
+        next_snapshot(recovery);
+        return;
+    }
+    recovery->start =
+        (struct place){place.offset, place.segment, place.position};
+    recovery->snapshot_at++;
+    next_segment(recovery);
+}
+
+/* The newest one at or below the recovery point; those above it may tell of
+ * batches that are gone. */
+static void next_snapshot(struct recovery *recovery)
+{
+    struct log_body *body = recovery->body;
+
+    while (recovery->snapshot_at > 0 &&
+           recovery->snapshots[recovery->snapshot_at - 1] >
+               recovery->stored.recovery.offset)
+        remove_later(recovery, recovery->snapshots[--recovery->snapshot_at],
+                     "producers");
+    if (recovery->stored.no_producers) {
+        recovery->start = recovery->stored.recovery;
+        next_segment(recovery);
+        return;
+    }
+    if (recovery->snapshot_at == 0) {
+        int64_t base = recovery->base_count > 0 ? recovery->bases[0] : 0;
+
+        producers_clear(&body->producers, base > 0);
+        recovery->start = (struct place){base, base, 0};
+        next_segment(recovery);
+        return;
+    }
+    recovery->snapshot_at--;
+    read_file(recovery,
+              segment_path(body, recovery->snapshots[recovery->snapshot_at],
+                           "producers"),
+              PRODUCERS_MAGIC, 0, snapshot_read);
+}
+
+/* ---- the start ---- */
+
+/* Segments below the log start come back when their removal was not durable:
+ * they go first. Then the place to start is made one that exists. */
+static void prepare(struct recovery *recovery)
+{
+    struct log_body *body = recovery->body;
+    struct stored_log *stored = &recovery->stored;
+    size_t below = 0;
+    size_t last;
+
+    while (below + 1 < recovery->base_count &&
+           recovery->bases[below + 1] <= stored->log_start_offset) {
+        remove_later(recovery, recovery->bases[below], "log");
+        below++;
+    }
+    recovery->base_count -= below;
+    memmove(recovery->bases, recovery->bases + below,
+            recovery->base_count * sizeof *recovery->bases);
+    recovery->expected = stored->log_start_offset;
+    if (recovery->base_count == 0)
+        return;
+    if (recovery->bases[0] <= stored->log_start_offset)
+        recovery->expected = recovery->bases[0];
+    if (recovery->start.offset < recovery->bases[0])
+        recovery->start =
+            (struct place){recovery->bases[0], recovery->bases[0], 0};
+    if (!has_base(recovery, recovery->start.segment)) {
+        for (last = recovery->base_count - 1;
+             last > 0 && recovery->bases[last] > recovery->start.offset; last--)
+            ;
+        recovery->start =
+            (struct place){recovery->bases[last], recovery->bases[last], 0};
+        if (!producers_cut_end(&body->producers, recovery->bases[last]))
+            body->producers.forgetful = true;
+    }
+    epochs_cut_end(&body->epochs, recovery->start.offset + 1);
+}
+
+/* ---- segments ---- */
+
+static void take_segment(struct recovery *recovery)
+{
+    recovery->expected = active_segment(recovery->body)->end_offset;
+    recovery->at++;
+    next_segment(recovery);
+}
+
+static bool scan_batch(struct scan *scan, const struct batch_header *header)
+{
+    struct recovery *recovery = scan->context;
+    struct log_body *body = recovery->body;
+    struct segment *segment = active_segment(body);
+
+    if (header->base_offset != segment->end_offset)
+        return false;
+    if (recovery->rebuilding) {
+        segment_note(segment, header, scan->position);
+    } else if (header->base_offset < recovery->start.offset) {
+        /* history and producers know of it already */
+        ring_note(&body->ring, scan->seam->heap, header->base_offset,
+                  scan->position, 0);
+        segment_note(segment, header, scan->position);
+    } else {
+        if (header->leader_epoch < epochs_last(&body->epochs) &&
+            body->epochs.entries[body->epochs.count - 1].start_offset !=
+                header->base_offset)
+            return false;
+        append_note(body, segment, header, scan->position);
+    }
+    segment->size = scan->position + header->length;
+    return true;
+}
+
+static void scanned(struct scan *scan)
+{
+    struct recovery *recovery = scan->context;
+    struct log_body *body = recovery->body;
+    struct segment *segment = active_segment(body);
+
+    if (scan->result == SCAN_FAILED) {
+        finish(recovery, scan->error, body->path);
+        return;
+    }
+    segment->dirty = true; /* to be synced, or cut and synced */
+    if (scan->result != SCAN_END) {
+        SOMETIMES(scan->seam->trace, RECOVERY_CUT);
+        trace_log(scan->seam->trace, TRACE_WARN,
+                  "%s/%020" PRId64 ".log: no whole batch at byte %" PRIu64
+                  " (file of %" PRIu64 "); the log ends there, at offset "
+                  "%" PRId64,
+                  body->path, segment->base_offset, scan->position,
+                  recovery->file_size, segment->end_offset);
+        recovery->ended = true;
+    }
+    take_segment(recovery);
+}
+
+static void scan_segment(struct recovery *recovery, const struct place *from)
+{
+    struct segment *segment = active_segment(recovery->body);
+
+    segment->end_offset = from->offset;
+    segment->size = from->position;
+    segment->indexed = from->position == 0;
+    if (from->position == 0)
+        segment->max_timestamp_ms = INT64_MIN;
+    if (recovery->file_size == from->position) {
+        take_segment(recovery);
+        return;
+    }
+    recovery->scan.seam = recovery->directory->seam;
+    recovery->scan.key = recovery->body->log.key;
+    recovery->scan.file = segment->file;
+    recovery->scan.position = from->position;
+    recovery->scan.end = recovery->file_size;
+    recovery->scan.verify = true;
+    recovery->scan.rewrite = !recovery->rebuilding;
+    recovery->scan.on_batch = scan_batch;
+    recovery->scan.done = scanned;
+    recovery->scan.context = recovery;
+    scan_start(&recovery->scan);
+}
+
+/* A segment from `start` on. */
+static void check_segment(struct recovery *recovery)
+{
+    struct segment *segment = active_segment(recovery->body);
+    const struct stored_log *stored = &recovery->stored;
+    struct place from = {segment->base_offset, segment->base_offset, 0};
+
+    recovery->rebuilding = false;
+    if (segment->base_offset == recovery->start.segment &&
+        recovery->start.position <= recovery->file_size)
+        from = recovery->start;
+    if (!recovery->lost && segment->base_offset == stored->recovery.segment) {
+        segment->first_append_ms = stored->first_append_ms;
+        segment->last_append_ms = stored->last_append_ms;
+        segment->max_timestamp_ms = stored->max_timestamp_ms;
+    }
+    scan_segment(recovery, &from);
+}
+
+static void summary_read(struct small_file *file, enum error error)
+{
+    struct recovery *recovery = file->context;
+    struct segment *segment = active_segment(recovery->body);
+    struct place from = {segment->base_offset, segment->base_offset, 0};
+    int64_t next = recovery->at + 1 < recovery->base_count
+                       ? recovery->bases[recovery->at + 1]
+                       : segment->base_offset;
+    bool good =
+        error == ERROR_NONE &&
+        segment_decode_summary(segment, file->payload, file->payload_size);
+
+    small_file_release(file);
+    if (error != ERROR_NONE && !is_damage(error)) {
+        finish(recovery, error, "an index");
+        return;
+    }
+    good = good && segment->size == recovery->file_size &&
+           segment->end_offset == next;
+    segment->index_good = good;
+    if (segment->base_offset == recovery->start.segment) {
+        check_segment(recovery);
+        return;
+    }
+    if (good) {
+        disk_close(recovery->directory->seam->disk, segment->file);
+        segment->file = NULL;
+        take_segment(recovery);
+        return;
+    }
+    trace_log(recovery->directory->seam->trace, TRACE_WARN,
+              "%s/%020" PRId64 ".index does not fit its segment (%" PRIu64
+              " bytes): the segment is read to make it again",
+              recovery->body->path, segment->base_offset, recovery->file_size);
+    recovery->rebuilding = true;
+    scan_segment(recovery, &from);
+}
+
+static void segment_opened(struct disk_request *request)
+{
+    struct recovery *recovery = container_of(request, struct recovery, request);
+    struct segment *segment = active_segment(recovery->body);
+    bool last = recovery->at + 1 == recovery->base_count;
+
+    if (request->error != ERROR_NONE) {
+        finish(recovery, request->error, recovery->path);
+        return;
+    }
+    segment->file = request->file;
+    recovery->file_size = request->size;
+    if (last || segment->base_offset > recovery->start.segment ||
+        (segment->base_offset == recovery->start.segment &&
+         recovery->start.position == 0))
+        check_segment(recovery);
+    else
+        read_file(recovery,
+                  segment_path(recovery->body, segment->base_offset, "index"),
+                  INDEX_MAGIC, segment_summary_size(), summary_read);
+}
+
+static void next_segment(struct recovery *recovery)
+{
+    struct log_body *body = recovery->body;
+    int64_t base;
+
+    if (recovery->at == 0)
+        prepare(recovery);
+    if (body->segment_count > 0)
+        active_segment(body)->sealed = true;
+    if (recovery->at == recovery->base_count || recovery->ended) {
+        repair(recovery);
+        return;
+    }
+    base = recovery->bases[recovery->at];
+    if (base != recovery->expected) {
+        recovery->ended = true; /* what was between is missing */
+        repair(recovery);
+        return;
+    }
+    segment_add(body, base);
+    heap_free(heap_of(recovery), recovery->path);
+    recovery->path = segment_path(body, base, "log");
+    recovery->request.done = segment_opened;
+    disk_open(recovery->directory->seam->disk, &recovery->request,
+              recovery->path, DISK_OPEN_EXISTING);
+}
+
+/* ---- repair ---- */
+
+static void recovered(struct recovery *recovery)
+{
+    struct log_body *body = recovery->body;
+    struct log *log = &body->log;
+    const struct stored_log *stored = &recovery->stored;
+    struct segment *active = active_segment(body);
+
+    log->size_bytes = 0;
+    for (size_t i = 0; i < body->segment_count; i++) {
+        struct segment *segment = body->segments[i];
+
+        log->size_bytes += segment->size;
+        segment->dirty = false;
+        if (!segment->sealed)
+            continue;
+        segment->seal_wanted = segment->file != NULL && !segment->index_good;
+        if (!segment->indexed && segment->index_good)
+            index_release(&segment->index, heap_of(recovery));
+        segment_touch(segment);
+    }
+    log->generation = stored->generation;
+    log->log_start_offset = stored->log_start_offset;
+    body->wanted_start = log->log_start_offset;
+    log->log_end_offset = active->end_offset;
+    log->next_offset = active->end_offset;
+    log->durable_end_offset = active->end_offset;
+    body->log_end =
+        (struct place){active->end_offset, active->base_offset, active->size};
+    body->durable_end = body->log_end;
+    log->high_watermark = stored->high_watermark;
+    log->doubtful = stored->doubtful || recovery->directory->rebooted;
+    log->lossy = recovery->lost ||
+                 log->log_end_offset < stored->recovery.offset ||
+                 log->log_end_offset < stored->high_watermark;
+    if (log->high_watermark > log->log_end_offset) {
+        body->evidence = log->high_watermark;
+        log->high_watermark = log->log_end_offset;
+    }
+    for (size_t i = 0; i < recovery->noted_count; i++)
+        if (recovery->noted[i].start_offset == log->log_end_offset &&
+            recovery->noted[i].epoch > epochs_last(&body->epochs))
+            epochs_append(&body->epochs, recovery->noted[i].epoch,
+                          log->log_end_offset);
+    epochs_cut_start(&body->epochs, log->log_start_offset);
+    producers_cut_end(&body->producers, log->log_end_offset);
+    body_insert(body);
+    recovery->body = NULL;
+}
+
+static void synced(struct disk_request *request)
+{
+    struct recovery *recovery = container_of(request, struct recovery, request);
+    struct log_body *body = recovery->body;
+
+    if (request->error != ERROR_NONE) {
+        finish(recovery, request->error, body->path);
+        return;
+    }
+    recovered(recovery);
+    finish(recovery, ERROR_NONE, NULL);
+}
+
+/* All that was read and taken is made durable before it is reported. */
+static void sync_segments(struct recovery *recovery)
+{
+    struct log_body *body = recovery->body;
+    size_t count = 0;
+
+    recovery->files = heap_alloc(heap_of(recovery),
+                                 body->segment_count * sizeof *recovery->files);
+    for (size_t i = 0; i < body->segment_count; i++)
+        if (body->segments[i]->dirty)
+            recovery->files[count++] = body->segments[i]->file;
+    if (count == 0) {
+        recovered(recovery);
+        finish(recovery, ERROR_NONE, NULL);
+        return;
+    }
+    recovery->request.done = synced;
+    disk_sync(recovery->directory->seam->disk, &recovery->request,
+              recovery->files, count);
+}
+
+static void repaired(struct steps *steps, enum error error)
+{
+    struct recovery *recovery = steps->context;
+    struct segment *active = active_segment(recovery->body);
+
+    if (error != ERROR_NONE) {
+        finish(recovery, error, steps_path(steps));
+        return;
+    }
+    if (recovery->created)
+        active->file = steps->file;
+    sync_segments(recovery);
+}
+
+/* Nothing of the log is left at or above its start: it begins anew there. */
+static void begin_anew(struct recovery *recovery)
+{
+    struct log_body *body = recovery->body;
+    struct stored_log *stored = &recovery->stored;
+
+    body->log.size_bytes = 0;
+    for (size_t i = 0; i < body->segment_count; i++) {
+        remove_later(recovery, body->segments[i]->base_offset, "log");
+        body->segments[i]->size = 0;
+    }
+    segments_drop(body, 0, body->segment_count);
+    body->ring.count = 0;
+    epochs_clear(&body->epochs);
+    segment_add(body, stored->log_start_offset)->indexed = true;
+    steps_open(&recovery->steps,
+               segment_path(body, stored->log_start_offset, "log"),
+               DISK_OPEN_CREATE);
+    recovery->created = true;
+    body->epochs_dirty = true;
+}
+
+static void keep_snapshots(struct recovery *recovery, int64_t end)
+{
+    if (end > recovery->stored.recovery.offset)
+        end = recovery->stored.recovery.offset;
+    for (size_t i = 0; i < recovery->snapshot_at; i++)
+        if (recovery->snapshots[i] <= end)
+            snapshot_added(recovery->body, recovery->snapshots[i]);
+        else
+            remove_later(recovery, recovery->snapshots[i], "producers");
+}
+
+/* An index without a sealed segment is of no use (B41). */
+static void remove_indexes(struct recovery *recovery)
+{
+    const struct log_body *body = recovery->body;
+
+    for (size_t i = 0; i < recovery->index_count; i++) {
+        const struct segment *segment =
+            body->segments[segment_at(body, recovery->indexes[i])];
+
+        if (segment->base_offset != recovery->indexes[i] || !segment->sealed)
+            remove_later(recovery, recovery->indexes[i], "index");
+    }
+}
+
+static void repair(struct recovery *recovery)
+{
+    struct log_body *body = recovery->body;
+    struct steps *steps = &recovery->steps;
+    struct segment *active;
+
+    for (size_t i = body->segment_count; i < recovery->base_count; i++)
+        remove_later(recovery, recovery->bases[i], "log");
+    if (body->segment_count == 0 ||
+        active_segment(body)->end_offset < recovery->stored.log_start_offset)
+        begin_anew(recovery);
+    active = active_segment(body);
+    active->sealed = false;
+    if (!recovery->created && active->file == NULL)
+        UNREACHABLE(); /* the last one is never taken by its summary */
+    body->epochs_dirty = body->epochs_dirty ||
+                         body->epochs.count != recovery->noted_count ||
+                         active->end_offset != recovery->stored.recovery.offset;
+    keep_snapshots(recovery, active->end_offset);
+    remove_indexes(recovery);
+    if (!recovery->created && active->size < recovery->file_size) {
+        steps->cut_file = active->file;
+        steps->cut_size = active->size;
+        steps_add(steps, DISK_TRUNCATE, NULL, NULL, ERROR_NONE);
+        active->dirty = true;
+    }
+    if (recovery->created || recovery->ended || steps->count > 0 ||
+        active->dirty)
+        steps_add(steps, DISK_SYNC_DIRECTORY,
+                  heap_strdup(heap_of(recovery), body->path), NULL, ERROR_NONE);
+    steps->done = repaired;
+    steps_run(steps);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Owns the change to a new segment. Appends go on at once: they are held
+ * until the new file and its directory entry are there. The old segment is
+ * synced, then its index and a snapshot of the producers are written; both
+ * can be done without, so a crash in between costs only time.
+ */
+#include "base/assert.h"
+#include "log/internal.h"
+
+/* ---- sealing ---- */
+
+static void seal_finish(struct log_body *body)
+{
+    body->seal_segment->seal_wanted = false;
+    segment_touch(body->seal_segment);
+    body->seal_segment = NULL;
+    body->sealing = false;
+    seal_next(body);
+    log_kick(body);
+}
+
+static void snapshot_written(struct small_file *file, enum error error)
+{
+    struct log_body *body = file->context;
+    struct log_directory *directory = body->log.directory;
+
+    if (error != ERROR_NONE)
+        directory_fail(directory, error, "write a producer snapshot in",
+                       body->path);
+    else
+        snapshot_added(body, body->seal_segment->end_offset);
+    seal_finish(body);
+}
+
+static void index_written(struct small_file *file, enum error error)
+{
+    struct log_body *body = file->context;
+    struct segment *segment = body->seal_segment;
+    char name[SEGMENT_NAME_SIZE];
+    uint8_t *data = segment->snapshot;
+
+    if (error != ERROR_NONE)
+        directory_fail(body->log.directory, error, "write an index in",
+                       body->path);
+    if (error != ERROR_NONE || data == NULL) { /* sealed by a recovery */
+        seal_finish(body);
+        return;
+    }
+    segment->snapshot = NULL;
+    segment_name(name, segment->end_offset, "producers");
+    body->seal_file.done = snapshot_written;
+    small_file_write(&body->seal_file, body->log.directory->seam, body->path,
+                     name, PRODUCERS_MAGIC, data, segment->snapshot_size);
+}
+
+void seal_next(struct log_body *body)
+{
+    struct segment *segment = NULL;
+    char name[SEGMENT_NAME_SIZE];
+    size_t size;
+    uint8_t *data;
+
+    if (body->sealing || body->log.directory->failed)
+        return;
+    for (size_t i = 0; i < body->segment_count && segment == NULL; i++)
+        if (body->segments[i]->seal_wanted)
+            segment = body->segments[i];
+    if (segment == NULL)
+        return;
+    if (!segment->indexed) { /* recovered in part; load_finish() goes on */
+        segment_load(segment);
+        return;
+    }
+    body->sealing = true;
+    body->seal_segment = segment;
+    body->seal_file.context = body;
+    segment_name(name, segment->base_offset, "index");
+    body->seal_file.done = index_written;
+    data = segment_encode(segment, &size);
+    small_file_write(&body->seal_file, body->log.directory->seam, body->path,
+                     name, INDEX_MAGIC, data, size);
+}
+
+/* ---- rolling ---- */
+
+static void roll_stepped(struct steps *steps, enum error error)
+{
+    struct log_body *body = steps->context;
+    struct log_directory *directory = body->log.directory;
+
+    if (error != ERROR_NONE)
+        directory_fail(directory, error, "make", steps_path(steps));
+    if (steps->file != NULL)
+        active_segment(body)->file = steps->file;
+    steps_release(steps);
+    body->rolling = false;
+    if (directory->failed)
+        return;
+    SOMETIMES(directory->seam->trace, SEGMENT_ROLLED);
+    append_pump(body);
+    seal_next(body);
+    commit_want(body, true);
+    log_progress(body);
+    log_kick(body);
+}
+
+void roll_start(struct log_body *body)
+{
+    struct log_directory *directory = body->log.directory;
+    struct segment *sealed = active_segment(body);
+    int64_t base = body->log.next_offset;
+    struct producers_place place = {base, base, 0};
+    struct steps *steps = &body->roll_steps;
+
+    ASSERT(!body->rolling);
+    ASSERT(sealed->end_offset == base);
+    ASSERT(sealed->size > 0);
+    sealed->sealed = true;
+    sealed->seal_wanted = true;
+    sealed->snapshot =
+        producers_encode(&body->producers, &place, &sealed->snapshot_size);
+    segment_add(body, base)->indexed = true;
+    body->rolling = true;
+    steps_init(steps, directory->seam, roll_stepped, body);
+    steps_open(steps, segment_path(body, base, "log"), DISK_OPEN_CREATE_EXCL);
+    steps_add(steps, DISK_SYNC_DIRECTORY,
+              heap_strdup(directory->seam->heap, body->path), NULL, ERROR_NONE);
+    steps_run(steps);
+}

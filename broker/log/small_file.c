@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Owns how small files are written and read (log/small_file.h). Never
+ * decides what an error means: the owner fences or rebuilds.
+ */
+#include "log/small_file.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "log/internal.h"
+
+#define VERSION 1
+
+uint8_t *small_file_buffer(struct heap *heap, size_t payload_size,
+                           uint8_t **payload)
+{
+    uint8_t *data = heap_alloc(heap, SMALL_FILE_HEADER_BYTES + payload_size);
+
+    *payload = data + SMALL_FILE_HEADER_BYTES;
+    return data;
+}
+
+static uint32_t checksum(const uint8_t *data, size_t size)
+{
+    uint32_t crc = crc32c(0, data, 16);
+
+    return crc32c(crc, data + SMALL_FILE_HEADER_BYTES,
+                  size - SMALL_FILE_HEADER_BYTES);
+}
+
+void small_file_release(struct small_file *file)
+{
+    struct heap *heap;
+
+    if (file->seam == NULL)
+        return;
+    heap = file->seam->heap;
+    disk_close(file->seam->disk, file->file);
+    heap_free(heap, file->data);
+    heap_free(heap, file->directory);
+    heap_free(heap, file->path);
+    heap_free(heap, file->temporary);
+    file->file = NULL;
+    file->data = NULL;
+    file->payload = NULL;
+    file->directory = NULL;
+    file->path = NULL;
+    file->temporary = NULL;
+}
+
+static void prepare(struct small_file *file, struct seam *seam, uint32_t magic)
+{
+    ASSERT(file->data == NULL);
+    ASSERT(file->path == NULL);
+    file->seam = seam;
+    file->magic = magic;
+    file->step = 0;
+    file->payload = NULL;
+    file->payload_size = 0;
+}
+
+/* ---- writing ---- */
+
+static void finish_write(struct small_file *file, enum error error)
+{
+    small_file_release(file);
+    file->done(file, error);
+}
+
+static void write_step(struct disk_request *request)
+{
+    struct small_file *file = container_of(request, struct small_file, request);
+    struct disk *disk = file->seam->disk;
+
+    if (request->error != ERROR_NONE) {
+        finish_write(file, request->error);
+        return;
+    }
+    switch (file->step++) {
+    case 0:
+        file->file = request->file;
+        disk_truncate(disk, request, file->file, 0);
+        return;
+    case 1:
+        file->iov = (struct iovec){file->data, file->size};
+        disk_append(disk, request, file->file, &file->iov, 1, 0);
+        return;
+    case 2:
+        disk_sync(disk, request, &file->file, 1);
+        return;
+    case 3:
+        disk_close(disk, file->file);
+        file->file = NULL;
+        disk_rename(disk, request, file->temporary, file->path);
+        return;
+    case 4:
+        disk_sync_directory(disk, request, file->directory);
+        return;
+    default:
+        finish_write(file, ERROR_NONE);
+    }
+}
+
+void small_file_write(struct small_file *file, struct seam *seam,
+                      const char *directory, const char *name, uint32_t magic,
+                      uint8_t *data, size_t payload_size)
+{
+    char temporary[128];
+    size_t length = strlen(name);
+
+    prepare(file, seam, magic);
+    ASSERT(length + sizeof ".tmp" <= sizeof temporary);
+    memcpy(temporary, name, length);
+    memcpy(temporary + length, ".tmp", sizeof ".tmp");
+    file->data = data;
+    file->size = SMALL_FILE_HEADER_BYTES + payload_size;
+    store_u32(data, magic);
+    store_u32(data + 4, VERSION);
+    store_u64(data + 8, payload_size);
+    store_u32(data + 16, checksum(data, file->size));
+    file->directory = heap_strdup(seam->heap, directory);
+    file->path = path_of(seam->heap, directory, name);
+    file->temporary = path_of(seam->heap, directory, temporary);
+    file->request.done = write_step;
+    disk_open(seam->disk, &file->request, file->temporary, DISK_OPEN_CREATE);
+}
+
+/* ---- reading ---- */
+
+static void finish_read(struct small_file *file, enum error error)
+{
+    disk_close(file->seam->disk, file->file);
+    file->file = NULL;
+    if (error == ERROR_NONE) {
+        file->payload = file->data + SMALL_FILE_HEADER_BYTES;
+        file->payload_size = file->size - SMALL_FILE_HEADER_BYTES;
+    }
+    file->done(file, error);
+}
+
+/* `whole`: not just a prefix was asked for. */
+static bool intact(const struct small_file *file, bool whole)
+{
+    if (file->size < SMALL_FILE_HEADER_BYTES ||
+        load_u32(file->data) != file->magic ||
+        load_u32(file->data + 4) != VERSION)
+        return false;
+    if (!whole)
+        return true;
+    return load_u64(file->data + 8) == file->size - SMALL_FILE_HEADER_BYTES &&
+           load_u32(file->data + 16) == checksum(file->data, file->size);
+}
+
+static void read_opened(struct small_file *file)
+{
+    struct disk_request *request = &file->request;
+    size_t wanted = (size_t)request->size;
+
+    file->file = request->file;
+    if (request->size < SMALL_FILE_HEADER_BYTES ||
+        request->size > SMALL_FILE_BYTES_MAX) {
+        finish_read(file, ERROR_CORRUPT);
+        return;
+    }
+    if (file->size > 0 && wanted > file->size)
+        wanted = file->size;
+    file->data = heap_try_alloc(file->seam->heap, wanted);
+    if (file->data == NULL) {
+        finish_read(file, ERROR_OUT_OF_MEMORY);
+        return;
+    }
+    disk_read(file->seam->disk, request, file->file, file->data, wanted, 0);
+}
+
+static void read_step(struct disk_request *request)
+{
+    struct small_file *file = container_of(request, struct small_file, request);
+    bool whole = file->size == 0;
+
+    if (request->error != ERROR_NONE) {
+        finish_read(file, request->error);
+        return;
+    }
+    if (file->step++ == 0) {
+        read_opened(file);
+        return;
+    }
+    file->size = (size_t)request->size;
+    finish_read(file, intact(file, whole) ? ERROR_NONE : ERROR_CORRUPT);
+}
+
+void small_file_read(struct small_file *file, struct seam *seam,
+                     const char *path, uint32_t magic, size_t prefix_max)
+{
+    prepare(file, seam, magic);
+    file->size = prefix_max ? SMALL_FILE_HEADER_BYTES + prefix_max : 0;
+    file->path = heap_strdup(seam->heap, path);
+    file->request.done = read_step;
+    disk_open(seam->disk, &file->request, file->path, DISK_OPEN_READ_ONLY);
+}

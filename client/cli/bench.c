@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kq bench: how fast records are acknowledged and read, and how long one
+ * takes. Values hold their number and noise that does not compress.
+ */
+#include <getopt.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/parse.h"
+
+#define RECORDS_MAX     100000000
+#define RECORD_SIZE_MAX (16 << 20)
+#define CONSUME_WAIT_MS 10000
+
+static const char help[] =
+    "Usage: kq bench produce TOPIC [OPTIONS]   records acknowledged a second\n"
+    "       kq bench consume TOPIC [OPTIONS]   records read a second\n"
+    "       kq bench latency TOPIC [OPTIONS]   time to the acknowledgement,\n"
+    "                                          one record in flight\n"
+    "\n"
+    "  --records N       how many (default 100000; latency 1000; consume:\n"
+    "                    all there are)\n"
+    "  --size BYTES      value size (default 1024; 64k and the like work)\n"
+    "  --acks 0|1|all    (default all)\n"
+    "  --in-flight N     produce requests a broker (default 5)\n"
+    "  --linger-ms N     (default 5; latency 0)\n"
+    "  --batch BYTES     batch size (default 128k)\n"
+    "  --bootstrap HOST:PORT,...  the cluster\n";
+
+struct bench {
+    const char *topic;
+    const char *bootstrap;
+    int64_t records;
+    int64_t size;
+    int64_t linger_ms;
+    struct kq_options options;
+    /* told by the client's thread */
+    uint32_t *latency_us; /* by record */
+    atomic_llong answered;
+    atomic_int first_error;
+};
+
+struct sample {
+    struct bench *bench;
+    int64_t sent_us;
+    int64_t index;
+};
+
+/* ---- results ---- */
+
+static int compare_latency(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a;
+    uint32_t right = *(const uint32_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static double percentile_ms(const struct bench *bench, double share)
+{
+    int64_t at = (int64_t)(share * (double)(bench->records - 1) + 0.5);
+
+    return bench->latency_us[at] / 1000.0;
+}
+
+static void print_rate(const char *what, int64_t records, int64_t bytes,
+                       int64_t elapsed_us)
+{
+    double seconds = (double)(elapsed_us > 0 ? elapsed_us : 1) / 1e6;
+
+    printf("%s %lld records, %.1f MB in %.3f s: %.0f records/s, %.1f MB/s\n",
+           what, (long long)records, (double)bytes / 1e6, seconds,
+           (double)records / seconds, (double)bytes / 1e6 / seconds);
+}
+
+static void print_latency(struct bench *bench)
+{
+    qsort(bench->latency_us, (size_t)bench->records, sizeof(uint32_t),
+          compare_latency);
+    printf("latency ms: p50 %.3f, p99 %.3f, p99.9 %.3f, max %.3f\n",
+           percentile_ms(bench, 0.50), percentile_ms(bench, 0.99),
+           percentile_ms(bench, 0.999), percentile_ms(bench, 1.0));
+}
+
+/* ---- producing ---- */
+
+static void on_delivered(void *context, enum kq_error error, int32_t partition,
+                         int64_t offset)
+{
+    struct sample *sample = context;
+    struct bench *bench = sample->bench;
+    int none = KQ_ERROR_NONE;
+
+    (void)partition;
+    (void)offset;
+    bench->latency_us[sample->index] = (uint32_t)(now_us() - sample->sent_us);
+    if (error != KQ_ERROR_NONE)
+        atomic_compare_exchange_strong(&bench->first_error, &none, (int)error);
+    atomic_fetch_add(&bench->answered, 1);
+}
+
+static void fill_noise(char *value, size_t size)
+{
+    uint64_t state = 0x9e3779b97f4a7c15u;
+
+    for (size_t i = 0; i < size; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        value[i] = (char)(state >> 56);
+    }
+}
+
+static enum kq_error send_one(struct bench *bench, struct kq_client *client,
+                              char *value, struct sample *sample)
+{
+    struct kq_record record = {.value = {value, (size_t)bench->size},
+                               .timestamp_ms = -1};
+
+    if (bench->size >= (int64_t)sizeof sample->index)
+        memcpy(value, &sample->index, sizeof sample->index);
+    sample->sent_us = now_us();
+    return kq_produce(client, bench->topic, KQ_ANY_PARTITION, &record,
+                      on_delivered, sample, KQ_WAIT);
+}
+
+/* Sends all; one at a time when `in_turn`. */
+static enum kq_error send_all(struct bench *bench, struct kq_client *client,
+                              struct sample *samples, bool in_turn)
+{
+    char *value = malloc((size_t)bench->size + 1);
+    enum kq_error error = KQ_ERROR_NONE;
+    struct progress progress;
+
+    if (value == NULL)
+        abort();
+    fill_noise(value, (size_t)bench->size);
+    progress_init(&progress);
+    for (int64_t i = 0; i < bench->records && error == KQ_ERROR_NONE; i++) {
+        samples[i] = (struct sample){.bench = bench, .index = i};
+        error = send_one(bench, client, value, &samples[i]);
+        if (in_turn && error == KQ_ERROR_NONE)
+            error = kq_flush(client, -1);
+        if (progress_due(&progress))
+            progress_show(&progress, "%lld of %lld records acknowledged",
+                          (long long)bench->answered,
+                          (long long)bench->records);
+    }
+    kq_flush(client, -1);
+    progress_end(&progress);
+    free(value);
+    return error;
+}
+
+static int bench_send(struct bench *bench, struct kq_client *client,
+                      bool in_turn)
+{
+    size_t count = (size_t)bench->records;
+    struct sample *samples = calloc(count, sizeof *samples);
+    int64_t start_us = now_us();
+    enum kq_error error;
+
+    bench->latency_us = calloc(count, sizeof *bench->latency_us);
+    if (samples == NULL || bench->latency_us == NULL)
+        abort();
+    error = send_all(bench, client, samples, in_turn);
+    if (error == KQ_ERROR_NONE)
+        error = (enum kq_error)bench->first_error;
+    if (error == KQ_ERROR_NONE) {
+        print_rate("produced", bench->records, bench->records * bench->size,
+                   now_us() - start_us);
+        print_latency(bench);
+    }
+    free(bench->latency_us);
+    free(samples);
+    if (error == KQ_ERROR_NONE)
+        return EXIT_DONE;
+    return fail(error == KQ_ERROR_TOO_LARGE ? EXIT_USAGE : EXIT_CHECK,
+                "not every record was acknowledged: %s",
+                kq_error_sentence(error));
+}
+
+static int bench_produce(struct bench *bench, struct kq_client *client,
+                         size_t partitions)
+{
+    (void)partitions;
+    return bench_send(bench, client, false);
+}
+
+static int bench_latency(struct bench *bench, struct kq_client *client,
+                         size_t partitions)
+{
+    (void)partitions;
+    return bench_send(bench, client, true);
+}
+
+/* ---- consuming ---- */
+
+struct tally {
+    int64_t records;
+    int64_t bytes;
+    size_t open_ends;
+    enum kq_error error;
+};
+
+static void count_messages(struct tally *tally,
+                           const struct kq_message *messages, size_t count,
+                           bool *ended)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct kq_message *message = &messages[i];
+
+        if (message->type == KQ_MESSAGE_RECORD) {
+            tally->records++;
+            tally->bytes += (int64_t)(message->record.key.size +
+                                      message->record.value.size);
+        } else if (message->type == KQ_MESSAGE_STOPPED) {
+            tally->error = message->error;
+        } else if (!ended[message->partition]) {
+            ended[message->partition] = true;
+            tally->open_ends--;
+        }
+    }
+}
+
+static int bench_consume(struct bench *bench, struct kq_client *client,
+                         size_t partitions)
+{
+    struct kq_consumer *consumer = kq_consumer_new(client);
+    struct tally tally = {.open_ends = partitions};
+    bool *ended = calloc(partitions, sizeof *ended);
+    int64_t start_us = now_us();
+    size_t count = 1;
+
+    if (ended == NULL)
+        abort();
+    for (size_t i = 0; i < partitions; i++)
+        kq_consumer_subscribe(consumer, bench->topic, (int32_t)i,
+                              KQ_START_BEGINNING, 0);
+    while (count > 0 && tally.open_ends > 0 && tally.error == KQ_ERROR_NONE &&
+           (bench->records == 0 || tally.records < bench->records)) {
+        const struct kq_message *messages;
+
+        count = kq_consumer_poll(consumer, CONSUME_WAIT_MS, &messages);
+        count_messages(&tally, messages, count, ended);
+    }
+    print_rate("consumed", tally.records, tally.bytes, now_us() - start_us);
+    kq_consumer_free(consumer);
+    free(ended);
+    if (tally.error != KQ_ERROR_NONE)
+        return fail(exit_code_of(tally.error), "cannot read on: %s",
+                    kq_error_sentence(tally.error));
+    if (count == 0)
+        return fail(EXIT_ENVIRONMENT, "nothing came for %d s",
+                    CONSUME_WAIT_MS / 1000);
+    return EXIT_DONE;
+}
+
+/* ---- the command line ---- */
+
+static const struct bench_kind {
+    const char *name;
+    int (*run)(struct bench *bench, struct kq_client *client,
+               size_t partitions);
+    int64_t records;
+    int64_t linger_ms;
+} kinds[] = {
+    {"produce", bench_produce, 100000, 5},
+    {"consume", bench_consume, 0, 0},
+    {"latency", bench_latency, 1000, 0},
+};
+
+static int read_number(const char *what, int64_t minimum, int64_t maximum,
+                       int64_t *value)
+{
+    if (parse_bytes(optarg, value) && *value >= minimum && *value <= maximum)
+        return EXIT_DONE;
+    return fail_usage("bench", "--%s '%s' is not a number from %lld to %lld",
+                      what, optarg, (long long)minimum, (long long)maximum);
+}
+
+static int read_option(struct bench *bench, int option)
+{
+    int64_t number = 0;
+    int code;
+
+    switch (option) {
+    case 'n':
+        return read_number("records", 1, RECORDS_MAX, &bench->records);
+    case 's':
+        return read_number("size", 0, RECORD_SIZE_MAX, &bench->size);
+    case 'l':
+        return read_number("linger-ms", 0, 60000, &bench->linger_ms);
+    case 'i':
+        code = read_number("in-flight", 1, 1000, &number);
+        bench->options.in_flight_max = (uint32_t)number;
+        return code;
+    case 'B':
+        code = read_number("batch", 1, RECORD_SIZE_MAX, &number);
+        bench->options.batch_bytes = (uint32_t)number;
+        return code;
+    case 'a':
+        if (!parse_acks(optarg, &bench->options.acks))
+            return fail_usage("bench", "--acks is 0, 1 or all, not '%s'",
+                              optarg);
+        bench->options.idempotence = bench->options.acks == -1;
+        return EXIT_DONE;
+    default:
+        bench->bootstrap = optarg;
+        return EXIT_DONE;
+    }
+}
+
+static int read_options(int argc, char **argv, struct bench *bench)
+{
+    static const struct option table[] = {
+        {"records", required_argument, NULL, 'n'},
+        {"size", required_argument, NULL, 's'},
+        {"acks", required_argument, NULL, 'a'},
+        {"in-flight", required_argument, NULL, 'i'},
+        {"linger-ms", required_argument, NULL, 'l'},
+        {"batch", required_argument, NULL, 'B'},
+        {"bootstrap", required_argument, NULL, 'b'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int code = EXIT_DONE;
+    int option;
+
+    while (code == EXIT_DONE &&
+           (option = getopt_long(argc, argv, ":b:h", table, NULL)) != -1) {
+        if (option == 'h')
+            return fputs(help, stdout), -1;
+        if (option == '?' || option == ':')
+            return fail_option("bench", option, argv);
+        code = read_option(bench, option);
+    }
+    if (code == EXIT_DONE && argc - optind != 2)
+        return fail_usage("bench",
+                          "say produce, consume or latency, and a topic");
+    return code;
+}
+
+static int run(struct bench *bench, const struct bench_kind *kind)
+{
+    struct kq_client *client;
+    struct kq_cluster *cluster;
+    size_t partitions;
+    int code = EXIT_DONE;
+
+    if (bench->records == 0)
+        bench->records = kind->records;
+    if (bench->linger_ms < 0)
+        bench->linger_ms = kind->linger_ms;
+    bench->options.linger_ms = bench->linger_ms;
+    client = cluster_connect(bench->bootstrap, &bench->options, &code);
+    if (client == NULL)
+        return code;
+    cluster = cluster_topic(client, bench->topic, &code);
+    if (cluster != NULL) {
+        partitions = cluster->topics[0].partition_count;
+        kq_cluster_free(cluster);
+        code = kind->run(bench, client, partitions);
+    }
+    kq_client_free(client);
+    return code;
+}
+
+int command_bench(int argc, char **argv)
+{
+    static struct bench bench;
+    int code;
+
+    bench.size = 1024;
+    bench.linger_ms = -1;
+    kq_options_init(&bench.options);
+    code = read_options(argc, argv, &bench);
+    if (code != EXIT_DONE)
+        return code < 0 ? EXIT_DONE : code;
+    bench.topic = argv[optind + 1];
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].name, argv[optind]) == 0)
+            return run(&bench, &kinds[i]);
+    return fail_usage("bench", "there is no 'kq bench %s'", argv[optind]);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kq topic create|list|describe|delete.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/cli.h"
+#include "client/cli/parse.h"
+
+#define SETTINGS_MAX    64
+#define READY_MS        10000
+#define READY_RETRY_MS  50
+#define PARTITIONS_MAX  10000
+#define REPLICATION_MAX 32
+
+static const char help[] =
+    "Usage: kq topic create NAME [--partitions N] [--replicas N]\n"
+    "                [--config KEY=VALUE]...\n"
+    "       kq topic list\n"
+    "       kq topic describe NAME\n"
+    "       kq topic delete NAME\n"
+    "\n"
+    "  --partitions N      partitions (default: the brokers' num.partitions)\n"
+    "  --replicas N        replicas of each (default: the brokers'\n"
+    "                      default.replication.factor)\n"
+    "  --config KEY=VALUE  a setting of the topic: retention.ms,\n"
+    "                      retention.bytes, segment.bytes, segment.ms,\n"
+    "                      flush.ms, min.insync.replicas, max.message.bytes\n"
+    "  --bootstrap HOST:PORT,...  the cluster\n";
+
+struct topic_command {
+    const char *name;
+    const char *bootstrap;
+    struct kq_topic_options options;
+    struct kq_setting settings[SETTINGS_MAX];
+};
+
+/* ---- output ---- */
+
+static void print_ids(const int32_t *ids, size_t count)
+{
+    char text[256] = "-";
+    size_t used = 0;
+
+    for (size_t i = 0; i < count && used < sizeof text - 16; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%d",
+                                 i > 0 ? "," : "", ids[i]);
+    printf("  %-10s", text);
+}
+
+static void print_topic(const struct kq_topic *topic)
+{
+    printf("topic %s, id %s, %zu partition%s\n", topic->name, topic->id,
+           topic->partition_count, topic->partition_count == 1 ? "" : "s");
+    for (size_t i = 0; i < topic->setting_count; i++)
+        printf("  %s=%s\n", topic->settings[i].key, topic->settings[i].value);
+    printf("%9s  %6s  %5s  %3s  %-10s  %-10s  %-10s  %s\n", "partition",
+           "leader", "epoch", "min", "replicas", "in-sync", "eligible",
+           "log-start");
+    for (size_t i = 0; i < topic->partition_count; i++) {
+        const struct kq_partition *partition = &topic->partitions[i];
+
+        printf("%9zu  ", i);
+        if (partition->leader >= 0)
+            printf("%6d", partition->leader);
+        else
+            printf("%6s", "none");
+        printf("  %5u  %3u", partition->leader_epoch, partition->min);
+        print_ids(partition->replicas, partition->replica_count);
+        print_ids(partition->isr, partition->isr_count);
+        print_ids(partition->eligible, partition->eligible_count);
+        printf("  %lld\n", (long long)partition->log_start_offset);
+    }
+}
+
+/* ---- the actions ---- */
+
+static bool all_led(const struct kq_topic *topic)
+{
+    for (size_t i = 0; i < topic->partition_count; i++)
+        if (topic->partitions[i].leader < 0)
+            return false;
+    return topic->partition_count > 0;
+}
+
+/* So that the next command finds it, whichever broker it asks. */
+static bool wait_until_led(struct kq_client *client, const char *name)
+{
+    int64_t deadline_ms = now_ms() + READY_MS;
+
+    while (now_ms() < deadline_ms) {
+        struct kq_cluster *cluster;
+        bool led = kq_cluster_describe(client, name, REQUEST_TIMEOUT_MS,
+                                       &cluster) == KQ_ERROR_NONE &&
+                   all_led(&cluster->topics[0]);
+
+        kq_cluster_free(cluster);
+        if (led)
+            return true;
+        sleep_ms(READY_RETRY_MS);
+    }
+    return false;
+}
+
+static int topic_create(struct kq_client *client, struct topic_command *command)
+{
+    char detail[KQ_DETAIL_BYTES];
+    enum kq_error error;
+
+    command->options.settings = command->settings;
+    error = kq_topic_create(client, command->name, &command->options,
+                            REQUEST_TIMEOUT_MS, detail);
+    if (error != KQ_ERROR_NONE)
+        return fail(exit_code_of(error), "cannot create topic '%s': %s%s%s",
+                    command->name, kq_error_sentence(error),
+                    *detail ? ": " : "", detail);
+    if (!wait_until_led(client, command->name))
+        return fail(EXIT_ENVIRONMENT,
+                    "topic '%s' was created, but not all of its partitions "
+                    "have a leader yet; see 'kq topic describe %s'",
+                    command->name, command->name);
+    printf("created topic %s\n", command->name);
+    return EXIT_DONE;
+}
+
+static int topic_delete(struct kq_client *client, struct topic_command *command)
+{
+    char detail[KQ_DETAIL_BYTES];
+    enum kq_error error =
+        kq_topic_delete(client, command->name, REQUEST_TIMEOUT_MS, detail);
+
+    if (error != KQ_ERROR_NONE)
+        return fail(exit_code_of(error), "cannot delete topic '%s': %s%s%s",
+                    command->name, kq_error_sentence(error),
+                    *detail ? ": " : "", detail);
+    printf("deleted topic %s\n", command->name);
+    return EXIT_DONE;
+}
+
+static int topic_describe(struct kq_client *client,
+                          struct topic_command *command)
+{
+    int code = EXIT_DONE;
+    struct kq_cluster *cluster = cluster_topic(client, command->name, &code);
+
+    if (cluster == NULL)
+        return code;
+    print_topic(&cluster->topics[0]);
+    kq_cluster_free(cluster);
+    return EXIT_DONE;
+}
+
+static int compare_topics(const void *a, const void *b)
+{
+    const struct kq_topic *const *left = a;
+    const struct kq_topic *const *right = b;
+
+    return strcmp((*left)->name, (*right)->name);
+}
+
+static int topic_list(struct kq_client *client, struct topic_command *command)
+{
+    const struct kq_topic **topics;
+    struct kq_cluster *cluster;
+    enum kq_error error =
+        kq_cluster_describe(client, NULL, REQUEST_TIMEOUT_MS, &cluster);
+
+    (void)command;
+    if (error != KQ_ERROR_NONE)
+        return fail(exit_code_of(error), "cannot list the topics: %s",
+                    kq_error_sentence(error));
+    topics = calloc(cluster->topic_count + 1, sizeof *topics);
+    if (topics == NULL)
+        abort();
+    for (size_t i = 0; i < cluster->topic_count; i++)
+        topics[i] = &cluster->topics[i];
+    qsort(topics, cluster->topic_count, sizeof(const struct kq_topic *),
+          compare_topics);
+    for (size_t i = 0; i < cluster->topic_count; i++)
+        puts(topics[i]->name);
+    free(topics);
+    kq_cluster_free(cluster);
+    return EXIT_DONE;
+}
+
+/* ---- the command line ---- */
+
+static const struct topic_action {
+    const char *name;
+    int (*run)(struct kq_client *client, struct topic_command *command);
+    bool named;
+} actions[] = {
+    {"create", topic_create, true},
+    {"list", topic_list, false},
+    {"describe", topic_describe, true},
+    {"delete", topic_delete, true},
+};
+
+static const struct topic_action *find_action(const char *name)
+{
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+        if (strcmp(actions[i].name, name) == 0)
+            return &actions[i];
+    return NULL;
+}
+
+static int read_count(const char *what, const char *text, int64_t maximum,
+                      uint32_t *count)
+{
+    int64_t number;
+
+    if (!parse_number(text, 1, maximum, &number))
+        return fail_usage("topic", "'%s' is not a number of %s from 1 to %lld",
+                          text, what, (long long)maximum);
+    *count = (uint32_t)number;
+    return EXIT_DONE;
+}
+
+static int read_setting(char *text, struct topic_command *command)
+{
+    struct kq_setting *setting =
+        &command->settings[command->options.setting_count];
+    char *value;
+
+    if (command->options.setting_count == SETTINGS_MAX)
+        return fail_usage("topic", "more than %d settings", SETTINGS_MAX);
+    value = split_setting(text);
+    if (value == NULL)
+        return fail_usage("topic", "--config '%s' is not KEY=VALUE", text);
+    *setting = (struct kq_setting){text, value};
+    command->options.setting_count++;
+    return EXIT_DONE;
+}
+
+static int read_options(int argc, char **argv, struct topic_command *command)
+{
+    static const struct option options[] = {
+        {"partitions", required_argument, NULL, 'p'},
+        {"replicas", required_argument, NULL, 'r'},
+        {"config", required_argument, NULL, 'c'},
+        {"bootstrap", required_argument, NULL, 'b'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    int code = EXIT_DONE;
+    int option;
+
+    while (code == EXIT_DONE &&
+           (option = getopt_long(argc, argv, ":b:h", options, NULL)) != -1) {
+        if (option == 'p')
+            code = read_count("partitions", optarg, PARTITIONS_MAX,
+                              &command->options.partitions);
+        else if (option == 'r')
+            code = read_count("replicas", optarg, REPLICATION_MAX,
+                              &command->options.replicas);
+        else if (option == 'c')
+            code = read_setting(optarg, command);
+        else if (option == 'b')
+            command->bootstrap = optarg;
+        else if (option == 'h')
+            return fputs(help, stdout), -1;
+        else
+            return fail_option("topic", option, argv);
+    }
+    return code;
+}
+
+int command_topic(int argc, char **argv)
+{
+    struct topic_command command = {0};
+    const struct topic_action *action;
+    struct kq_options options;
+    struct kq_client *client;
+    int code = read_options(argc, argv, &command);
+
+    if (code != EXIT_DONE)
+        return code < 0 ? EXIT_DONE : code;
+    if (optind == argc)
+        return fail_usage("topic", "say create, list, describe or delete");
+    action = find_action(argv[optind]);
+    if (action == NULL)
+        return fail_usage("topic", "there is no 'kq topic %s'", argv[optind]);
+    if (argc - optind != (action->named ? 2 : 1))
+        return fail_usage("topic", "'kq topic %s' takes %s", action->name,
+                          action->named ? "one name" : "no name");
+    command.name = argv[optind + 1];
+    kq_options_init(&options);
+    client = cluster_connect(command.bootstrap, &options, &code);
+    if (client == NULL)
+        return code;
+    code = action->run(client, &command);
+    kq_client_free(client);
+    return code;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests whose caller waits: each becomes a task on the loop, which asks
+ * the engine and finishes when the answer is there. A description is copied
+ * out of the answer into one list of blocks.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/uuid.h"
+#include "client/shell/internal.h"
+
+struct question {
+    struct task task;
+    struct kq_client *client;
+    Kq__Message message;
+    bool to_controller;
+    int64_t timeout_ms;
+    enum kq_error error;
+    char *detail;                /* KQ_DETAIL_BYTES, or NULL */
+    struct kq_cluster **cluster; /* metadata: where the copy goes, or NULL */
+};
+
+static void describe(const Kq__MetadataResponse *from,
+                     struct kq_cluster **cluster);
+
+/* ---- asking ---- */
+
+static void keep_detail(struct question *question, uint32_t error,
+                        const char *detail)
+{
+    question->error = (enum kq_error)error_from_code(error);
+    if (question->detail != NULL && detail != NULL)
+        snprintf(question->detail, KQ_DETAIL_BYTES, "%s", detail);
+}
+
+static void keep_answer(struct question *question, const Kq__Message *answer)
+{
+    switch (answer->body_case) {
+    case KQ__MESSAGE__BODY_CREATE_TOPIC_RESPONSE:
+        keep_detail(question, answer->create_topic_response->error,
+                    answer->create_topic_response->detail);
+        return;
+    case KQ__MESSAGE__BODY_DELETE_TOPIC_RESPONSE:
+        keep_detail(question, answer->delete_topic_response->error,
+                    answer->delete_topic_response->detail);
+        return;
+    case KQ__MESSAGE__BODY_METADATA_RESPONSE:
+        if (question->cluster != NULL)
+            describe(answer->metadata_response, question->cluster);
+        return;
+    default:
+        question->error = KQ_ERROR_BAD_FRAME;
+        return;
+    }
+}
+
+static void on_answer(void *context, enum error error,
+                      const Kq__Message *answer)
+{
+    struct question *question = context;
+
+    question->error = (enum kq_error)error;
+    if (error == ERROR_NONE)
+        keep_answer(question, answer);
+    task_finish(question->client, &question->task);
+}
+
+static void run_question(struct kq_client *client, struct task *task)
+{
+    struct question *question = container_of(task, struct question, task);
+
+    client_request(client->engine, &question->message, question->to_controller,
+                   question->timeout_ms * 1000, on_answer, question);
+}
+
+static enum kq_error ask(struct kq_client *client, struct question *question)
+{
+    question->client = client;
+    question->task.run = run_question;
+    client_run(client, &question->task);
+    return question->error;
+}
+
+/* ---- topics ---- */
+
+static void question_init(struct question *question, int64_t timeout_ms)
+{
+    memset(question, 0, sizeof *question);
+    kq__message__init(&question->message);
+    question->timeout_ms = timeout_ms;
+}
+
+static Kq__ConfigEntry **copy_settings(const struct kq_topic_options *options,
+                                       Kq__ConfigEntry **block)
+{
+    size_t count = options->setting_count;
+    Kq__ConfigEntry *entries = calloc(count + 1, sizeof *entries);
+    Kq__ConfigEntry **pointers = calloc(count + 1, sizeof *pointers);
+
+    ASSERT(entries != NULL);
+    ASSERT(pointers != NULL);
+    for (size_t i = 0; i < count; i++) {
+        kq__config_entry__init(&entries[i]);
+        entries[i].key = (char *)(uintptr_t)options->settings[i].key;
+        entries[i].value = (char *)(uintptr_t)options->settings[i].value;
+        pointers[i] = &entries[i];
+    }
+    *block = entries;
+    return pointers;
+}
+
+enum kq_error kq_topic_create(struct kq_client *client, const char *name,
+                              const struct kq_topic_options *options,
+                              int64_t timeout_ms, char detail[KQ_DETAIL_BYTES])
+{
+    Kq__CreateTopicRequest body = KQ__CREATE_TOPIC_REQUEST__INIT;
+    struct question question;
+    Kq__ConfigEntry *entries;
+    enum kq_error error;
+
+    question_init(&question, timeout_ms);
+    question.to_controller = true;
+    question.detail = detail;
+    if (detail != NULL)
+        *detail = '\0';
+    body.name = (char *)(uintptr_t)name;
+    body.partition_count = options->partitions;
+    body.replication_factor = options->replicas;
+    body.n_configs = options->setting_count;
+    body.configs = copy_settings(options, &entries);
+    question.message.body_case = KQ__MESSAGE__BODY_CREATE_TOPIC_REQUEST;
+    question.message.create_topic_request = &body;
+    error = ask(client, &question);
+    free(entries);
+    free(body.configs);
+    return error;
+}
+
+enum kq_error kq_topic_delete(struct kq_client *client, const char *name,
+                              int64_t timeout_ms, char detail[KQ_DETAIL_BYTES])
+{
+    Kq__DeleteTopicRequest body = KQ__DELETE_TOPIC_REQUEST__INIT;
+    struct question question;
+
+    question_init(&question, timeout_ms);
+    question.to_controller = true;
+    question.detail = detail;
+    if (detail != NULL)
+        *detail = '\0';
+    body.name = (char *)(uintptr_t)name;
+    question.message.body_case = KQ__MESSAGE__BODY_DELETE_TOPIC_REQUEST;
+    question.message.delete_topic_request = &body;
+    return ask(client, &question);
+}
+
+enum kq_error kq_client_wait(struct kq_client *client, int64_t timeout_ms)
+{
+    Kq__MetadataRequest body = KQ__METADATA_REQUEST__INIT;
+    struct question question;
+
+    question_init(&question, timeout_ms);
+    question.message.body_case = KQ__MESSAGE__BODY_METADATA_REQUEST;
+    question.message.metadata_request = &body;
+    return ask(client, &question);
+}
+
+enum kq_error kq_cluster_describe(struct kq_client *client, const char *topic,
+                                  int64_t timeout_ms,
+                                  struct kq_cluster **cluster)
+{
+    Kq__MetadataRequest body = KQ__METADATA_REQUEST__INIT;
+    char *name = (char *)(uintptr_t)topic;
+    struct question question;
+    enum kq_error error;
+
+    *cluster = NULL;
+    question_init(&question, timeout_ms);
+    question.cluster = cluster;
+    body.has_all_topics = topic == NULL;
+    body.all_topics = topic == NULL;
+    body.topics = &name;
+    body.n_topics = topic == NULL ? 0 : 1;
+    question.message.body_case = KQ__MESSAGE__BODY_METADATA_REQUEST;
+    question.message.metadata_request = &body;
+    error = ask(client, &question);
+    if (error == KQ_ERROR_NONE && topic != NULL)
+        error = (*cluster)->topic_count == 1 ? (*cluster)->topics[0].error
+                                             : KQ_ERROR_BAD_FRAME;
+    if (error == KQ_ERROR_NONE)
+        return error;
+    kq_cluster_free(*cluster);
+    *cluster = NULL;
+    return error;
+}
+
+/* ---- the copy of a description ---- */
+
+struct block {
+    struct block *next;
+    max_align_t bytes[];
+};
+
+/* What kq_cluster_describe() hands out, and what it hangs on. */
+struct description {
+    struct kq_cluster cluster;
+    struct block *blocks;
+};
+
+static void *take(struct description *to, size_t size)
+{
+    struct block *block = calloc(1, sizeof *block + size + 1);
+
+    ASSERT(block != NULL);
+    block->next = to->blocks;
+    to->blocks = block;
+    return block->bytes;
+}
+
+static const char *copy_text(struct description *to, const char *text)
+{
+    size_t size = strlen(text) + 1;
+
+    return memcpy(take(to, size), text, size);
+}
+
+static void copy_id(bool has, const ProtobufCBinaryData *from, char to[33])
+{
+    struct uuid id;
+
+    _Static_assert(UUID_TEXT_SIZE == 33, "ids have 32 digits");
+    *to = '\0';
+    if (has && uuid_from_bytes(from->data, from->len, &id))
+        uuid_format(&id, to);
+}
+
+static const int32_t *copy_ids(struct description *to, const uint32_t *from,
+                               size_t count)
+{
+    int32_t *ids = take(to, count * sizeof *ids);
+
+    for (size_t i = 0; i < count; i++)
+        ids[i] = (int32_t)from[i];
+    return ids;
+}
+
+static struct kq_partition copy_partition(struct description *to,
+                                          const Kq__PartitionMetadata *from)
+{
+    return (struct kq_partition){
+        .leader = from->has_leader ? (int32_t)from->leader : -1,
+        .leader_epoch = from->leader_epoch,
+        .min = from->min,
+        .replicas = copy_ids(to, from->replicas, from->n_replicas),
+        .replica_count = from->n_replicas,
+        .isr = copy_ids(to, from->isr, from->n_isr),
+        .isr_count = from->n_isr,
+        .eligible = copy_ids(to, from->eligible, from->n_eligible),
+        .eligible_count = from->n_eligible,
+        .log_start_offset = (int64_t)from->log_start_floor,
+    };
+}
+
+static void copy_topic(struct description *to, const Kq__TopicMetadata *from,
+                       struct kq_topic *topic)
+{
+    struct kq_partition *partitions =
+        take(to, from->n_partitions * sizeof *partitions);
+    struct kq_setting *settings = take(to, from->n_configs * sizeof *settings);
+
+    topic->name = copy_text(to, from->name);
+    topic->error = (enum kq_error)error_from_code(from->error);
+    copy_id(from->has_topic_id, &from->topic_id, topic->id);
+    for (size_t i = 0; i < from->n_partitions; i++)
+        partitions[i] = copy_partition(to, from->partitions[i]);
+    for (size_t i = 0; i < from->n_configs; i++) {
+        settings[i].key = copy_text(to, from->configs[i]->key);
+        settings[i].value = copy_text(to, from->configs[i]->value);
+    }
+    topic->partitions = partitions;
+    topic->partition_count = from->n_partitions;
+    topic->settings = settings;
+    topic->setting_count = from->n_configs;
+}
+
+static void describe(const Kq__MetadataResponse *from,
+                     struct kq_cluster **cluster)
+{
+    struct description *to = calloc(1, sizeof *to);
+    struct kq_broker *brokers;
+    struct kq_topic *topics;
+
+    ASSERT(to != NULL);
+    brokers = take(to, from->n_brokers * sizeof *brokers);
+    topics = take(to, from->n_topics * sizeof *topics);
+    copy_id(from->has_cluster_id, &from->cluster_id, to->cluster.id);
+    to->cluster.controller =
+        from->has_controller ? (int32_t)from->controller : -1;
+    for (size_t i = 0; i < from->n_brokers; i++) {
+        brokers[i].id = (int32_t)from->brokers[i]->broker_id;
+        brokers[i].host = copy_text(to, from->brokers[i]->host);
+        brokers[i].port = (uint16_t)from->brokers[i]->port;
+    }
+    for (size_t i = 0; i < from->n_topics; i++)
+        copy_topic(to, from->topics[i], &topics[i]);
+    to->cluster.brokers = brokers;
+    to->cluster.broker_count = from->n_brokers;
+    to->cluster.topics = topics;
+    to->cluster.topic_count = from->n_topics;
+    *cluster = &to->cluster;
+}
+
+void kq_cluster_free(struct kq_cluster *cluster)
+{
+    struct description *description = (struct description *)(void *)cluster;
+    struct block *block;
+
+    if (cluster == NULL)
+        return;
+    while ((block = description->blocks) != NULL) {
+        description->blocks = block->next;
+        free(block);
+    }
+    free(description);
+}

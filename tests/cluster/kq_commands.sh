@@ -1,0 +1,165 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# kq and kafkaesqued as an operator meets them: a real ZooKeeper and three
+# brokers made by kq dev, every command once for good and once for bad, and
+# the exit code and sentence of each. BUILD: where the programs are.
+set -u
+BUILD=$(realpath "${BUILD:-build}")
+PATH=$BUILD:$PATH
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+WORK=$(mktemp -d)
+unset KQ_BOOTSTRAP
+checks=0
+failures=0
+
+cleanup() {
+    cd "$WORK" && kq dev down >/dev/null 2>&1
+    cd / && rm -rf "$WORK"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+# expect CODE PATTERN COMMAND...: exit code, and a line that fits
+expect() {
+    local wanted=$1 pattern=$2 code
+    shift 2
+    timeout 120 "$@" >"$WORK/said" 2>&1 </dev/null
+    code=$?
+    checks=$((checks + 1))
+    if [ $code -ne "$wanted" ]; then
+        echo "FAILED: '$*' exits with $code, not $wanted:"
+    elif ! grep -qE -- "$pattern" "$WORK/said"; then
+        echo "FAILED: '$*' does not say '$pattern':"
+    else
+        return 0
+    fi
+    head -5 "$WORK/said"
+    failures=$((failures + 1))
+    return 1
+}
+
+# same WHAT FILE FILE
+same() {
+    checks=$((checks + 1))
+    cmp "$2" "$3" && return 0
+    echo "FAILED: $1"
+    failures=$((failures + 1))
+}
+
+cd "$WORK" || exit 1
+echo "== without a cluster"
+expect 2 'Usage: kq COMMAND' kq
+expect 0 'consume' kq --help
+for command in topic produce consume bench cluster dev; do
+    expect 0 '^Usage: kq' kq $command --help
+    expect 2 "unknown option '--nonsense'" kq $command --nonsense
+done
+expect 2 "no command 'nonsense'" kq nonsense
+expect 2 'KEY=VALUE' kq topic create t --config nonsense
+expect 2 'wrong at column 3' kq consume t --format 'ab%z'
+expect 2 'not beginning, end' kq consume t --from yesterday
+expect 2 'acks is 0, 1 or all' kq produce t --acks 2
+expect 2 'not a list of brokers' kq topic list --bootstrap nonsense
+expect 2 'no cluster in' kq dev status
+expect 3 'no broker at 127.0.0.1:1 was ready within 5 s' \
+    kq topic list --bootstrap 127.0.0.1:1
+printf 'broker.id=1\n  nonsense=2\n' >bad.properties
+expect 2 '^kafkaesqued: bad.properties:2:3: unknown' \
+    kafkaesqued --config bad.properties
+expect 2 'is not set and has no default' kafkaesqued --check-config
+expect 2 "whole number from 0 to 65535" kafkaesqued --set listener.port=-1
+expect 2 'No such file' kafkaesqued --config missing.properties
+expect 0 'is valid' kafkaesqued --check-config --set broker.id=1 \
+    --set zookeeper.connect=127.0.0.1:1 --set log.dirs=d
+expect 3 'no ZooKeeper server answered at 127.0.0.1:1' kafkaesqued \
+    --set broker.id=1 --set zookeeper.connect=127.0.0.1:1 --set log.dirs=d \
+    --set zookeeper.startup.timeout.ms=500
+kafkaesqued --help | sed -n '/^Keys, /,$p' >keys
+sed -n '/^Keys, /,/^```/p' "$ROOT/docs/operations.md" | sed '/^```/d' \
+    >documented
+same 'docs/operations.md does not hold the keys of kafkaesqued --help' \
+    keys documented
+
+echo "== up"
+expect 0 'up: 3 brokers' kq dev up --brokers 3 || exit 1
+expect 0 'up: 3 brokers' kq dev up
+expect 2 'holds a cluster of 3 brokers' kq dev up --brokers 2
+expect 0 '4 of 4 processes run' kq dev status
+zookeeper=$(sed -n 's/^zookeeper.port=//p' kq-dev/cluster)
+port=$(sed -n 's/^broker.1.port=//p' kq-dev/cluster)
+expect 3 "cannot listen on 127.0.0.1:$port: the address is in use" \
+    kafkaesqued --set broker.id=9 --set log.dirs=d9 \
+    --set "zookeeper.connect=127.0.0.1:$zookeeper" \
+    --set "listener.port=$port"
+
+echo "== topics"
+expect 0 'created topic lines' kq topic create lines --partitions 2 --replicas 3
+expect 2 'exists already' kq topic create lines
+expect 2 'not valid' kq topic create 'no/slash'
+expect 2 'configuration key' kq topic create t --config nonsense=1
+expect 2 'fewer brokers are alive' kq topic create t --replicas 4
+expect 0 'created' kq topic create small --partitions 1 --replicas 1 \
+    --config retention.ms=60000
+expect 0 'retention.ms=60000' kq topic describe small
+expect 2 "topic 'nonsense': no such topic" kq topic describe nonsense
+expect 0 '^lines$' kq topic list
+expect 2 'no such topic' kq topic delete nonsense
+expect 0 'deleted topic small' kq topic delete small
+expect 0 ' 0 offline, 0 under min, 0 under-replicated' kq cluster status
+
+echo "== produce and consume"
+seq -f 'line %.0f of a file that is sent' 100000 >sent
+expect 0 '^100000 records' kq produce lines --file sent
+kq consume lines --stop-at-end >got
+same 'what was consumed is not what was produced' \
+    <(sort sent) <(sort got)
+expect 2 'no such topic' kq produce nonsense
+expect 2 'No such file' kq produce lines --file missing
+expect 2 'has no partition 7' kq produce lines --partition 7
+expect 2 'has no partition 7' kq consume lines --partition 7
+expect 2 'which starts at 0' kq consume lines --from 99999999 --stop-at-end
+expect 0 'created' kq topic create keyed --partitions 1 --replicas 3
+printf 'k1\tv1\n\tv2\nv3\nk4\t\nbin\t\0\1\377\n' |
+    kq produce keyed --key-separator '\t' --header a=1 --header b= 2>/dev/null
+kq consume keyed --stop-at-end --format '%o %p [%k] [%v] %h %T %%\n' >got
+printf '%s\n' '0 0 [k1] [v1]' '1 0 [] [v2]' '2 0 [] [v3]' '3 0 [k4] []' |
+    sed 's/$/ a=1,b= keyed %/' >wanted
+printf '4 0 [bin] [\0\1\377] a=1,b= keyed %%\n' >>wanted
+same 'keys, headers and bytes of the format' got wanted
+expect 0 '^v2$' kq consume keyed --from 1 --max 1
+expect 0 '^3$' kq consume keyed --from 3 --stop-at-end --format '%o\n'
+expect 0 '^$' sh -c 'kq consume keyed --from end --stop-at-end; echo'
+expect 0 '^0$' kq consume keyed --from @0 --max 1 --format '%o\n'
+expect 0 '^0$' kq consume keyed --from 2020-01-31T10:00 --max 1 --format '%o\n'
+expect 0 '' timeout --preserve-status -s INT 1 kq consume keyed
+expect 0 'created' kq topic create bench --partitions 2 --replicas 3
+expect 0 'latency ms: p50' kq bench produce bench --records 2000 --size 100
+expect 0 'latency ms: p50' kq bench latency bench --records 20
+expect 0 'consumed 2020 records' kq bench consume bench
+
+echo "== kill, start, down"
+expect 0 'killed broker 2' kq dev kill 2
+expect 1 '3 of 4 processes run' kq dev status
+expect 1 'broker 2 does not run' kq dev kill 2
+expect 2 'has no broker 9' kq dev kill 9
+expect 0 '^1000 records' sh -c 'seq 1000 | kq produce lines'
+expect 0 'started broker 2' kq dev start 2
+expect 0 'runs already' kq dev start 2
+expect 0 '' sh -c 'for i in $(seq 100); do
+    kq cluster status && exit 0; sleep 0.2; done; exit 1'
+cp kq-dev/broker-1/pid pid
+sleep 60 &
+sed "s/^[0-9]* /$! /" pid >kq-dev/broker-1/pid
+expect 1 'broker 1 does not run' kq dev kill 1
+kill $! || failures=$((failures + 1))
+cp pid kq-dev/broker-1/pid
+expect 0 'down after' kq dev down
+expect 0 'down after' kq dev down
+expect 1 '0 of 4 processes run' kq dev status
+expect 0 'up: 3 brokers' kq dev up
+kq consume lines --stop-at-end --format '%v\n' | grep '^line' >got
+same 'records after down and up' <(sort sent) <(sort got)
+
+echo "$((checks - failures)) of $checks checks passed"
+[ $failures -eq 0 ]
