@@ -156,6 +156,15 @@ static void alter_later(struct replicas *replicas)
                     replicas->seam->now.monotonic_us + RETRY_US);
 }
 
+/* What is wanted goes at the next turn, or when the open call ends. */
+static void alter_soon(struct replicas *replicas)
+{
+    if (!list_empty(&replicas->alters) &&
+        !timer_running(&replicas->alter_retry))
+        timer_start(replicas->seam->timers, &replicas->alter_retry,
+                    replicas->seam->now.monotonic_us);
+}
+
 static void alter_fire(struct timer *timer)
 {
     alter_run(container_of(timer, struct replicas, alter_retry));
@@ -204,6 +213,7 @@ static void alter_done(struct call *call, enum error error, struct frame *frame)
         answer_each(replicas, response);
     answer_all(replicas, error != ERROR_NONE ? error : ERROR_UNKNOWN);
     frame_free(frame);
+    alter_soon(replicas);
 }
 
 static void fill_alter(struct partition *partition, struct alter_part *part)
@@ -281,10 +291,7 @@ void replicas_want_alter(struct replicas *replicas, struct partition *partition)
 {
     list_remove(&partition->alter_node);
     list_append(&replicas->alters, &partition->alter_node);
-    /* The first goes at the next turn, repetitions wait. */
-    if (!timer_running(&replicas->alter_retry))
-        timer_start(replicas->seam->timers, &replicas->alter_retry,
-                    replicas->seam->now.monotonic_us);
+    alter_soon(replicas);
 }
 
 /* ---- the channel
