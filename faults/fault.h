@@ -30,8 +30,7 @@ bool fault_by_name(const char *name, enum fault_point *point);
 extern bool fault_armed[FAULT_COUNT]; /* points nobody enabled cost nothing */
 bool fault_ask(enum fault_point point);
 #define FAULT_FIRES(name)                                                      \
-    (__builtin_expect(fault_armed[FAULT_##name], 0) &&                         \
-     fault_ask(FAULT_##name))
+    (__builtin_expect(fault_armed[FAULT_##name], 0) && fault_ask(FAULT_##name))
 #else
 #define FAULT_FIRES(name) false
 #endif
@@ -39,7 +38,6 @@ bool fault_ask(enum fault_point point);
 /* The simulator's switch: answers through libfiu's external callback. */
 typedef bool fault_answer(void *context, enum fault_point point);
 /* Enables these points (bit set); NULL disables all. */
-void fault_control(fault_answer *answer, void *context,
-                   const bool enabled[]);
+void fault_control(fault_answer *answer, void *context, const bool enabled[]);
 
 #endif

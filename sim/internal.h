@@ -6,6 +6,7 @@
 #ifndef SIM_INTERNAL_H
 #define SIM_INTERNAL_H
 
+#include "base/list.h"
 #include "sim/world.h"
 
 struct ensemble;
@@ -30,8 +31,7 @@ struct background {
     int64_t at_us;
     uint64_t sequence;
 };
-void node_background(struct node *node, struct background *call,
-                     int64_t at_us);
+void node_background(struct node *node, struct background *call, int64_t at_us);
 
 /* Adds to the hash of the trace, and a line to its text where one is kept.
  * `node` may be NULL. */
@@ -53,6 +53,8 @@ bool ensemble_expire(struct ensemble *ensemble, struct node *node);
  * sessions go on until the ensemble misses them. Called after the node's
  * background calls were dropped. */
 void ensemble_node_ended(struct ensemble *ensemble, struct node *node);
+/* The right wall clock: each node's strays from it. */
+int64_t world_wall_ms(const struct world *world);
 /* NULL when the world has none. */
 struct ensemble *world_ensemble(struct world *world);
 

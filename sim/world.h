@@ -62,8 +62,7 @@ void world_at(struct world *world, int64_t at_us, void (*call)(void *context),
 /* Draw n of the stream (seed, name, purpose): streams do not move each
  * other. `node` may be NULL (the world itself). Purposes below 1000 are the
  * world's own; callers use 1000 and up. */
-uint64_t world_random(struct world *world, struct node *node,
-                      uint32_t purpose);
+uint64_t world_random(struct world *world, struct node *node, uint32_t purpose);
 uint64_t world_random_below(struct world *world, struct node *node,
                             uint32_t purpose, uint64_t bound);
 
@@ -134,12 +133,12 @@ bool world_zookeeper_expire(struct world *world, struct node *node);
 
 struct world_fault {
     enum fault_point point;
-    struct node *node;   /* NULL: any */
-    uint64_t nth;        /* fires at the nth asking (1..); 0: by rate */
-    double rate;         /* probability of each asking */
+    struct node *node; /* NULL: any */
+    uint64_t nth; /* fires at the nth asking (1..) in its span; 0: by rate */
+    double rate;  /* probability of each asking */
     int64_t from_us;
-    int64_t until_us;    /* INT64_MAX: for ever */
-    uint64_t limit;      /* at most so many times; 0: no limit */
+    int64_t until_us; /* INT64_MAX: for ever */
+    uint64_t limit;   /* at most so many times; 0: no limit */
 };
 
 /* Copied; give a node that exists. Returns its index for the counts. */

@@ -79,8 +79,7 @@ static struct controller *request_end(struct coord_request *request,
     return NULL;
 }
 
-/* ---- election -------------------------------------------------------------
- */
+/* ---- election ---- */
 
 static void won(struct controller *controller)
 {
@@ -287,8 +286,7 @@ static void watch_fire(struct coord_watch *watch)
     }
 }
 
-/* ---- who is alive
- * ------------------------------------------------------------ */
+/* ---- who is alive ---- */
 
 static bool same_brokers(const struct controller *controller,
                          const struct brokers *brokers)
@@ -354,8 +352,7 @@ void controller_metadata_ready(struct controller *controller)
     activate(controller);
 }
 
-/* ---- life cycle
- * ------------------------------------------------------------------ */
+/* ---- life cycle ---- */
 
 static void coalesce_fire(struct timer *timer)
 {

@@ -16,8 +16,7 @@
 #define RETRY_US        100000
 #define ALTER_ITEMS_MAX 500
 
-/* ---- the report
- * ---------------------------------------------------------------- */
+/* ---- the report ---- */
 
 static void report_later(struct replicas *replicas)
 {
@@ -138,8 +137,7 @@ void replicas_report(struct replicas *replicas)
     heap_free(heap, parts);
 }
 
-/* ---- proposals
- * --------------------------------------------------------------------- */
+/* ---- proposals ---- */
 
 struct alter_part {
     Kq__AlterPartitionItem item;
@@ -149,20 +147,25 @@ struct alter_part {
 
 static void alter_run(struct replicas *replicas);
 
-static void alter_later(struct replicas *replicas)
+static void alter_in(struct replicas *replicas, int64_t delay_us)
 {
-    if (!timer_running(&replicas->alter_retry))
-        timer_start(replicas->seam->timers, &replicas->alter_retry,
-                    replicas->seam->now.monotonic_us + RETRY_US);
+    int64_t at_us = replicas->seam->now.monotonic_us + delay_us;
+
+    if (!timer_running(&replicas->alter_retry) ||
+        replicas->alter_retry.deadline_us > at_us)
+        timer_start(replicas->seam->timers, &replicas->alter_retry, at_us);
 }
 
-/* What is wanted goes at the next turn, or when the open call ends. */
-static void alter_soon(struct replicas *replicas)
+/* What was proposed while a request was under way goes now; repetitions
+ * wait. */
+static void alter_rest(struct replicas *replicas)
 {
-    if (!list_empty(&replicas->alters) &&
-        !timer_running(&replicas->alter_retry))
-        timer_start(replicas->seam->timers, &replicas->alter_retry,
-                    replicas->seam->now.monotonic_us);
+    list_for_each (node, &replicas->alters) {
+        struct partition *partition =
+            container_of(node, struct partition, alter_node);
+
+        alter_in(replicas, partition->alter_attempts > 0 ? RETRY_US : 0);
+    }
 }
 
 static void alter_fire(struct timer *timer)
@@ -213,11 +216,14 @@ static void alter_done(struct call *call, enum error error, struct frame *frame)
         answer_each(replicas, response);
     answer_all(replicas, error != ERROR_NONE ? error : ERROR_UNKNOWN);
     frame_free(frame);
-    alter_soon(replicas);
+    alter_rest(replicas);
 }
 
 static void fill_alter(struct partition *partition, struct alter_part *part)
 {
+    const struct replica_set *isr = partition->retracting
+                                        ? &partition->state.isr
+                                        : &partition->proposed_isr;
     Kq__AlterPartitionItem *item = &part->item;
 
     kq__alter_partition_item__init(item);
@@ -226,17 +232,18 @@ static void fill_alter(struct partition *partition, struct alter_part *part)
     item->partition = partition->key.partition;
     item->leader_epoch = partition->role_epoch;
     item->partition_epoch = partition->proposed_at;
-    for (uint32_t i = 0; i < partition->proposed_isr.count; i++) {
+    for (uint32_t i = 0; i < isr->count; i++) {
         Kq__IsrMember *member = &part->members[i];
 
         kq__isr_member__init(member);
-        member->broker_id = partition->proposed_isr.members[i].broker_id;
-        member->broker_epoch = partition->proposed_isr.members[i].broker_epoch;
+        member->broker_id = isr->members[i].broker_id;
+        member->broker_epoch = isr->members[i].broker_epoch;
         part->pointers[i] = member;
     }
-    item->n_isr = partition->proposed_isr.count;
+    item->n_isr = isr->count;
     item->isr = part->pointers;
-    item->has_log_start_floor = partition->proposed_floor > 0;
+    item->has_log_start_floor =
+        partition->proposed_floor > 0 && !partition->retracting;
     item->log_start_floor = (uint64_t)partition->proposed_floor;
 }
 
@@ -259,6 +266,7 @@ static void send_alters(struct replicas *replicas)
             container_of(node, struct partition, alter_node);
 
         partition->alter_sent = true;
+        partition->alter_attempts++;
         fill_alter(partition, &parts[count]);
         pointers[count] = &parts[count].item;
         count++;
@@ -284,18 +292,18 @@ static void alter_run(struct replicas *replicas)
     if (replicas->registered && peer_ready(&replicas->controller))
         send_alters(replicas);
     else
-        alter_later(replicas);
+        alter_in(replicas, RETRY_US);
 }
 
 void replicas_want_alter(struct replicas *replicas, struct partition *partition)
 {
     list_remove(&partition->alter_node);
     list_append(&replicas->alters, &partition->alter_node);
-    alter_soon(replicas);
+    /* The first goes at the next turn, repetitions wait. */
+    alter_in(replicas, partition->alter_attempts > 0 ? RETRY_US : 0);
 }
 
-/* ---- the channel
- * ---------------------------------------------------------------------- */
+/* ---- the channel ---- */
 
 static void on_ready(struct peer_listener *listener)
 {

@@ -19,8 +19,7 @@ void intent_finish(struct intent *intent, enum error error)
     intent->done(intent);
 }
 
-/* ---- /changes
- * ----------------------------------------------------------------- */
+/* ---- /changes ---- */
 
 void controller_add_change(struct controller *controller,
                            const struct uuid *topic_id, uint32_t chunk)
@@ -65,8 +64,7 @@ struct bytes controller_changes_encode(struct controller *controller)
     return znode_pack(controller->seam->heap, &node.base);
 }
 
-/* ---- staging ----------------------------------------------------------------
- */
+/* ---- staging ---- */
 
 static struct staged_chunk *find_staged(struct controller_write *write,
                                         const struct topic *topic,
@@ -306,8 +304,7 @@ static void stage_intents(struct controller *controller)
     }
 }
 
-/* ---- committed --------------------------------------------------------------
- */
+/* ---- committed ---- */
 
 /* Brokers whose report is part of this write count from now on. */
 static void mark_reported(struct controller *controller,
@@ -440,8 +437,7 @@ static void write_done(struct coord_request *request)
     controller_reload(controller, error_sentence(request->error));
 }
 
-/* ---- sending
- * ------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 struct op_list {
     struct coord_op ops[COORD_MULTI_MAX];
@@ -530,14 +526,15 @@ static void add_deleted_topic(struct controller_write *write,
     controller_add_change(write->controller, &topic->id, CHANGE_NO_CHUNK);
 }
 
-static void send(struct controller *controller, struct controller_write *write)
+static void send_write(struct controller *controller,
+                       struct controller_write *write)
 {
     struct heap *heap = controller->seam->heap;
     struct op_list *list = heap_alloc(heap, sizeof *list);
     const struct bytes none = {NULL, 0};
 
-    strcpy(op_add(list, COORD_CHECK, none, controller->epoch_version),
-           ZNODE_CONTROLLER_EPOCH);
+    memcpy(op_add(list, COORD_CHECK, none, controller->epoch_version),
+           ZNODE_CONTROLLER_EPOCH, sizeof ZNODE_CONTROLLER_EPOCH);
     add_chunks(write, list);
     if (write->new_states != NULL)
         add_new_topic(write, list);
@@ -546,9 +543,9 @@ static void send(struct controller *controller, struct controller_write *write)
     if (controller->brokers_changed)
         controller_add_change(controller, NULL, CHANGE_NO_CHUNK);
     controller->brokers_changed = false;
-    strcpy(op_add(list, COORD_SET, controller_changes_encode(controller),
+    memcpy(op_add(list, COORD_SET, controller_changes_encode(controller),
                   controller->changes_version),
-           ZNODE_CHANGES);
+           ZNODE_CHANGES, sizeof ZNODE_CHANGES);
     write->request.done = write_done;
     write->sent = true;
     coord_multi(controller->coord, &write->request, list->ops, list->count);
@@ -624,7 +621,7 @@ void controller_run(struct controller *controller)
         decide_all(controller, write);
     stage_intents(controller);
     if (anything_staged(write))
-        send(controller, write);
+        send_write(controller, write);
     else
         nothing_staged(controller, write);
 }

@@ -34,8 +34,7 @@ struct follower_append {
 
 static void fetcher_run(struct fetcher *fetcher);
 
-/* ---- a partition's way through
- * ------------------------------------------------ */
+/* ---- a partition's way through ---- */
 
 static void set_idle(struct fetcher *fetcher, struct partition *partition)
 {
@@ -99,8 +98,7 @@ void fetcher_remove(struct fetcher *fetcher, struct partition *partition)
         peer_aim(&fetcher->peer, NO_BROKER);
 }
 
-/* ---- positions
- * ------------------------------------------------------------------ */
+/* ---- positions ---- */
 
 static void send_positions(struct fetcher *fetcher)
 {
@@ -124,6 +122,7 @@ static void send_positions(struct fetcher *fetcher)
         part->leader_epoch = partition->role_epoch;
         partition->told_counted = log_counted_offset(partition->log);
         part->counted_offset = (uint64_t)partition->told_counted;
+        part->generation = partition->log->generation;
         pointers[count++] = part;
     }
     identity.broker_id = replicas->options.broker_id;
@@ -176,8 +175,7 @@ void fetcher_progress(struct fetcher *fetcher, struct partition *partition)
                     fetcher->replicas->seam->now.monotonic_us);
 }
 
-/* ---- cutting
- * --------------------------------------------------------------------- */
+/* ---- cutting ---- */
 
 static void cut_done(void *context, enum error error)
 {
@@ -188,6 +186,8 @@ static void cut_done(void *context, enum error error)
         return; /* the directory is fenced; the broker stops */
     if (replicas_reap(partition))
         return;
+    if (partition->high_watermark > partition->log->log_end_offset)
+        partition->high_watermark = partition->log->log_end_offset;
     if (partition->role == PARTITION_FOLLOWER &&
         partition->step == FOLLOWER_CUTTING) {
         partition->has_last_epoch =
@@ -247,8 +247,7 @@ static void out_of_range(struct partition *partition, int64_t leader_start)
     partition->high_watermark = leader_start;
 }
 
-/* ---- an answer
- * --------------------------------------------------------------------- */
+/* ---- an answer ---- */
 
 static void fetch_release(struct fetch *fetch)
 {
@@ -440,8 +439,7 @@ static void fetch_done(struct call *call, enum error error, struct frame *frame)
     fetcher_run(fetcher);
 }
 
-/* ---- a request
- * --------------------------------------------------------------------- */
+/* ---- a request ---- */
 
 static void fill_part(struct partition *partition, Kq__FetchPartition *part,
                       uint32_t max_bytes)
@@ -463,6 +461,8 @@ static void fill_part(struct partition *partition, Kq__FetchPartition *part,
     part->counted_offset = (uint64_t)partition->told_counted;
     part->has_log_start_offset = 1;
     part->log_start_offset = (uint64_t)log->log_start_offset;
+    part->has_generation = 1;
+    part->generation = log->generation;
 }
 
 static void send_fetch(struct fetcher *fetcher, struct fetch *fetch,
@@ -540,8 +540,7 @@ static void kick_fire(struct timer *timer)
     fetcher_run(container_of(timer, struct fetcher, kick));
 }
 
-/* ---- the connection
- * ------------------------------------------------------------------ */
+/* ---- the connection ---- */
 
 static void on_ready(struct peer_listener *listener)
 {

@@ -13,8 +13,7 @@
 
 #define REVIEW_PAUSE_US 500000
 
-/* ---- waiters
- * ------------------------------------------------------------------ */
+/* ---- waiters ---- */
 
 static void wake_all(struct list *waiters)
 {
@@ -62,8 +61,7 @@ void partition_wait_ack(struct partition *partition, int32_t acks,
     list_append(list, &waiter->node);
 }
 
-/* ---- life cycle
- * ----------------------------------------------------------------- */
+/* ---- life cycle ---- */
 
 void leader_start(struct partition *partition)
 {
@@ -106,8 +104,7 @@ enum error partition_check_leader(const struct partition *partition,
     return ERROR_NONE;
 }
 
-/* ---- the high watermark
- * --------------------------------------------------------- */
+/* ---- the high watermark ---- */
 
 static void set_high_watermark(struct partition *partition, int64_t to)
 {
@@ -165,14 +162,14 @@ void partition_advance(struct partition *partition)
 void leader_progress(struct partition *partition)
 {
     finish_acks(&partition->leader_acks, log_counted_offset(partition->log),
-                ERROR_NONE);
+                replicas_lease_holds(partition->replicas) ? ERROR_NONE
+                                                          : ERROR_TIMED_OUT);
     partition_advance(partition);
     if (partition->role == PARTITION_LEADER)
         wake_all(&partition->data_waiters);
 }
 
-/* ---- appending
- * --------------------------------------------------------------------- */
+/* ---- appending ---- */
 
 static enum error may_append(struct partition *partition, int32_t acks)
 {
@@ -210,13 +207,12 @@ enum error partition_append(struct partition *partition, int32_t acks,
         return error;
     *base_offset = log->next_offset;
     batch_stamp(batch, log->next_offset, partition->role_epoch,
-                partition_seam(partition)->now.wall_ms,
-                &partition->key.topic_id, partition->key.partition);
+                replicas_now_ms(partition->replicas), &partition->key.topic_id,
+                partition->key.partition);
     return log_append(log, append, batch, size);
 }
 
-/* ---- followers
- * ------------------------------------------------------------------------ */
+/* ---- followers ---- */
 
 static struct follower *follower_of(struct partition *partition,
                                     uint32_t broker_id)
@@ -227,20 +223,26 @@ static struct follower *follower_of(struct partition *partition,
     return NULL;
 }
 
-/* Where the follower's log leaves ours, if it does. */
-static struct divergence compare_logs(const struct partition *partition,
-                                      int64_t fetch_offset, uint32_t last_epoch)
+/* Where the follower's log leaves ours, if it does. When our history does not
+ * reach down to its epoch, all that it has above our log start is not ours,
+ * and what lies below is gone: it starts over at our log start. */
+static enum error compare_logs(const struct partition *partition,
+                               const struct follower_fetch *fetch,
+                               struct divergence *at)
 {
-    struct divergence at = {false, 0, 0};
+    const struct log *log = partition->log;
 
-    if (!log_epoch_end(partition->log, last_epoch, &at.epoch, &at.end_offset)) {
-        at.diverges = true;
-        at.epoch = 0;
-        at.end_offset = partition->log->log_start_offset;
-    } else {
-        at.diverges = at.epoch != last_epoch || at.end_offset < fetch_offset;
-    }
-    return at;
+    if (fetch->fetch_offset < log->log_start_offset)
+        return ERROR_OFFSET_OUT_OF_RANGE;
+    if (!fetch->has_last_epoch)
+        return fetch->fetch_offset > log->log_end_offset
+                   ? ERROR_OFFSET_OUT_OF_RANGE
+                   : ERROR_NONE;
+    if (!log_epoch_end(log, fetch->last_epoch, &at->epoch, &at->end_offset))
+        return ERROR_OFFSET_OUT_OF_RANGE;
+    at->diverges =
+        at->epoch != fetch->last_epoch || at->end_offset < fetch->fetch_offset;
+    return ERROR_NONE;
 }
 
 static void note_fetch(struct partition *partition, struct follower *follower,
@@ -260,44 +262,52 @@ static void note_fetch(struct partition *partition, struct follower *follower,
     follower->last_fetch_end = end;
 }
 
+/* Another incarnation of the follower, or of its log: what was known of its
+ * position is void. False when the fetch is older than what is known. */
+static bool note_identity(struct follower *follower,
+                          const struct follower_fetch *fetch)
+{
+    uint64_t known = follower->replica.broker_epoch;
+
+    if (fetch->replica.broker_epoch < known ||
+        (fetch->replica.broker_epoch == known &&
+         fetch->generation < follower->generation))
+        return false;
+    if (fetch->replica.broker_epoch > known ||
+        fetch->generation > follower->generation) {
+        follower->replica = fetch->replica;
+        follower->generation = fetch->generation;
+        follower->valid = false;
+        follower->counted_offset = NO_POSITION;
+    }
+    return true;
+}
+
 enum error partition_follower_fetch(struct partition *partition,
-                                    const struct replica *replica,
-                                    uint32_t leader_epoch, int64_t fetch_offset,
-                                    bool has_last_epoch, uint32_t last_epoch,
-                                    int64_t counted_offset,
+                                    const struct follower_fetch *fetch,
                                     struct divergence *divergence)
 {
-    enum error error = partition_check_leader(partition, true, leader_epoch);
+    enum error error =
+        partition_check_leader(partition, true, fetch->leader_epoch);
     struct follower *follower;
 
     divergence->diverges = false;
     if (error != ERROR_NONE)
         return error;
-    follower = follower_of(partition, replica->broker_id);
+    follower = follower_of(partition, fetch->replica.broker_id);
     if (follower == NULL)
         return ERROR_NOT_REPLICA;
-    if (replica->broker_epoch < follower->replica.broker_epoch)
+    if (!note_identity(follower, fetch))
         return ERROR_STALE_BROKER_EPOCH;
-    if (replica->broker_epoch > follower->replica.broker_epoch) {
-        follower->replica = *replica;
-        follower->valid = false;
-        follower->counted_offset = NO_POSITION;
-    }
-    if (fetch_offset < partition->log->log_start_offset ||
-        (!has_last_epoch && fetch_offset > partition->log->log_end_offset)) {
-        follower->valid = false;
-        return ERROR_OFFSET_OUT_OF_RANGE;
-    }
-    if (has_last_epoch)
-        *divergence = compare_logs(partition, fetch_offset, last_epoch);
-    follower->valid = !divergence->diverges;
+    error = compare_logs(partition, fetch, divergence);
+    follower->valid = error == ERROR_NONE && !divergence->diverges;
     if (!follower->valid) {
         follower->counted_offset = NO_POSITION;
-        return ERROR_NONE; /* not counted (B1) */
+        return error; /* not counted (B1) */
     }
-    if (counted_offset > fetch_offset)
+    if (fetch->counted_offset > fetch->fetch_offset)
         return ERROR_INVALID_ARGUMENT;
-    note_fetch(partition, follower, counted_offset);
+    note_fetch(partition, follower, fetch->counted_offset);
     partition_advance(partition);
     partition_review_isr(partition);
     return ERROR_NONE;
@@ -305,7 +315,8 @@ enum error partition_follower_fetch(struct partition *partition,
 
 void partition_follower_position(struct partition *partition,
                                  const struct replica *replica,
-                                 uint32_t leader_epoch, int64_t counted_offset)
+                                 uint32_t leader_epoch, int64_t counted_offset,
+                                 uint64_t generation)
 {
     struct follower *follower;
 
@@ -314,15 +325,15 @@ void partition_follower_position(struct partition *partition,
         return;
     follower = follower_of(partition, replica->broker_id);
     if (follower == NULL || !follower->valid ||
-        follower->replica.broker_epoch != replica->broker_epoch)
+        follower->replica.broker_epoch != replica->broker_epoch ||
+        follower->generation != generation)
         return;
     note_fetch(partition, follower, counted_offset);
     partition_advance(partition);
     partition_review_isr(partition);
 }
 
-/* ---- proposals
- * ------------------------------------------------------------------------- */
+/* ---- proposals ---- */
 
 static bool lags(const struct partition *partition,
                  const struct follower *follower)
@@ -349,6 +360,8 @@ static void propose(struct partition *partition, const struct replica_set *isr,
     partition->proposed_at = partition->state.partition_epoch;
     partition->proposed_isr = *isr;
     partition->proposed_floor = floor;
+    partition->retracting = false;
+    partition->alter_attempts = 0;
     replicas_want_alter(partition->replicas, partition);
 }
 
@@ -394,23 +407,35 @@ void partition_retain(struct partition *partition, int64_t now_ms)
         propose(partition, &partition->state.isr, target);
 }
 
+static void withdraw(struct partition *partition)
+{
+    partition->proposed = false;
+    partition->review_at_us =
+        partition_seam(partition)->now.monotonic_us + REVIEW_PAUSE_US;
+}
+
 void partition_alter_done(struct partition *partition, enum error error)
 {
-    struct seam *seam = partition_seam(partition);
-
     partition->alter_sent = false;
     if (!partition->proposed)
         return;
     switch (error) {
     case ERROR_NONE: /* the new state is on its way */
-    case ERROR_INELIGIBLE_REPLICA:
+        return;
     case ERROR_UNKNOWN_TOPIC:
     case ERROR_UNKNOWN_PARTITION:
-        if (error != ERROR_NONE) {
-            partition->proposed = false;
-            partition->review_at_us = seam->now.monotonic_us + REVIEW_PAUSE_US;
-        }
+        withdraw(partition);
         return;
+    case ERROR_INELIGIBLE_REPLICA:
+        if (partition->alter_attempts == 1) {
+            withdraw(partition);
+            return;
+        }
+        /* An earlier try may still be on its way and be accepted later. Until
+         * a state with a higher partition epoch bars it, the watermark must
+         * wait for the proposed members too. */
+        partition->retracting = true;
+        break;
     case ERROR_FENCED_EPOCH:
     case ERROR_STALE_PARTITION_EPOCH:
     case ERROR_NOT_LEADER:

@@ -70,6 +70,7 @@ struct metadata {
     bool rescan_wanted;
     bool rescanning;
     bool reads_failed;
+    bool damaged; /* a topic's znode could not be read: it may be there */
     struct coord_watch changes_watch;
     struct timer retry;
     struct brokers_listener brokers_listener;

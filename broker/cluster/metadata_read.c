@@ -80,8 +80,7 @@ void metadata_forget_reads(struct metadata *metadata, struct topic *topic)
     }
 }
 
-/* ---- starting
- * ---------------------------------------------------------------- */
+/* ---- starting ---- */
 
 static void read_changes(struct metadata *metadata)
 {
@@ -131,6 +130,7 @@ static void start_scan(struct metadata *metadata)
 {
     metadata->rescan_wanted = false;
     metadata->reads_failed = false;
+    metadata->damaged = false;
     if (coord_state(metadata->coord) != COORD_CONNECTED) {
         metadata->rescan_wanted = true;
         timer_start(metadata->seam->timers, &metadata->retry,
@@ -200,8 +200,7 @@ void metadata_refresh_brokers(struct metadata *metadata)
     brokers_read(&metadata->brokers, false);
 }
 
-/* ---- what was read
- * ------------------------------------------------------------- */
+/* ---- what was read ---- */
 
 static void apply_change(struct metadata *metadata, const Kq__Change *change)
 {
@@ -269,6 +268,7 @@ static void got_topic(struct metadata *metadata, const char *name,
     if (topic == NULL) {
         trace_log(metadata->seam->trace, TRACE_ERROR,
                   "znode " ZNODE_TOPICS "/%s is damaged: topic ignored", name);
+        metadata->damaged = true;
         return;
     }
     topic->seen = true;
@@ -345,19 +345,21 @@ static void got(struct metadata_read *read)
     }
     node = znode_unpack(metadata->seam->heap, descriptor_of(read->kind),
                         read->request.data, &block);
-    if (node == NULL)
+    if (node == NULL) {
+        metadata->damaged = true;
         trace_log(metadata->seam->trace, TRACE_ERROR,
                   "a znode under %s is damaged: ignored",
                   read->name ? read->name : "the chroot");
-    else if (read->kind == READ_CHANGES)
+    } else if (read->kind == READ_CHANGES) {
         got_changes(metadata, node);
-    else if (read->kind == READ_CONTROLLER)
+    } else if (read->kind == READ_CONTROLLER) {
         got_controller(metadata, node);
-    else if (read->kind == READ_TOPIC)
+    } else if (read->kind == READ_TOPIC) {
         got_topic(metadata, read->name, node);
-    else if (read->topic != NULL)
+    } else if (read->topic != NULL) {
         got_chunk(metadata, read->topic, read->chunk,
                   read->request.stat.version, node);
+    }
     heap_free(metadata->seam->heap, block);
 }
 

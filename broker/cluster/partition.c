@@ -92,8 +92,7 @@ void partition_suspend(struct partition *partition)
     partition->role_epoch = 0;
 }
 
-/* ---- which role -------------------------------------------------------------
- */
+/* ---- which role ---- */
 
 static enum partition_role wanted_role(const struct partition *partition)
 {
@@ -122,8 +121,7 @@ static bool has_role(const struct partition *partition,
            partition->role_leader == partition->state.leader;
 }
 
-/* ---- the log ----------------------------------------------------------------
- */
+/* ---- the log ---- */
 
 bool partition_is_lost(const struct partition *partition)
 {
@@ -136,7 +134,8 @@ bool partition_is_lost(const struct partition *partition)
                   !replica_set_has_epoch(&state->eligible, self.broker_id,
                                          self.broker_epoch));
 
-    return named && (partition->log == NULL || partition->log->lossy);
+    return named && (partition->log == NULL || partition->log->lossy ||
+                     (state->lazy && partition->log->doubtful));
 }
 
 static void log_created(void *context, enum error error, struct log *log)
@@ -166,6 +165,19 @@ static void create_log(struct partition *partition)
                partition);
 }
 
+/* What the checkpoint remembers is known here from now on. */
+static void note_watermark(struct partition *partition)
+{
+    struct fact fact = {
+        .type = FACT_HIGH_WATERMARK,
+        .key = partition->key,
+        .end_offset = partition->high_watermark,
+    };
+
+    if (partition->high_watermark > 0)
+        trace_fact(partition_seam(partition)->trace, &fact);
+}
+
 void partition_set_log(struct partition *partition, struct log *log)
 {
     ASSERT(partition->log == NULL);
@@ -175,11 +187,11 @@ void partition_set_log(struct partition *partition, struct log *log)
         partition->high_watermark = log->log_start_offset;
     if (partition->high_watermark > log->log_end_offset)
         partition->high_watermark = log->log_end_offset;
+    note_watermark(partition);
     log_set_owner(log, &partition->log_owner);
 }
 
-/* ---- becoming
- * ------------------------------------------------------------------ */
+/* ---- becoming ---- */
 
 static void become_follower(struct partition *partition)
 {
@@ -276,8 +288,14 @@ void partition_set_state(struct partition *partition, struct topic *topic,
         list_remove(&partition->alter_node);
     }
     partition_update(partition);
-    if (partition->log != NULL)
+    if (partition->log != NULL) {
+        struct replica self = replicas_self(partition->replicas);
+
+        if (replica_set_has_epoch(&state->isr, self.broker_id,
+                                  self.broker_epoch))
+            log_trust(partition->log);
         partition_apply_floor(partition);
+    }
     if (partition->role == PARTITION_LEADER)
         leader_progress(partition);
 }

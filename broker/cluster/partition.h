@@ -31,6 +31,7 @@ enum partition_role { PARTITION_NONE, PARTITION_LEADER, PARTITION_FOLLOWER };
 struct follower {
     struct replica replica;
     bool valid; /* its log was found to match ours in this leader epoch */
+    uint64_t generation; /* of its log, in its last fetch */
     int64_t counted_offset;
     int64_t caught_up_us;   /* when it last had all that we had */
     int64_t last_fetch_us;  /* when it last fetched ... */
@@ -85,6 +86,8 @@ struct partition {
     uint32_t proposed_at; /* partition epoch it was proposed on */
     struct replica_set proposed_isr;
     int64_t proposed_floor;
+    bool retracting;         /* asks for the committed ISR instead */
+    unsigned alter_attempts; /* of this proposal */
     bool alter_sent;
     int64_t review_at_us;          /* no proposal before */
     struct list alter_node;        /* replicas->alters */
@@ -141,16 +144,25 @@ struct divergence {
     uint32_t epoch;
     int64_t end_offset;
 };
+struct follower_fetch {
+    struct replica replica;
+    uint32_t leader_epoch;
+    int64_t fetch_offset;
+    bool has_last_epoch;
+    uint32_t last_epoch; /* of the batch before fetch_offset */
+    int64_t counted_offset;
+    uint64_t generation; /* of the follower's log */
+};
 enum error partition_follower_fetch(struct partition *partition,
-                                    const struct replica *replica,
-                                    uint32_t leader_epoch, int64_t fetch_offset,
-                                    bool has_last_epoch, uint32_t last_epoch,
-                                    int64_t counted_offset,
+                                    const struct follower_fetch *fetch,
                                     struct divergence *divergence);
-/* A follower's one-way position; ignored unless it is of this epoch. */
+/* A follower's one-way position; ignored unless it is of this epoch, and of
+ * the generation that its last fetch told: one from before a cut may arrive
+ * late, on an older connection. */
 void partition_follower_position(struct partition *partition,
                                  const struct replica *replica,
-                                 uint32_t leader_epoch, int64_t counted_offset);
+                                 uint32_t leader_epoch, int64_t counted_offset,
+                                 uint64_t generation);
 
 /* A consumer's or a follower's epoch against ours. */
 enum error partition_check_leader(const struct partition *partition,

@@ -77,8 +77,7 @@ static struct registration *end(struct coord_request *request,
     return NULL;
 }
 
-/* ---- the tree
- * ------------------------------------------------------------------- */
+/* ---- the tree ---- */
 
 static const char *const tree[] = {
     ZNODE_CLUSTER,          ZNODE_BROKERS, ZNODE_BROKER_IDS,
@@ -144,8 +143,7 @@ static void make_tree(struct registration *registration)
     heap_free(registration->seam->heap, (void *)(uintptr_t)op.data.data);
 }
 
-/* ---- the cluster's id
- * -------------------------------------------------------------- */
+/* ---- the cluster's id ---- */
 
 static void cluster_done(struct coord_request *request)
 {
@@ -177,8 +175,7 @@ static void cluster_done(struct coord_request *request)
     registration->listener->on_cluster_id(registration->listener, &id);
 }
 
-/* ---- registering
- * ---------------------------------------------------------------------- */
+/* ---- registering ---- */
 
 static struct bytes encode_node(struct registration *registration)
 {
@@ -222,7 +219,8 @@ static void read_done(struct coord_request *request)
         registration->step = REGISTRATION_REGISTERED;
         coord_watch_cancel(registration->coord, &registration->watch);
         registration->listener->on_registered(registration->listener,
-                                              (uint64_t)request->stat.czxid);
+                                              (uint64_t)request->stat.czxid,
+                                              request->stat.ctime_ms);
     } else {
         registration->step = REGISTRATION_WAITING;
         if (!registration->warned)

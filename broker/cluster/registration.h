@@ -41,8 +41,9 @@ struct registration_node {
 struct registration_listener {
     void (*on_cluster_id)(struct registration_listener *listener,
                           const struct uuid *cluster_id);
+    /* registered_ms: when, by ZooKeeper's clock. */
     void (*on_registered)(struct registration_listener *listener,
-                          uint64_t broker_epoch);
+                          uint64_t broker_epoch, int64_t registered_ms);
 };
 
 struct registration {

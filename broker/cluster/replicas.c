@@ -13,6 +13,8 @@
 #include "seam/memory.h"
 #include "seam/trace.h"
 
+#define NOTHING_IS_OLD_MS INT64_MIN /* the age of a batch comes out below 0 */
+
 static int compare_keys(const struct partition *a, const struct partition *b)
 {
     int order = memcmp(a->key.topic_id.bytes, b->key.topic_id.bytes,
@@ -71,14 +73,47 @@ struct fetcher *replicas_fetcher(struct replicas *replicas, uint32_t leader)
     return fetcher;
 }
 
-/* ---- timers
- * -------------------------------------------------------------------- */
+/* ---- the clock ---- */
+
+int64_t replicas_now_ms(const struct replicas *replicas)
+{
+    const struct moment *now = &replicas->seam->now;
+
+    return clock_now_ms(&replicas->clock, now->wall_ms, now->monotonic_us);
+}
+
+static void clock_changed(struct replicas *replicas)
+{
+    int64_t apart_ms = replicas->seam->now.wall_ms - replicas_now_ms(replicas);
+
+    if (clock_is_believed(&replicas->clock)) {
+        trace_log(replicas->seam->trace, TRACE_INFO,
+                  "the wall clock is believed: retention by time goes on");
+        return;
+    }
+    SOMETIMES(replicas->seam->trace, CLOCK_DOUBTED);
+    trace_log(replicas->seam->trace, TRACE_ERROR,
+              "the wall clock is %lld ms off and not believed: nothing is "
+              "deleted by time until it is set right (clock.skew.max.ms)",
+              (long long)apart_ms);
+}
+
+static void look_at_clock(struct replicas *replicas)
+{
+    const struct moment *now = &replicas->seam->now;
+
+    if (clock_observe(&replicas->clock, now->wall_ms, now->monotonic_us))
+        clock_changed(replicas);
+}
+
+/* ---- timers ---- */
 
 static void lag_fire(struct timer *timer)
 {
     struct replicas *replicas = container_of(timer, struct replicas, lag_timer);
     struct partition *partition;
 
+    look_at_clock(replicas);
     RB_FOREACH(partition, partitions, &replicas->partitions)
     partition_review_isr(partition);
     timer_start(replicas->seam->timers, timer,
@@ -92,15 +127,17 @@ static void retention_fire(struct timer *timer)
         container_of(timer, struct replicas, retention_timer);
     struct partition *partition;
 
+    look_at_clock(replicas);
     RB_FOREACH(partition, partitions, &replicas->partitions)
-    partition_retain(partition, replicas->seam->now.wall_ms);
+    partition_retain(partition, clock_is_believed(&replicas->clock)
+                                    ? replicas_now_ms(replicas)
+                                    : NOTHING_IS_OLD_MS);
     timer_start(replicas->seam->timers, timer,
                 replicas->seam->now.monotonic_us +
                     replicas->options.retention_check_us);
 }
 
-/* ---- life cycle
- * ------------------------------------------------------------------- */
+/* ---- life cycle ---- */
 
 void replicas_init(struct replicas *replicas, struct seam *seam,
                    struct coord *coord, struct metadata *metadata,
@@ -113,6 +150,7 @@ void replicas_init(struct replicas *replicas, struct seam *seam,
     replicas->metadata = metadata;
     replicas->identity = identity;
     replicas->options = *options;
+    clock_init(&replicas->clock, options->clock_skew_max_ms);
     RB_INIT(&replicas->partitions);
     list_init(&replicas->fetchers);
     list_init(&replicas->alters);
@@ -143,8 +181,14 @@ void replicas_release(struct replicas *replicas)
     controller_calls_release(replicas);
 }
 
-void replicas_registered(struct replicas *replicas, uint64_t broker_epoch)
+void replicas_registered(struct replicas *replicas, uint64_t broker_epoch,
+                         int64_t registered_ms)
 {
+    const struct moment *now = &replicas->seam->now;
+
+    if (clock_refer(&replicas->clock, registered_ms, now->wall_ms,
+                    now->monotonic_us))
+        clock_changed(replicas);
     replicas->broker_epoch = broker_epoch;
     replicas->registered = true;
     replicas->reported = false;
@@ -167,8 +211,7 @@ void replicas_suspend(struct replicas *replicas)
     controller_calls_suspend(replicas);
 }
 
-/* ---- metadata
- * ------------------------------------------------------------------------ */
+/* ---- metadata ---- */
 
 static struct partition *add(struct replicas *replicas,
                              const struct partition_key *key)
@@ -244,12 +287,15 @@ void replicas_on_deleted(struct replicas *replicas, struct topic *topic)
     }
 }
 
-/* Logs of topics that were deleted while this broker was away (K20). */
+/* Logs of topics that were deleted while this broker was away (K20). While
+ * some topic cannot be read, none is known to be gone. */
 static void delete_orphans(struct replicas *replicas)
 {
     struct log *next;
     char id[UUID_TEXT_SIZE];
 
+    if (replicas->metadata->damaged)
+        return;
     for (struct log *log = log_next(replicas->directory, NULL); log;
          log = next) {
         next = log_next(replicas->directory, log);

@@ -10,6 +10,7 @@
 #include "cluster/fetcher.h"
 #include "cluster/partition.h"
 #include "cluster/peers.h"
+#include "rules/clock.h"
 
 struct replicas_options {
     uint32_t broker_id;
@@ -17,6 +18,7 @@ struct replicas_options {
     int64_t fetch_wait_ms;
     uint32_t fetch_bytes;
     int64_t retention_check_us;
+    int64_t clock_skew_max_ms;
     struct log_settings log_settings; /* of topics that do not say */
 };
 
@@ -31,6 +33,7 @@ struct replicas {
     struct replicas_options options;
     struct partitions partitions;
     struct list fetchers; /* of struct fetcher, one a leader */
+    struct believed_clock clock;
     uint64_t broker_epoch;
     bool registered;
     bool reported; /* the controller knows what is lost: roles may be taken */
@@ -56,8 +59,10 @@ void replicas_init(struct replicas *replicas, struct seam *seam,
                    const struct replicas_options *options);
 void replicas_release(struct replicas *replicas);
 
-/* Registered under this epoch; the metadata are read next. */
-void replicas_registered(struct replicas *replicas, uint64_t broker_epoch);
+/* Registered under this epoch, at this time by ZooKeeper's clock; the
+ * metadata are read next. */
+void replicas_registered(struct replicas *replicas, uint64_t broker_epoch,
+                         int64_t registered_ms);
 /* Session over. */
 void replicas_suspend(struct replicas *replicas);
 /* metadata_listener, passed on */
@@ -73,6 +78,8 @@ struct partition *replicas_next(struct partition *partition);
 struct partition *replicas_find(struct replicas *replicas,
                                 const struct partition_key *key);
 
+/* Believed time (rules/clock.h): what batches are stamped with. */
+int64_t replicas_now_ms(const struct replicas *replicas);
 /* A leader may acknowledge acks=1 and serve reads: the lease holds. */
 bool replicas_lease_holds(const struct replicas *replicas);
 

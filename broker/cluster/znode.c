@@ -42,8 +42,7 @@ bool topic_name_valid(const char *name)
     return strspn(name, allowed) == length;
 }
 
-/* ---- protobuf in one block ------------------------------------------------
- */
+/* ---- protobuf in one block ---- */
 
 static void *arena_allocate(void *context, size_t size)
 {
@@ -87,8 +86,7 @@ struct bytes znode_pack(struct heap *heap, const ProtobufCMessage *message)
     return (struct bytes){data, size};
 }
 
-/* ---- partition states ------------------------------------------------------
- */
+/* ---- partition states ---- */
 
 static bool decode_set(struct replica_set *set, Kq__ReplicaEpoch *const *from,
                        size_t count)

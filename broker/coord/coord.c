@@ -14,7 +14,7 @@
 #include "seam/memory.h"
 #include "seam/trace.h"
 
-/* ---- opening and closing handles ---------------------------------------- */
+/* ---- opening and closing handles ---- */
 
 /* The hosts as the library gets them: without the chroot, and an odd number
  * of them, because an even one defeats its back-off (ZOOKEEPER-4466). */
@@ -147,7 +147,7 @@ void coord_closed(struct coord *coord)
         coord->stopped(coord->stopped_context);
 }
 
-/* ---- what the session does ----------------------------------------------- */
+/* ---- what the session does ---- */
 
 static void connected(struct coord *coord, int64_t session_id, int timeout_ms)
 {
@@ -211,8 +211,7 @@ int64_t coord_session_timeout_ms(const struct coord *coord)
                                 : coord->session_timeout_ms;
 }
 
-/* ---- the lease --------------------------------------------------------------
- */
+/* ---- the lease ---- */
 
 int64_t coord_lease_until_us(const struct coord *coord)
 {
@@ -243,8 +242,7 @@ void coord_lease_done(struct coord_request *request)
     (void)request; /* the answer renewed the lease */
 }
 
-/* ---- watches
- * ------------------------------------------------------------------ */
+/* ---- watches ---- */
 
 uint64_t coord_watch_arm(struct coord *coord, struct coord_watch *watch)
 {

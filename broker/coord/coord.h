@@ -44,6 +44,7 @@ struct coord_listener {
 
 struct coord_stat {
     int64_t czxid;
+    int64_t ctime_ms;        /* by the wall clock of a ZooKeeper server */
     int64_t ephemeral_owner; /* session id, 0 for a persistent znode */
     int32_t version;
 };

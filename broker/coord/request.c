@@ -71,8 +71,7 @@ static enum error error_of(int rc)
     }
 }
 
-/* ---- answers
- * ----------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static void ticket_free(struct ticket *ticket)
 {
@@ -105,6 +104,7 @@ static char **children_of(struct heap *heap, struct reply *reply)
 static void fill_stat(struct coord_request *request, const struct Stat *stat)
 {
     request->stat.czxid = stat->czxid;
+    request->stat.ctime_ms = stat->ctime;
     request->stat.ephemeral_owner = stat->ephemeralOwner;
     request->stat.version = stat->version;
 }
@@ -188,8 +188,7 @@ static void reply_deliver(struct inbox_message *message)
     inbox_message_free(inbox, reply);
 }
 
-/* ---- on the library's threads: copy and post
- * --------------------------------- */
+/* ---- on the library's threads: copy and post ---- */
 
 static void post(const struct ticket *ticket, int rc, const void *data,
                  size_t size, const struct Stat *stat)
@@ -262,8 +261,7 @@ static void on_children(int rc, const struct String_vector *names,
     inbox_post(ticket->inbox, &reply->message);
 }
 
-/* ---- sending
- * ------------------------------------------------------------------ */
+/* ---- sending ---- */
 
 static void fail_deliver(struct inbox_message *message)
 {
@@ -478,8 +476,7 @@ void coord_sync(struct coord *coord, struct coord_request *request,
                    on_string, ticket));
 }
 
-/* ---- writes
- * --------------------------------------------------------------------- */
+/* ---- writes ---- */
 
 static void op_init(struct ticket *ticket, size_t i, const struct coord_op *op,
                     const char *path)
@@ -558,8 +555,7 @@ void coord_multi(struct coord *coord, struct coord_request *request,
                     ticket->results, on_void, ticket));
 }
 
-/* ---- the chroot
- * -------------------------------------------------------------------- */
+/* ---- the chroot ---- */
 
 static void chroot_step(struct coord *coord);
 

@@ -23,9 +23,8 @@ static void round_kick(struct log_directory *directory)
 static void durable(struct log_body *body, const struct place *target)
 {
     struct log *log = &body->log;
-    struct fact fact = {.type = FACT_DURABLE,
-                        .key = log->key,
-                        .end_offset = target->offset};
+    struct fact fact = {
+        .type = FACT_DURABLE, .key = log->key, .end_offset = target->offset};
 
     ASSERT_INVARIANT(L2, target->offset <= log->log_end_offset);
     if (target->offset <= log->durable_end_offset)
@@ -66,8 +65,8 @@ static void add_file(struct log_directory *directory, struct disk_file *file)
     struct commit *commit = &directory->commit;
 
     if (commit->file_count == commit->file_capacity) {
-        size_t capacity = commit->file_capacity ? commit->file_capacity * 2
-                                                : 64;
+        size_t capacity =
+            commit->file_capacity ? commit->file_capacity * 2 : 64;
 
         commit->files = heap_grow(directory->seam->heap, commit->files,
                                   commit->file_count * sizeof *commit->files,
@@ -82,8 +81,8 @@ static void add_log(struct log_directory *directory, struct log_body *body)
     struct commit *commit = &directory->commit;
 
     if (commit->entry_count == commit->entry_capacity) {
-        size_t capacity = commit->entry_capacity ? commit->entry_capacity * 2
-                                                 : 64;
+        size_t capacity =
+            commit->entry_capacity ? commit->entry_capacity * 2 : 64;
 
         commit->entries =
             heap_grow(directory->seam->heap, commit->entries,

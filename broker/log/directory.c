@@ -76,15 +76,15 @@ static void space_fire(struct timer *timer)
         disk_free_space(seam->disk, &directory->space_request,
                         directory->options.path);
     }
-    timer_start(seam->timers, timer, seam->now.monotonic_us +
-                                         SPACE_INTERVAL_US);
+    timer_start(seam->timers, timer,
+                seam->now.monotonic_us + SPACE_INTERVAL_US);
 }
 
 /* ---- life ---- */
 
-struct log_directory *
-log_directory_new(struct seam *seam, const struct log_directory_options *options,
-                  struct log_directory_owner *owner)
+struct log_directory *log_directory_new(
+    struct seam *seam, const struct log_directory_options *options,
+    struct log_directory_owner *owner)
 {
     struct log_directory *directory = heap_alloc(seam->heap, sizeof *directory);
 

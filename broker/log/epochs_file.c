@@ -146,9 +146,8 @@ static void begin_fire(struct timer *timer)
 {
     struct log_body *body = container_of(timer, struct log_body, epoch_timer);
 
-    begin_finish(body, body->log.directory->failed
-                           ? ERROR_LOG_DIRECTORY_FAILED
-                           : body->epoch_error);
+    begin_finish(body, body->log.directory->failed ? ERROR_LOG_DIRECTORY_FAILED
+                                                   : body->epoch_error);
 }
 
 void log_begin_epoch(struct log *log, uint32_t epoch,
@@ -167,8 +166,7 @@ void log_begin_epoch(struct log *log, uint32_t epoch,
         body->evidence = -1;
         log->lossy = false;
     }
-    if (taken && (news || body->epochs_dirty) &&
-        directory_usable(directory)) {
+    if (taken && (news || body->epochs_dirty) && directory_usable(directory)) {
         body->epoch_noted.done = begin_saved;
         epochs_save(body, &body->epoch_noted);
         return;

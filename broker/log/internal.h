@@ -46,6 +46,7 @@ struct segment {
     uint64_t size;      /* bytes, likewise */
     struct disk_file *file;
     bool sealed;
+    bool unborn;  /* the file is still to be made (roll.c) */
     bool dirty;   /* holds completed writes that no sync has covered */
     bool indexed; /* the index reaches down to the base */
     bool loading;
@@ -103,6 +104,7 @@ struct stored_log {
     int64_t high_watermark;
     int64_t log_start_offset;
     bool no_producers; /* none known at the recovery point */
+    bool doubtful;
 };
 
 struct log_body {
@@ -132,7 +134,8 @@ struct log_body {
     bool window_loading;
     unsigned loads;
 
-    bool rolling; /* the file of the active segment is being made */
+    bool rolling; /* the file of a segment is being made */
+    struct segment *roll_segment;
     struct steps roll_steps;
     bool sealing;
     struct small_file seal_file;
@@ -230,6 +233,7 @@ struct log_directory {
     struct uuid id;
     struct uuid clean_token;
     bool clean;
+    bool rebooted; /* the last use did not end cleanly, in another boot */
     bool failed;
     bool full;
     char detail[512];
@@ -286,8 +290,7 @@ struct recovery *recover_log(struct log_directory *directory,
                              const struct partition_key *key,
                              const struct stored_log *stored,
                              void (*done)(struct log_directory *directory,
-                                          enum error error,
-                                          const char *path));
+                                          enum error error, const char *path));
 void recovery_free(struct recovery *recovery);
 
 /* ---- shutdown.c ---- */
@@ -369,9 +372,11 @@ void checkpoint_request(struct log_directory *directory,
                         struct save_waiter *waiter);
 void checkpoint_fail(struct log_directory *directory, enum error error);
 void checkpoint_release(struct log_directory *directory);
-/* The stored logs, by key; heap_free() it. False when it is damaged. */
+/* The stored logs, by key; heap_free() it; and the boot id of the kernel
+ * that it was written under. False when it is damaged. */
 bool checkpoint_decode(struct heap *heap, const uint8_t *data, size_t size,
-                       struct stored_log **logs, size_t *count);
+                       struct stored_log **logs, size_t *count,
+                       struct uuid *boot_id);
 #define INDEX_MAGIC      0x5849514bu /* "KQIX" */
 #define CHECKPOINT_MAGIC 0x4b43514bu /* "KQCK" */
 

@@ -16,8 +16,8 @@
 
 int key_compare(const struct partition_key *a, const struct partition_key *b)
 {
-    int order = memcmp(a->topic_id.bytes, b->topic_id.bytes,
-                       sizeof a->topic_id.bytes);
+    int order =
+        memcmp(a->topic_id.bytes, b->topic_id.bytes, sizeof a->topic_id.bytes);
 
     if (order != 0)
         return order;
@@ -199,6 +199,14 @@ void log_configure(struct log *log, const struct log_settings *settings)
         commit_want(body_of(log), false);
 }
 
+void log_trust(struct log *log)
+{
+    if (!log->doubtful)
+        return;
+    log->doubtful = false;
+    log->directory->checkpoint.stale = true;
+}
+
 void log_progress(struct log_body *body)
 {
     if (body->log.owner != NULL && !body->dying)
@@ -214,8 +222,7 @@ bool log_idle(const struct log_body *body)
     return list_empty(&body->in_flight) && list_empty(&body->held) &&
            list_empty(&body->sync_node) && !body->in_round && !body->rolling &&
            !body->sealing && !body->snapshotting && !body->pruning &&
-           !body->advancing &&
-           !body->window_loading && body->loads == 0 &&
+           !body->advancing && !body->window_loading && body->loads == 0 &&
            !body->epochs_saver.running && !body->exclusive.running;
 }
 

@@ -6,8 +6,8 @@
  *
  * On disk, under the log directory:
  *     meta                       cluster id, broker id, directory id
- *     checkpoint                 recovery point, high watermark, log start,
- *                                generation of every log
+ *     checkpoint                 boot id; recovery point, high watermark, log
+ *                                start, generation of every log
  *     clean                      token of a clean shutdown, removed at start
  *     lock
  *     TOPICID-PARTITION/         32 hex digits, '-', decimal
@@ -73,9 +73,9 @@ struct log_directory_owner {
                    const char *detail);
 };
 
-struct log_directory *
-log_directory_new(struct seam *seam, const struct log_directory_options *options,
-                  struct log_directory_owner *owner);
+struct log_directory *log_directory_new(
+    struct seam *seam, const struct log_directory_options *options,
+    struct log_directory_owner *owner);
 
 /* Locks, reads meta (writes it when the directory is fresh: empty or absent),
  * checkpoint and clean token, recovers every log; then opened(). */
@@ -116,10 +116,13 @@ struct log {
     int64_t durable_end_offset;
     int64_t high_watermark; /* as last given by log_set_high_watermark() */
     uint64_t generation;    /* bumped durably by a truncation */
-    bool lossy; /* recovery ended below the stored high watermark */
-    bool truncating; /* appends are refused until it is done */
-    uint64_t size_bytes; /* of all segments */
-    struct list node;    /* in the directory's list, by key */
+    bool lossy;             /* recovery ended below the stored high watermark */
+    /* The kernel went down under it: what was never synced may be gone
+     * without a trace. Stays until log_trust(). */
+    bool doubtful;
+    bool truncating;       /* appends are refused until it is done */
+    uint64_t size_bytes;   /* of all segments */
+    struct list node;      /* in the directory's list, by key */
     struct log_body *body; /* private */
 };
 
@@ -143,6 +146,8 @@ void log_create(struct log_directory *directory,
 
 void log_set_owner(struct log *log, struct log_owner *owner); /* or NULL */
 void log_configure(struct log *log, const struct log_settings *settings);
+/* The replica is in sync: whatever was lost is there again. */
+void log_trust(struct log *log);
 
 /* Removes the log and its files (renamed away first, so that a crash leaves
  * no half log). The handle is dead at once. */
@@ -181,7 +186,7 @@ struct log_range {
     struct disk_file *file;
     uint64_t position;
     uint64_t length;
-    int64_t base_offset; /* of the first batch: <= the offset asked for */
+    int64_t base_offset;    /* of the first batch: <= the offset asked for */
     int64_t end_offset_max; /* no batch in the range goes past this */
 };
 

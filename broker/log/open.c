@@ -18,10 +18,10 @@
 #include "base/bytes.h"
 #include "log/internal.h"
 
-#define META_MAGIC   0x544d514bu /* "KQMT" */
-#define META_BYTES   40
-#define CLEAN_BYTES  16
-#define DELETED      ".deleted"
+#define META_MAGIC  0x544d514bu /* "KQMT" */
+#define META_BYTES  40
+#define CLEAN_BYTES 16
+#define DELETED     ".deleted"
 
 struct opening {
     struct log_directory *directory;
@@ -108,8 +108,7 @@ static void set_path(struct opening *opening, const char *name)
     opening->path = path_of(heap_of(opening), root_of(opening), name);
 }
 
-static void read_file(struct opening *opening, const char *name,
-                      uint32_t magic,
+static void read_file(struct opening *opening, const char *name, uint32_t magic,
                       void (*done)(struct small_file *file, enum error error))
 {
     set_path(opening, name);
@@ -305,9 +304,8 @@ static void next_name(struct opening *opening)
             remove_leftover(opening); /* was being made: nobody knows of it */
             return;
         }
-        opening->recovery =
-            recover_log(directory, &key, find_stored(opening, &key),
-                        log_recovered);
+        opening->recovery = recover_log(
+            directory, &key, find_stored(opening, &key), log_recovered);
         return;
     }
     all_recovered(opening);
@@ -337,16 +335,20 @@ static void checkpoint_read(struct small_file *file, enum error error)
 {
     struct opening *opening = file->context;
     struct log_directory *directory = opening->directory;
+    struct uuid boot_id = {{0}};
 
     if (error != ERROR_NONE && error != ERROR_NOT_FOUND &&
         error != ERROR_CORRUPT) {
         fail(opening, error, "checkpoint", "");
         return;
     }
-    opening->lost = error != ERROR_NONE ||
-                    !checkpoint_decode(heap_of(opening), file->payload,
-                                       file->payload_size, &opening->stored,
-                                       &opening->stored_count);
+    opening->lost =
+        error != ERROR_NONE ||
+        !checkpoint_decode(heap_of(opening), file->payload, file->payload_size,
+                           &opening->stored, &opening->stored_count, &boot_id);
+    directory->rebooted =
+        !directory->clean &&
+        (opening->lost || !uuid_equal(&boot_id, &directory->seam->boot_id));
     if (opening->lost) {
         opening->stored_count = 0;
         trace_log(directory->seam->trace, TRACE_ERROR,
@@ -548,8 +550,7 @@ static void take_lock(struct opening *opening)
 {
     set_path(opening, "lock");
     opening->request.done = locked;
-    disk_lock(opening->directory->seam->disk, &opening->request,
-              opening->path);
+    disk_lock(opening->directory->seam->disk, &opening->request, opening->path);
 }
 
 static void parent_synced(struct disk_request *request)
@@ -581,12 +582,11 @@ static void made(struct disk_request *request)
     opening->path = heap_strdup(heap, root_of(opening));
     slash = strrchr(opening->path, '/');
     if (slash == NULL)
-        strcpy(opening->path, "."); /* a path has one byte at least */
+        memcpy(opening->path, ".", 2); /* a path has one byte at least */
     else
         slash[slash == opening->path ? 1 : 0] = '\0';
     request->done = parent_synced;
-    disk_sync_directory(opening->directory->seam->disk, request,
-                        opening->path);
+    disk_sync_directory(opening->directory->seam->disk, request, opening->path);
 }
 
 void log_directory_open(struct log_directory *directory)

@@ -115,8 +115,7 @@ bool producers_cut_end(struct producers *producers, int64_t offset)
         if (!producer_cut_end(&node->producer, offset)) {
             whole = whole && !node->producer.more;
             forget(producers, node);
-        } else if (node->producer.batch_count < before &&
-                   node->producer.more) {
+        } else if (node->producer.batch_count < before && node->producer.more) {
             whole = false;
         }
     }
@@ -131,10 +130,10 @@ uint8_t *producers_encode(struct producers *producers,
 
     *size = HEAD_BYTES;
     list_for_each (at, &producers->idle)
-        *size += PRODUCER_BYTES +
-                 BATCH_BYTES * (size_t)container_of(at, struct producer_node,
-                                                    idle)
-                                   ->producer.batch_count;
+        *size +=
+            PRODUCER_BYTES +
+            BATCH_BYTES * (size_t)container_of(at, struct producer_node, idle)
+                              ->producer.batch_count;
     data = small_file_buffer(producers->heap, *size, &payload);
     writer_init(&writer, payload, *size);
     writer_u64(&writer, (uint64_t)place->offset);

@@ -70,8 +70,7 @@ static void pruned(struct steps *steps, enum error error)
     struct log_body *body = steps->context;
 
     if (error != ERROR_NONE)
-        directory_fail(body->log.directory, error, "remove",
-                       steps_path(steps));
+        directory_fail(body->log.directory, error, "remove", steps_path(steps));
     steps_release(steps);
     body->pruning = false;
     log_kick(body);

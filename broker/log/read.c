@@ -162,8 +162,8 @@ enum error log_locate(struct log *log, int64_t offset, int64_t limit,
     struct log_body *body = body_of(log);
 
     ASSERT_INVARIANT(L3, limit <= log->log_end_offset);
-    *range = (struct log_range){.base_offset = offset,
-                                .end_offset_max = offset};
+    *range =
+        (struct log_range){.base_offset = offset, .end_offset_max = offset};
     if (offset < log->log_start_offset || offset > limit)
         return ERROR_OFFSET_OUT_OF_RANGE;
     if (offset == limit)

@@ -3,8 +3,9 @@
  * Owns the recovery of one log. What lies below the recovery point was
  * synced: of those segments size and summary are checked, no data is read.
  * From the recovery point on every batch is checked, and the log ends at the
- * first one that is torn, damaged or out of order. What was found is synced
- * before anybody hears of it.
+ * first one that is torn, damaged or out of order. What was found is written
+ * again and synced before anybody hears of it: a process that died of a failed
+ * sync leaves pages behind that look whole and that no sync would write.
  *
  *     list -> epochs -> snapshot, newest first -> segments, in order:
  *         open -> summary, or scan -> next ... -> repair -> done
@@ -94,8 +95,7 @@ struct recovery *recover_log(struct log_directory *directory,
                              const struct partition_key *key,
                              const struct stored_log *stored,
                              void (*done)(struct log_directory *directory,
-                                          enum error error,
-                                          const char *path))
+                                          enum error error, const char *path))
 {
     struct recovery *recovery =
         heap_alloc(directory->seam->heap, sizeof *recovery);
@@ -108,8 +108,7 @@ struct recovery *recover_log(struct log_directory *directory,
     recovery->body =
         log_body_new(directory, key, &directory->options.default_settings);
     recovery->request.done = list_done;
-    disk_list(directory->seam->disk, &recovery->request,
-              recovery->body->path);
+    disk_list(directory->seam->disk, &recovery->request, recovery->body->path);
     return recovery;
 }
 
@@ -217,9 +216,8 @@ static void epochs_read(struct small_file *file, enum error error)
         return;
     }
     recovery->noted_count = body->epochs.count;
-    recovery->noted = heap_alloc(heap_of(recovery),
-                                 (body->epochs.count + 1) *
-                                     sizeof *recovery->noted);
+    recovery->noted = heap_alloc(
+        heap_of(recovery), (body->epochs.count + 1) * sizeof *recovery->noted);
     memcpy(recovery->noted, body->epoch_entries,
            body->epochs.count * sizeof *recovery->noted);
     next_snapshot(recovery);
@@ -227,8 +225,7 @@ static void epochs_read(struct small_file *file, enum error error)
 
 static void list_done(struct disk_request *request)
 {
-    struct recovery *recovery =
-        container_of(request, struct recovery, request);
+    struct recovery *recovery = container_of(request, struct recovery, request);
     struct log_body *body = recovery->body;
     struct seam *seam = recovery->directory->seam;
 
@@ -243,8 +240,8 @@ static void list_done(struct disk_request *request)
         recovery->stored.log_start_offset = recovery->bases[0];
     recovery->snapshot_at = recovery->snapshot_count;
     if (recovery->lost ||
-        (!recovery->has_epochs &&
-         recovery->stored.recovery.offset > recovery->stored.log_start_offset)) {
+        (!recovery->has_epochs && recovery->stored.recovery.offset >
+                                      recovery->stored.log_start_offset)) {
         start_from_first(recovery);
         next_segment(recovery);
     } else if (recovery->has_epochs) {
@@ -354,8 +351,8 @@ static void prepare(struct recovery *recovery)
         for (last = recovery->base_count - 1;
              last > 0 && recovery->bases[last] > recovery->start.offset; last--)
             ;
-        recovery->start = (struct place){recovery->bases[last],
-                                         recovery->bases[last], 0};
+        recovery->start =
+            (struct place){recovery->bases[last], recovery->bases[last], 0};
         if (!producers_cut_end(&body->producers, recovery->bases[last]))
             body->producers.forgetful = true;
     }
@@ -440,6 +437,7 @@ static void scan_segment(struct recovery *recovery, const struct place *from)
     recovery->scan.position = from->position;
     recovery->scan.end = recovery->file_size;
     recovery->scan.verify = true;
+    recovery->scan.rewrite = !recovery->rebuilding;
     recovery->scan.on_batch = scan_batch;
     recovery->scan.done = scanned;
     recovery->scan.context = recovery;
@@ -473,9 +471,9 @@ static void summary_read(struct small_file *file, enum error error)
     int64_t next = recovery->at + 1 < recovery->base_count
                        ? recovery->bases[recovery->at + 1]
                        : segment->base_offset;
-    bool good = error == ERROR_NONE &&
-                segment_decode_summary(segment, file->payload,
-                                       file->payload_size);
+    bool good =
+        error == ERROR_NONE &&
+        segment_decode_summary(segment, file->payload, file->payload_size);
 
     small_file_release(file);
     if (error != ERROR_NONE && !is_damage(error)) {
@@ -498,16 +496,14 @@ static void summary_read(struct small_file *file, enum error error)
     trace_log(recovery->directory->seam->trace, TRACE_WARN,
               "%s/%020" PRId64 ".index does not fit its segment (%" PRIu64
               " bytes): the segment is read to make it again",
-              recovery->body->path, segment->base_offset,
-              recovery->file_size);
+              recovery->body->path, segment->base_offset, recovery->file_size);
     recovery->rebuilding = true;
     scan_segment(recovery, &from);
 }
 
 static void segment_opened(struct disk_request *request)
 {
-    struct recovery *recovery =
-        container_of(request, struct recovery, request);
+    struct recovery *recovery = container_of(request, struct recovery, request);
     struct segment *segment = active_segment(recovery->body);
     bool last = recovery->at + 1 == recovery->base_count;
 
@@ -582,10 +578,11 @@ static void recovered(struct recovery *recovery)
     log->log_end_offset = active->end_offset;
     log->next_offset = active->end_offset;
     log->durable_end_offset = active->end_offset;
-    body->log_end = (struct place){active->end_offset, active->base_offset,
-                                   active->size};
+    body->log_end =
+        (struct place){active->end_offset, active->base_offset, active->size};
     body->durable_end = body->log_end;
     log->high_watermark = stored->high_watermark;
+    log->doubtful = stored->doubtful || recovery->directory->rebooted;
     log->lossy = recovery->lost ||
                  log->log_end_offset < stored->recovery.offset ||
                  log->log_end_offset < stored->high_watermark;
@@ -606,8 +603,7 @@ static void recovered(struct recovery *recovery)
 
 static void synced(struct disk_request *request)
 {
-    struct recovery *recovery =
-        container_of(request, struct recovery, request);
+    struct recovery *recovery = container_of(request, struct recovery, request);
     struct log_body *body = recovery->body;
 
     if (request->error != ERROR_NONE) {
@@ -624,8 +620,8 @@ static void sync_segments(struct recovery *recovery)
     struct log_body *body = recovery->body;
     size_t count = 0;
 
-    recovery->files = heap_alloc(
-        heap_of(recovery), body->segment_count * sizeof *recovery->files);
+    recovery->files = heap_alloc(heap_of(recovery),
+                                 body->segment_count * sizeof *recovery->files);
     for (size_t i = 0; i < body->segment_count; i++)
         if (body->segments[i]->dirty)
             recovery->files[count++] = body->segments[i]->file;
@@ -715,10 +711,9 @@ static void repair(struct recovery *recovery)
     active->sealed = false;
     if (!recovery->created && active->file == NULL)
         UNREACHABLE(); /* the last one is never taken by its summary */
-    body->epochs_dirty =
-        body->epochs_dirty ||
-        body->epochs.count != recovery->noted_count ||
-        active->end_offset != recovery->stored.recovery.offset;
+    body->epochs_dirty = body->epochs_dirty || !recovery->directory->clean ||
+                         body->epochs.count != recovery->noted_count ||
+                         active->end_offset != recovery->stored.recovery.offset;
     keep_snapshots(recovery, active->end_offset);
     remove_indexes(recovery);
     if (!recovery->created && active->size < recovery->file_size) {
@@ -730,8 +725,7 @@ static void repair(struct recovery *recovery)
     if (recovery->created || recovery->ended || steps->count > 0 ||
         active->dirty)
         steps_add(steps, DISK_SYNC_DIRECTORY,
-                  heap_strdup(heap_of(recovery), body->path), NULL,
-                  ERROR_NONE);
+                  heap_strdup(heap_of(recovery), body->path), NULL, ERROR_NONE);
     steps->done = repaired;
     steps_run(steps);
 }

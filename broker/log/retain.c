@@ -40,13 +40,13 @@ int64_t log_retention_target(struct log *log, int64_t now_ms)
     for (size_t i = 0; i < body->segment_count; i++) {
         const struct segment *segment = body->segments[i];
 
-        rows[i] = (struct retention_segment){
-            segment->base_offset, segment->end_offset, segment->size,
-            segment->last_append_ms};
+        rows[i] = (struct retention_segment){segment->base_offset,
+                                             segment->end_offset, segment->size,
+                                             segment->last_append_ms};
     }
     target = retention_start_offset(rows, body->segment_count, &limits,
-                                    log->log_start_offset,
-                                    log->high_watermark, now_ms);
+                                    log->log_start_offset, log->high_watermark,
+                                    now_ms);
     heap_free(heap, rows);
     if (target <= active->base_offset || active->size == 0)
         return target;
@@ -54,9 +54,8 @@ int64_t log_retention_target(struct log *log, int64_t now_ms)
     if (!body->rolling && !body->dying && directory_usable(log->directory) &&
         body->exclusive.kind == EXCLUSIVE_NONE)
         roll_start(body);
-    return active->base_offset > log->log_start_offset
-               ? active->base_offset
-               : log->log_start_offset;
+    return active->base_offset > log->log_start_offset ? active->base_offset
+                                                       : log->log_start_offset;
 }
 
 /* ---- the move ---- */
@@ -125,12 +124,10 @@ static void remove_segments(struct log_body *body, size_t count)
 
 static void stored(struct save_waiter *waiter, enum error error)
 {
-    struct log_body *body =
-        container_of(waiter, struct log_body, start_stored);
+    struct log_body *body = container_of(waiter, struct log_body, start_stored);
     struct log *log = &body->log;
-    struct fact fact = {.type = FACT_LOG_START,
-                        .key = log->key,
-                        .offset = body->storing_start};
+    struct fact fact = {
+        .type = FACT_LOG_START, .key = log->key, .offset = body->storing_start};
 
     body->advancing = false;
     if (error != ERROR_NONE)

@@ -22,12 +22,60 @@ void scan_release(struct scan *scan)
     scan->filled = 0;
 }
 
+static void read_more(struct scan *scan, size_t wanted);
+
+/* ---- leaving the buffer ---- */
+
+static void rewrote(struct disk_request *request)
+{
+    struct scan *scan = container_of(request, struct scan, request);
+
+    scan->rewritten = scan->position;
+    if (request->error != ERROR_NONE) {
+        scan->ending = true;
+        scan->result = SCAN_FAILED;
+        scan->error = request->error;
+    }
+    if (scan->ending)
+        scan->done(scan);
+    else
+        read_more(scan, scan->wanted);
+}
+
+/* What was checked in the buffer is written, if it has to be; then on. */
+static void leave(struct scan *scan)
+{
+    scan->request.error = ERROR_NONE;
+    if (!scan->rewrite || scan->position == scan->rewritten) {
+        rewrote(&scan->request);
+        return;
+    }
+    ASSERT(scan->rewritten >= scan->buffer_at);
+    scan->iov.iov_base = scan->buffer + (scan->rewritten - scan->buffer_at);
+    scan->iov.iov_len = (size_t)(scan->position - scan->rewritten);
+    scan->request.done = rewrote;
+    disk_append(scan->seam->disk, &scan->request, scan->file, &scan->iov, 1,
+                scan->rewritten);
+}
+
 static void finish(struct scan *scan, enum scan_result result, enum error error)
 {
+    scan->ending = true;
     scan->result = result;
     scan->error = error;
-    scan->done(scan);
+    leave(scan);
 }
+
+static void go_on(struct scan *scan, size_t wanted)
+{
+    scan->ending = false;
+    scan->wanted = wanted;
+    leave(scan);
+}
+
+/* ---- reading ---- */
+
+static void read_done(struct disk_request *request);
 
 static size_t available(const struct scan *scan)
 {
@@ -53,6 +101,7 @@ static void read_more(struct scan *scan, size_t wanted)
     }
     scan->filled = 0;
     scan->buffer_at = scan->position;
+    scan->request.done = read_done;
     if (length > left)
         length = (size_t)left;
     if (scan->buffer == NULL)
@@ -94,13 +143,13 @@ static void advance(struct scan *scan)
             return;
         }
         if (size < BATCH_HEADER_BYTES) {
-            read_more(scan, BATCH_HEADER_BYTES);
+            go_on(scan, BATCH_HEADER_BYTES);
             return;
         }
         error = check(scan, at, size, &header);
         if (error == ERROR_AGAIN && header.length <= left &&
             header.length > size) {
-            read_more(scan, header.length);
+            go_on(scan, header.length);
             return;
         }
         if (error != ERROR_NONE || header.length > left) {
@@ -141,7 +190,7 @@ static void read_done(struct disk_request *request)
 void scan_start(struct scan *scan)
 {
     ASSERT(scan->position < scan->end);
-    scan->request.done = read_done;
     scan->filled = 0;
+    scan->rewritten = scan->position;
     read_more(scan, BATCH_HEADER_BYTES);
 }

@@ -29,6 +29,10 @@ struct scan {
     uint64_t position;
     uint64_t end;
     bool verify; /* bodies too, or headers alone */
+    /* Batches are written again where they lie, once they were checked.
+     * After a failed sync the cache holds pages that are not on the disk and
+     * that no later sync would write (B34): reading proves nothing. */
+    bool rewrite;
     /* False: stop before this batch. */
     bool (*on_batch)(struct scan *scan, const struct batch_header *header);
     void (*done)(struct scan *scan);
@@ -41,6 +45,10 @@ struct scan {
     size_t capacity;
     uint64_t buffer_at;
     size_t filled;
+    uint64_t rewritten; /* up to here */
+    bool ending;        /* result is known; else `wanted` more is read */
+    size_t wanted;
+    struct iovec iov;
     struct disk_request request;
 };
 

@@ -60,8 +60,8 @@ struct segment *segment_add(struct log_body *body, int64_t base_offset)
     struct segment *segment = heap_alloc(heap, sizeof *segment);
 
     if (body->segment_count == body->segment_capacity) {
-        size_t capacity = body->segment_capacity ? body->segment_capacity * 2
-                                                 : 4;
+        size_t capacity =
+            body->segment_capacity ? body->segment_capacity * 2 : 4;
 
         body->segments = heap_grow(heap, body->segments,
                                    body->segment_count * sizeof(void *),
@@ -163,8 +163,8 @@ uint8_t *segment_encode(const struct segment *segment, size_t *size)
     struct writer writer;
 
     *size = SUMMARY_BYTES + index->count * ENTRY_BYTES;
-    data = small_file_buffer(segment->log->directory->seam->heap, *size,
-                             &payload);
+    data =
+        small_file_buffer(segment->log->directory->seam->heap, *size, &payload);
     writer_init(&writer, payload, *size);
     writer_u64(&writer, (uint64_t)segment->base_offset);
     writer_u64(&writer, (uint64_t)segment->end_offset);
@@ -224,8 +224,8 @@ static bool decode_entries(const struct segment *segment, struct index *index,
                                       (int64_t)load_u64(at + 16)};
         if (entry->offset >= segment->end_offset ||
             entry->position >= segment->size ||
-            (i == 0 && (entry->offset != segment->base_offset ||
-                        entry->position != 0)) ||
+            (i == 0 &&
+             (entry->offset != segment->base_offset || entry->position != 0)) ||
             (i > 0 && (entry->offset <= entry[-1].offset ||
                        entry->position <= entry[-1].position)))
             return false;
@@ -305,8 +305,7 @@ static bool load_batch(struct scan *scan, const struct batch_header *header)
     struct log_directory *directory = load->segment->log->directory;
 
     index_note(&load->index, directory->seam->heap,
-               directory->options.index_interval_bytes, header,
-               scan->position);
+               directory->options.index_interval_bytes, header, scan->position);
     return true;
 }
 
@@ -350,9 +349,9 @@ static void load_read(struct small_file *file, enum error error)
     struct load *load = file->context;
     struct segment *segment = load->segment;
 
-    if (error == ERROR_NONE && decode_entries(segment, &load->index,
-                                              file->payload,
-                                              file->payload_size)) {
+    if (error == ERROR_NONE &&
+        decode_entries(segment, &load->index, file->payload,
+                       file->payload_size)) {
         load_finish(load, true);
         return;
     }

@@ -31,8 +31,8 @@ void steps_add(struct steps *steps, enum disk_operation operation, char *path,
                                  capacity * sizeof *steps->items);
         steps->capacity = capacity;
     }
-    steps->items[steps->count++] = (struct step){
-        operation, path, path_to, DISK_OPEN_EXISTING, allowed};
+    steps->items[steps->count++] =
+        (struct step){operation, path, path_to, DISK_OPEN_EXISTING, allowed};
 }
 
 void steps_open(struct steps *steps, char *path, unsigned flags)

@@ -127,8 +127,8 @@ static void rebuild_start(struct log_body *body)
 
     if (job->snapshot_at > 0) {
         job->snapshot_at--;
-        path = segment_path(body, body->snapshots[job->snapshot_at],
-                            "producers");
+        path =
+            segment_path(body, body->snapshots[job->snapshot_at], "producers");
         job->snapshot.done = snapshot_read;
         job->snapshot.context = body;
         small_file_read(&job->snapshot, body->log.directory->seam, path,
@@ -169,9 +169,8 @@ static void cut_segments(struct log_body *body, const struct place *cut)
 static void cut_offsets(struct log_body *body, const struct place *cut)
 {
     struct log *log = &body->log;
-    struct fact fact = {.type = FACT_TRUNCATED,
-                        .key = log->key,
-                        .end_offset = cut->offset};
+    struct fact fact = {
+        .type = FACT_TRUNCATED, .key = log->key, .end_offset = cut->offset};
 
     log->generation++;
     log->next_offset = cut->offset;
@@ -221,9 +220,8 @@ static void restarted(struct log_body *body, struct disk_file *file)
     struct exclusive_job *job = &body->exclusive;
     struct log *log = &body->log;
     struct segment *segment;
-    struct fact fact = {.type = FACT_LOG_START,
-                        .key = log->key,
-                        .offset = job->cut.offset};
+    struct fact fact = {
+        .type = FACT_LOG_START, .key = log->key, .offset = job->cut.offset};
 
     job->storing = false;
     segments_drop(body, 0, body->segment_count);
@@ -304,8 +302,7 @@ static void stored(struct save_waiter *waiter, enum error error)
         steps_add(steps, DISK_SYNC, NULL, NULL, ERROR_NONE);
     }
     steps_add(steps, DISK_SYNC_DIRECTORY,
-              heap_strdup(directory->seam->heap, body->path), NULL,
-              ERROR_NONE);
+              heap_strdup(directory->seam->heap, body->path), NULL, ERROR_NONE);
     steps_run(steps);
 }
 
@@ -363,8 +360,7 @@ static void find(struct log_body *body, struct segment *segment)
         return;
     }
     boundary_floor(body, segment, job->offset, &from);
-    job->cut = (struct place){from.offset, segment->base_offset,
-                              from.position};
+    job->cut = (struct place){from.offset, segment->base_offset, from.position};
     if (from.offset == job->offset) {
         store(body, job->cut);
         return;

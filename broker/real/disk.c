@@ -20,6 +20,7 @@
 struct disk {
     struct loop *loop;
     unsigned in_flight; /* loop only */
+    struct list opened; /* of struct disk_file; loop only */
     pthread_mutex_t lock;
     pthread_cond_t io_wanted;
     pthread_cond_t sync_wanted;
@@ -37,8 +38,7 @@ static struct disk_request *request_of(struct list *node)
     return container_of(node, struct disk_request, node);
 }
 
-/* ---- threads
- * ----------------------------------------------------------------- */
+/* ---- threads ---- */
 
 /* Under the lock. */
 static void complete(struct disk *disk, struct disk_request *request)
@@ -122,6 +122,7 @@ struct disk *disk_new(struct loop *loop)
     pthread_mutex_init(&disk->lock, NULL);
     pthread_cond_init(&disk->io_wanted, NULL);
     pthread_cond_init(&disk->sync_wanted, NULL);
+    list_init(&disk->opened);
     list_init(&disk->runnable);
     list_init(&disk->syncs);
     list_init(&disk->completed);
@@ -137,6 +138,14 @@ fail:
     return NULL;
 }
 
+static void file_free(struct disk_file *file)
+{
+    list_remove(&file->opened_node);
+    close(file->fd);
+    free(file);
+}
+
+/* Closes what is still open. */
 void disk_destroy(struct disk *disk)
 {
     if (disk == NULL)
@@ -148,14 +157,15 @@ void disk_destroy(struct disk *disk)
     pthread_mutex_unlock(&disk->lock);
     for (unsigned i = 0; i < disk->thread_count; i++)
         pthread_join(disk->threads[i], NULL);
+    list_for_each_safe (node, &disk->opened)
+        file_free(container_of(node, struct disk_file, opened_node));
     pthread_cond_destroy(&disk->io_wanted);
     pthread_cond_destroy(&disk->sync_wanted);
     pthread_mutex_destroy(&disk->lock);
     free(disk);
 }
 
-/* ---- submission
- * ----------------------------------------------------------------- */
+/* ---- submission ---- */
 
 /* False: too many in flight; the request completes with BUSY. */
 static bool admit(struct disk *disk, struct disk_request *request,
@@ -329,8 +339,7 @@ void disk_names_free(struct disk *disk, struct disk_request *request)
     request->name_count = 0;
 }
 
-/* ---- files
- * ------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 void disk_file_hold(struct disk_file *file)
 {
@@ -343,8 +352,7 @@ void disk_file_drop(struct disk_file *file)
     file->references--;
     if (file->references > 0 || !file->closed)
         return;
-    close(file->fd);
-    free(file);
+    file_free(file);
 }
 
 static struct disk_file *file_new(struct disk *disk, int fd)
@@ -358,6 +366,7 @@ static struct disk_file *file_new(struct disk *disk, int fd)
     file->cut_lowest = UINT64_MAX;
     list_init(&file->operations);
     list_init(&file->node);
+    list_append(&disk->opened, &file->opened_node);
     return file;
 }
 
@@ -371,8 +380,7 @@ void disk_close(struct disk *disk, struct disk_file *file)
     disk_file_drop(file);
 }
 
-/* ---- completion
- * --------------------------------------------------------------------- */
+/* ---- completion ---- */
 
 static void finish(struct disk *disk, struct disk_request *request)
 {

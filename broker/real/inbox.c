@@ -98,7 +98,7 @@ void inbox_run(struct inbox *inbox)
     }
 }
 
-/* ---- offloaded calls --------------------------------------------------- */
+/* ---- offloaded calls ---- */
 
 static void offload_deliver(struct inbox_message *message)
 {

@@ -77,11 +77,12 @@ void net_bury(struct net *net);
 struct disk_file {
     struct disk *disk;
     int fd;
-    bool closed;            /* by disk_close() */
-    unsigned references;    /* operations and sends that need it; loop only */
-    struct list operations; /* waiting, in order; under the disk's lock */
-    struct list node;       /* runnable; under the disk's lock */
-    bool running;           /* under the disk's lock */
+    bool closed;             /* by disk_close() */
+    unsigned references;     /* operations and sends that need it; loop only */
+    struct list opened_node; /* of the disk; loop only */
+    struct list operations;  /* waiting, in order; under the disk's lock */
+    struct list node;        /* runnable; under the disk's lock */
+    bool running;            /* under the disk's lock */
     bool runnable;
     /* cuts, for sends in the queue; loop only */
     uint64_t cut_count;

@@ -35,8 +35,6 @@ void loop_clock(struct loop *loop, struct moment *now)
 
 void loop_deliver(struct loop *loop, struct event *event)
 {
-    if (loop->stop)
-        return; /* the node has told its end */
     loop_clock(loop, &event->now);
     loop->seam.now = event->now;
     loop->on_event(loop->node, event);
@@ -89,8 +87,7 @@ static void signals_ready(struct source *source, uint32_t events)
         loop_deliver(loop, &event);
 }
 
-/* ---- making ---------------------------------------------------------------
- */
+/* ---- making ---- */
 
 static void read_boot_id(struct uuid *id)
 {
@@ -192,8 +189,7 @@ struct seam *loop_seam(struct loop *loop)
     return &loop->seam;
 }
 
-/* ---- running
- * ------------------------------------------------------------------ */
+/* ---- running ---- */
 
 static int sleep_ms(struct loop *loop, bool more)
 {
@@ -235,6 +231,7 @@ void loop_run(struct loop *loop,
         more = net_run(loop->seam.net);
         net_bury(loop->seam.net);
     }
+    loop->stop = false;
 }
 
 void loop_stop(struct loop *loop)

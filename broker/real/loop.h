@@ -32,7 +32,8 @@ void loop_free(struct loop *loop);
 /* What the node is made with; valid for the loop's life. `now` is set. */
 struct seam *loop_seam(struct loop *loop);
 
-/* Delivers events to on_event(node, event) until loop_stop(). */
+/* Delivers events to on_event(node, event) until loop_stop(). May be called
+ * again. */
 void loop_run(struct loop *loop,
               void (*on_event)(void *node, const struct event *event),
               void *node);

@@ -251,9 +251,13 @@ static void on_ready(struct broker_owner *owner, uint16_t port)
               port, (long long)process->config->broker_id);
 }
 
+/* The rest of the turn in which the broker stopped is not for it. */
 static void on_event(void *node, const struct event *event)
 {
-    broker_on_event(node, event);
+    struct process *process = node;
+
+    if (!process->stopped)
+        broker_on_event(process->broker, event);
 }
 
 /* Many partitions and connections are many descriptors. Memory of batches is
@@ -294,7 +298,7 @@ static int serve(const struct config *config, FILE *facts)
     process.broker =
         broker_new(loop_seam(process.loop), config, &process.owner);
     broker_start(process.broker);
-    loop_run(process.loop, on_event, process.broker);
+    loop_run(process.loop, on_event, &process);
     if (process.exit_code == 0) {
         broker_free(process.broker);
         loop_free(process.loop);

@@ -42,8 +42,7 @@ struct resolution {
     struct addrinfo *found;
 };
 
-/* ---- connections ------------------------------------------------------------
- */
+/* ---- connections ---- */
 
 static void connection_ready(struct source *source, uint32_t events);
 
@@ -219,8 +218,7 @@ void net_close(struct connection *connection)
     connection_kill(connection);
 }
 
-/* ---- listening
- * ----------------------------------------------------------------- */
+/* ---- listening ---- */
 
 static void accept_one(struct net_listener *listener, int fd,
                        const struct sockaddr *address, socklen_t size)
@@ -342,8 +340,7 @@ void net_listener_close(struct net *net, struct net_listener *listener)
     list_append(&net->dead_listeners, &listener->node);
 }
 
-/* ---- connecting
- * ------------------------------------------------------------------ */
+/* ---- connecting ---- */
 
 static void start_connect(struct connection *connection,
                           const struct sockaddr *address, socklen_t size)
@@ -436,8 +433,7 @@ struct connection *net_connect(struct net *net, const char *host, uint16_t port,
     return connection;
 }
 
-/* ---- the turn
- * ------------------------------------------------------------------------ */
+/* ---- the turn ---- */
 
 struct net *net_new(struct loop *loop)
 {

@@ -107,8 +107,7 @@ void sends_deliver(struct net *net)
     }
 }
 
-/* ---- bytes
- * ---------------------------------------------------------------------- */
+/* ---- bytes ---- */
 
 static struct net_send *first_send(struct connection *connection)
 {
@@ -205,8 +204,7 @@ static bool flush_parts(struct connection *connection)
     return !connection->blocked;
 }
 
-/* ---- ranges of files
- * ---------------------------------------------------------------- */
+/* ---- ranges of files ---- */
 
 static bool was_cut(const struct net_send *send)
 {

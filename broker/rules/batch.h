@@ -34,10 +34,10 @@
 #include "base/uuid.h"
 
 #define BATCH_HEADER_BYTES 80
-#define BATCH_MAGIC 1
+#define BATCH_MAGIC        1
 
 enum batch_attributes {
-    BATCH_CODEC_MASK = 7, /* enum batch_codec */
+    BATCH_CODEC_MASK = 7,  /* enum batch_codec */
     BATCH_APPEND_TIME = 8, /* record timestamps are the append time */
     BATCH_CONTROL = 16
 };

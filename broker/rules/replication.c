@@ -228,6 +228,16 @@ static bool remove_older(struct replica_set *set, uint32_t broker_id,
     return true;
 }
 
+/* KIP-966 calls it the last known leader. */
+static void elect_last_known(struct partition_state *state,
+                             struct replica replica)
+{
+    struct replica_set isr = {1, {replica}};
+
+    partition_state_set_isr(state, &isr, NULL);
+    set_leader(state, replica.broker_id);
+}
+
 bool partition_state_replica_lost(struct partition_state *state,
                                   uint32_t broker_id, uint64_t broker_epoch)
 {
@@ -241,6 +251,9 @@ bool partition_state_replica_lost(struct partition_state *state,
             set_leader(state, NO_BROKER);
         changed = true;
     }
+    if (changed && state->lazy && state->isr.count == 0 &&
+        state->eligible.count == 0)
+        elect_last_known(state, lossy.members[0]);
     if (changed)
         state->partition_epoch++;
     return changed;

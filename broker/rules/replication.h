@@ -98,7 +98,10 @@ bool partition_state_decide(struct partition_state *state,
                             const struct live_brokers *live);
 
 /* A broker said that its replica lost records: entries of it from before
- * `broker_epoch` leave ISR and eligible. True when the state changed. */
+ * `broker_epoch` leave ISR and eligible. If it was the last of a lazy
+ * partition, whose records were promised to survive in memory only, it leads
+ * all the same with what it has: the price of that mode. True when the state
+ * changed. */
 bool partition_state_replica_lost(struct partition_state *state,
                                   uint32_t broker_id, uint64_t broker_epoch);
 

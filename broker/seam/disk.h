@@ -30,7 +30,7 @@
 #include "seam/seam.h"
 
 #define DISK_IN_FLIGHT_MAX 4096
-#define DISK_IOV_MAX 64
+#define DISK_IOV_MAX       64
 
 struct disk_file; /* an open file; the world's */
 
@@ -53,9 +53,9 @@ enum disk_operation {
 };
 
 enum disk_open_flags {
-    DISK_OPEN_EXISTING = 0,     /* read and write; ERROR_NOT_FOUND */
-    DISK_OPEN_CREATE = 1,       /* create when missing */
-    DISK_OPEN_CREATE_EXCL = 2,  /* ERROR_EXISTS when it is there */
+    DISK_OPEN_EXISTING = 0,    /* read and write; ERROR_NOT_FOUND */
+    DISK_OPEN_CREATE = 1,      /* create when missing */
+    DISK_OPEN_CREATE_EXCL = 2, /* ERROR_EXISTS when it is there */
     DISK_OPEN_READ_ONLY = 4
 };
 

@@ -30,8 +30,7 @@ static struct log_settings default_settings(const struct config *config)
     };
 }
 
-/* ---- the end
- * ---------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static void tell_stopped(struct broker *broker)
 {
@@ -96,8 +95,7 @@ void broker_fail(struct broker *broker, int exit_code, const char *format, ...)
     shut_down(broker, exit_code);
 }
 
-/* ---- ZooKeeper
- * ------------------------------------------------------------------------ */
+/* ---- ZooKeeper ---- */
 
 static void startup_fire(struct timer *timer)
 {
@@ -140,8 +138,7 @@ static void on_reconnected(struct coord_listener *listener)
     (void)listener; /* what was interrupted tries again by itself */
 }
 
-/* ---- logs and listener
- * ------------------------------------------------------------------ */
+/* ---- logs and listener ---- */
 
 static bool open_listener(struct broker *broker)
 {
@@ -251,7 +248,7 @@ static void on_cluster_id(struct registration_listener *listener,
 }
 
 static void on_registered(struct registration_listener *listener,
-                          uint64_t broker_epoch)
+                          uint64_t broker_epoch, int64_t registered_ms)
 {
     struct broker *broker =
         container_of(listener, struct broker, registration_listener);
@@ -260,13 +257,12 @@ static void on_registered(struct registration_listener *listener,
               "broker %u registered, epoch %llu, listening on %s:%u",
               broker->node.broker_id, (unsigned long long)broker_epoch,
               broker->config->listener_host, broker->port);
-    replicas_registered(&broker->replicas, broker_epoch);
+    replicas_registered(&broker->replicas, broker_epoch, registered_ms);
     controller_start(&broker->controller, broker_epoch);
     metadata_scan(&broker->metadata);
 }
 
-/* ---- metadata, passed on to those who live by it
- * -------------------------------------------- */
+/* ---- metadata, passed on to those who live by it ---- */
 
 static void on_ready(struct metadata_listener *listener)
 {
@@ -306,9 +302,7 @@ static void on_brokers(struct metadata_listener *listener)
     replicas_on_brokers(&broker->replicas);
 }
 
-/* ---- life cycle
- * ---------------------------------------------------------------------------------
- */
+/* ---- life cycle ---- */
 
 static void init_parts(struct broker *broker)
 {
@@ -326,6 +320,7 @@ static void init_parts(struct broker *broker)
         .fetch_wait_ms = config->replica_fetch_wait_ms,
         .fetch_bytes = (uint32_t)config->replica_fetch_bytes,
         .retention_check_us = config->retention_check_ms * 1000,
+        .clock_skew_max_ms = config->clock_skew_max_ms,
         .log_settings = default_settings(config),
     };
 

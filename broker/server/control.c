@@ -17,8 +17,7 @@ struct control {
     Kq__Message__BodyCase answer;
 };
 
-/* ---- answers
- * ----------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static void answer_topic(struct control *control)
 {
@@ -111,9 +110,7 @@ static void control_done(struct intent *intent)
     session_request_end(session);
 }
 
-/* ---- requests
- * -----------------------------------------------------------------------------
- */
+/* ---- requests ---- */
 
 static struct control *control_new(struct session *session, struct frame *frame,
                                    enum intent_kind kind,

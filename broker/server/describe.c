@@ -28,8 +28,7 @@ struct partition *find_partition(struct broker *broker,
     return NULL;
 }
 
-/* ---- metadata
- * --------------------------------------------------------------------- */
+/* ---- metadata ---- */
 
 /* Everything of one answer, freed at once. */
 struct answer {
@@ -216,8 +215,7 @@ void handle_metadata(struct session *session, struct frame *frame)
     frame_free(frame);
 }
 
-/* ---- offsets
- * -------------------------------------------------------------------------- */
+/* ---- offsets ---- */
 
 static enum error look_up_offset(struct broker *broker,
                                  const Kq__ListOffsetsRequest *request,
@@ -272,9 +270,7 @@ void handle_list_offsets(struct session *session, struct frame *frame)
     frame_free(frame);
 }
 
-/* ---- producer ids
- * ---------------------------------------------------------------------------
- */
+/* ---- producer ids ---- */
 
 struct id_request {
     struct producer_id_waiter waiter;

@@ -56,8 +56,7 @@ static void release(struct fetch_request *fetch)
     session_request_end(session);
 }
 
-/* ---- the answer
- * ------------------------------------------------------------------ */
+/* ---- the answer ---- */
 
 static void note_served(struct fetch_request *fetch,
                         const struct fetch_part *part)
@@ -147,8 +146,7 @@ static void answer(struct fetch_request *fetch)
     release(fetch);
 }
 
-/* ---- what is there
- * ------------------------------------------------------------------ */
+/* ---- what is there ---- */
 
 /* How far this reader may read, and whether it may. */
 static enum error limit_of(struct fetch_request *fetch, struct fetch_part *part,
@@ -172,6 +170,11 @@ static enum error limit_of(struct fetch_request *fetch, struct fetch_part *part,
         return ERROR_LEASE_EXPIRED;
     if (offset < log->log_start_offset || offset > log->log_end_offset)
         return ERROR_OFFSET_OUT_OF_RANGE;
+    /* A reader at the end would be told a watermark behind what it has seen,
+     * as long as a new leader does not know better (K9). */
+    if (!fetch->is_follower && offset >= part->limit &&
+        partition->high_watermark < partition->epoch_start_offset)
+        return ERROR_OFFSET_NOT_AVAILABLE;
     return ERROR_NONE;
 }
 
@@ -231,9 +234,7 @@ static bool evaluate(struct fetch_request *fetch)
     return ready || (found > 0 && found >= fetch->request->min_bytes);
 }
 
-/* ---- parking
- * ----------------------------------------------------------------------------
- */
+/* ---- parking ---- */
 
 static void park(struct fetch_request *fetch)
 {
@@ -276,13 +277,12 @@ static void timer_fire(struct timer *timer)
     answer(fetch);
 }
 
-/* ---- the request
- * ---------------------------------------------------------------------------
- */
+/* ---- the request ---- */
 
 static void start_part(struct fetch_request *fetch, struct fetch_part *part)
 {
     const Kq__FetchPartition *request = part->request;
+    struct follower_fetch position;
     struct partition *partition =
         find_partition(fetch->session->broker, request->topic_id,
                        request->partition, &part->error);
@@ -299,15 +299,21 @@ static void start_part(struct fetch_request *fetch, struct fetch_part *part)
     if (partition->log != NULL)
         part->log_start_offset = partition->log->log_start_offset;
     if (!request->has_leader_epoch || !request->has_counted_offset ||
-        request->counted_offset > INT64_MAX) {
+        !request->has_generation || request->counted_offset > INT64_MAX) {
         part->error = ERROR_INVALID_ARGUMENT;
         return;
     }
-    part->error = partition_follower_fetch(
-        partition, &fetch->replica, request->leader_epoch,
-        (int64_t)request->fetch_offset, request->has_last_fetched_epoch,
-        request->last_fetched_epoch, (int64_t)request->counted_offset,
-        &part->divergence);
+    position = (struct follower_fetch){
+        .replica = fetch->replica,
+        .leader_epoch = request->leader_epoch,
+        .fetch_offset = (int64_t)request->fetch_offset,
+        .has_last_epoch = request->has_last_fetched_epoch,
+        .last_epoch = request->last_fetched_epoch,
+        .counted_offset = (int64_t)request->counted_offset,
+        .generation = request->generation,
+    };
+    part->error =
+        partition_follower_fetch(partition, &position, &part->divergence);
 }
 
 static struct fetch_request *fetch_new(struct session *session,
@@ -381,7 +387,8 @@ void handle_replica_position(struct session *session, struct frame *frame)
 
         if (partition != NULL && part->counted_offset <= INT64_MAX)
             partition_follower_position(partition, &replica, part->leader_epoch,
-                                        (int64_t)part->counted_offset);
+                                        (int64_t)part->counted_offset,
+                                        part->generation);
     }
     frame_free(frame);
 }

@@ -199,10 +199,12 @@ static void settle_parts(struct produce *produce)
 
         if (partition == NULL)
             continue;
-        if (part->ack.end_offset <= (produce->acks == -1
-                                         ? partition->high_watermark
-                                         : log_counted_offset(partition->log)))
+        if (produce->acks == -1 &&
+            part->ack.end_offset <= partition->high_watermark)
             part_done(part, ERROR_NONE);
+        else if (produce->acks == 1 &&
+                 part->ack.end_offset <= log_counted_offset(partition->log))
+            part_done(part, ERROR_NONE); /* the append found the lease held */
     }
 }
 

@@ -42,7 +42,7 @@ const char *channel_peer(const struct channel *channel)
     return channel->connection ? net_peer_name(channel->connection) : "peer";
 }
 
-/* --- the end ---------------------------------------------------------- */
+/* ---- the end ---- */
 
 static void channel_finish(struct channel *channel)
 {
@@ -126,7 +126,7 @@ static void channel_lost(struct channel *channel, enum error error)
         channel_finish(channel);
 }
 
-/* --- hello ------------------------------------------------------------ */
+/* ---- hello ---- */
 
 static void channel_hello_ask(struct channel *channel)
 {
@@ -262,7 +262,7 @@ void channel_hello_answered(struct channel *channel, const Kq__Message *message)
     channel_open(channel);
 }
 
-/* --- sending ---------------------------------------------------------- */
+/* ---- sending ---- */
 
 static void channel_output_sent(struct output *output, enum error error)
 {
@@ -369,7 +369,7 @@ void channel_send(struct channel *channel, const Kq__Message *message,
         output_refuse(channel->seam, done, context, error);
 }
 
-/* --- calls ------------------------------------------------------------ */
+/* ---- calls ---- */
 
 void call_finish(struct call *call, enum error error, struct frame *frame)
 {
@@ -462,7 +462,7 @@ void call_cancel(struct call *call)
     call->channel = NULL;
 }
 
-/* --- the beginning ---------------------------------------------------- */
+/* ---- the beginning ---- */
 
 static void channel_on_event(struct connection_owner *owner,
                              const struct event *event)

@@ -38,7 +38,7 @@ bool message_is_answer(const Kq__Message *message)
     }
 }
 
-/* --- a whole frame ---------------------------------------------------- */
+/* ---- a whole frame ---- */
 
 static struct call *channel_find_call(struct channel *channel,
                                       uint64_t correlation_id)
@@ -108,7 +108,7 @@ static void channel_take_frame(struct channel *channel, struct frame *frame)
     frame_free(frame);
 }
 
-/* --- parts of a frame ------------------------------------------------- */
+/* ---- parts of a frame ---- */
 
 /* Reads on until the current part has `size` bytes: true. False: no bytes
  * wait, or the budget of this turn is used up. */
@@ -253,7 +253,7 @@ static void channel_read_timer_fire(struct timer *timer)
     channel_read(container_of(timer, struct channel, read_timer));
 }
 
-/* --- when to read ----------------------------------------------------- */
+/* ---- when to read ---- */
 
 void channel_read_init(struct channel *channel)
 {

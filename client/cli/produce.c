@@ -30,6 +30,8 @@ static const char help[] =
     "                        all in turn)\n"
     "  --linger-ms N         wait so long for a batch to fill (default 5)\n"
     "  --timeout-ms N        give a record up after this (default 120000)\n"
+    "  --report F            write 'partition offset line' of each record\n"
+    "                        that was acknowledged to F; lines count from 1\n"
     "  --bootstrap HOST:PORT,...  the cluster\n";
 
 struct produce {
@@ -42,6 +44,8 @@ struct produce {
     struct kq_header headers[HEADERS_MAX];
     size_t header_count;
     struct kq_options options;
+    const char *report_file;
+    FILE *report; /* NULL: none; the client's thread writes it */
     /* told by the client's thread */
     atomic_ullong acknowledged;
     atomic_ullong failed;
@@ -68,6 +72,42 @@ static void on_delivered(void *context, enum kq_error error, int32_t partition,
     atomic_fetch_add_explicit(&produce->failed, 1, memory_order_relaxed);
 }
 
+/* Which line a record is, for the report. */
+struct sent {
+    struct produce *produce;
+    uint64_t line;
+};
+
+static void on_reported(void *context, enum kq_error error, int32_t partition,
+                        int64_t offset)
+{
+    struct sent *sent = context;
+    struct produce *produce = sent->produce;
+
+    if (error == KQ_ERROR_NONE)
+        fprintf(produce->report, "%d %lld %llu\n", partition, (long long)offset,
+                (unsigned long long)sent->line);
+    free(sent);
+    on_delivered(produce, error, partition, offset);
+}
+
+static enum kq_error send_reported(struct produce *produce,
+                                   struct kq_client *client,
+                                   const struct kq_record *record)
+{
+    struct sent *sent = malloc(sizeof *sent);
+    enum kq_error error;
+
+    if (sent == NULL)
+        return KQ_ERROR_OUT_OF_MEMORY;
+    *sent = (struct sent){produce, produce->records};
+    error = kq_produce(client, produce->topic, produce->partition, record,
+                       on_reported, sent, KQ_WAIT);
+    if (error != KQ_ERROR_NONE)
+        free(sent);
+    return error;
+}
+
 static enum kq_error send_line(struct produce *produce,
                                struct kq_client *client, const char *line,
                                size_t size)
@@ -88,6 +128,8 @@ static enum kq_error send_line(struct produce *produce,
     }
     produce->records++;
     produce->bytes += size;
+    if (produce->report != NULL)
+        return send_reported(produce, client, &record);
     return kq_produce(client, produce->topic, produce->partition, &record,
                       on_delivered, produce, KQ_WAIT);
 }
@@ -187,6 +229,9 @@ static int read_option(struct produce *produce, int option)
         return EXIT_DONE;
     case 'H':
         return read_header(produce, optarg);
+    case 'r':
+        produce->report_file = optarg;
+        return EXIT_DONE;
     case 'a':
         if (!parse_acks(optarg, &produce->options.acks))
             return fail_usage("produce", "--acks is 0, 1 or all, not '%s'",
@@ -219,6 +264,7 @@ static int read_options(int argc, char **argv, struct produce *produce)
         {"partition", required_argument, NULL, 'p'},
         {"linger-ms", required_argument, NULL, 'l'},
         {"timeout-ms", required_argument, NULL, 't'},
+        {"report", required_argument, NULL, 'r'},
         {"bootstrap", required_argument, NULL, 'b'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -296,8 +342,17 @@ int command_produce(int argc, char **argv)
     if (from == NULL)
         return fail(EXIT_USAGE, "cannot read %s: %s", produce.file,
                     strerror(errno));
+    if (produce.report_file != NULL) {
+        produce.report = fopen(produce.report_file, "we");
+        if (produce.report == NULL)
+            return fail(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                        produce.report_file, strerror(errno));
+    }
     setvbuf(from, NULL, _IOFBF, READ_BUFFER_BYTES);
     code = run(&produce, from);
+    if (produce.report != NULL && fclose(produce.report) != 0)
+        code = fail(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                    produce.report_file, strerror(errno));
     if (from != stdin)
         fclose(from);
     return code;

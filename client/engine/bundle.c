@@ -46,7 +46,7 @@ size_t bundle_memory(const struct bundle *bundle)
            (size_t)bundle->record_count * sizeof *bundle->deliveries;
 }
 
-/* --- encoding one record -------------------------------------------------- */
+/* ---- encoding one record ---- */
 
 static void set_bytes(struct bytes from, protobuf_c_boolean *has,
                       ProtobufCBinaryData *to)

@@ -109,7 +109,7 @@ static void client_work(struct timer *timer)
 
     ASSERT(!client->working);
     client->working = true;
-    metadata_work(client);
+    client_metadata_work(client);
     requests_work(client);
     producer_work(client);
     consumer_work(client);
@@ -137,7 +137,7 @@ struct client *client_new(struct seam *seam,
     list_init(&client->readers);
     list_init(&client->fetches);
     client->any_turn = -1;
-    metadata_init(client);
+    client_metadata_init(client);
     producer_init(client);
     if (!seeds_parse(client, options->bootstrap)) {
         client_free(client);
@@ -173,7 +173,7 @@ void client_free(struct client *client)
     fetches_release(client);
     consumer_release(client);
     producer_release(client);
-    metadata_release(client);
+    client_metadata_release(client);
     seeds_release(client);
     heap_free(heap, client->decode_block);
     heap_free(heap, client->client_id);

@@ -103,7 +103,8 @@ struct subscription {
     char *topic;
     uint32_t partition;
     enum client_start start;
-    int64_t next_offset; /* valid once positioned */
+    int64_t start_offset; /* where it began, valid once positioned */
+    int64_t next_offset;  /* likewise */
     bool positioned;
     bool paused;
     bool active;

@@ -34,11 +34,12 @@ void client_subscribe(struct client *client, struct subscription *subscription,
     subscription->start = start;
     subscription->positioned = start == CLIENT_START_OFFSET;
     subscription->next_offset = subscription->positioned ? position : -1;
+    subscription->start_offset = subscription->next_offset;
     subscription->active = true;
     subscription->private = reader;
     reader->client = client;
     reader->subscription = subscription;
-    reader->topic = metadata_topic(client, topic);
+    reader->topic = client_metadata_topic(client, topic);
     reader->partition = partition;
     reader->timestamp_ms = position;
     reader->skip_older = start == CLIENT_START_TIMESTAMP;
@@ -114,14 +115,13 @@ void reader_failed(struct reader *reader, enum error error,
         return;
     }
     if (error_refreshes(error))
-        metadata_refresh(client);
+        client_metadata_refresh(client);
     reader->retry_at_us =
         client_now(client) + client_backoff(client, reader->failures);
     client_wake(client, reader->retry_at_us);
 }
 
-/* --- where to start --------------------------------------------------------
- */
+/* ---- where to start ---- */
 
 static void reader_listed(struct reader *reader,
                           const Kq__ListOffsetsResponse *answer)
@@ -138,6 +138,7 @@ static void reader_listed(struct reader *reader,
     }
     reader->failures = 0;
     subscription->next_offset = (int64_t)answer->offset;
+    subscription->start_offset = subscription->next_offset;
     subscription->positioned = true;
 }
 
@@ -191,8 +192,7 @@ static void reader_list(struct reader *reader, struct remote *remote)
                  reader->client->options.request_timeout_us);
 }
 
-/* --- the turn ----------------------------------------------------------------
- */
+/* ---- the turn ---- */
 
 /* What forbids it to go on for good; ERROR_AGAIN: not yet. */
 static enum error reader_state(struct reader *reader)

@@ -24,8 +24,7 @@ struct fetch {
     struct reader *readers[];
 };
 
-/* --- delivering
- * --------------------------------------------------------------- */
+/* ---- delivering ---- */
 
 static void deliver_record(struct reader *reader, int64_t offset,
                            const struct client_record *record)
@@ -161,8 +160,7 @@ static void reader_fetched(struct reader *reader,
         reader_told_end(reader, (int64_t)result->high_watermark);
 }
 
-/* --- answers
- * --------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static bool result_is_for(const Kq__FetchPartitionResult *result,
                           const struct reader *reader)
@@ -236,8 +234,7 @@ static void fetch_done(struct call *call, enum error error, struct frame *frame)
     heap_free(client->seam->heap, fetch);
 }
 
-/* --- asking
- * ------------------------------------------------------------------------ */
+/* ---- asking ---- */
 
 static size_t readers_gathered(const struct remote *remote)
 {

@@ -30,7 +30,7 @@
 #define FRAME_BYTES_WANTED (8u << 20)
 #define LEADER_NONE        (-1)
 
-/* --- remote ------------------------------------------------------------- */
+/* ---- remote ---- */
 
 struct remote {
     struct client *client;
@@ -71,7 +71,7 @@ struct remote *client_any_remote(struct client *client);
 /* The remote of a broker in the metadata, or NULL. */
 struct remote *client_remote(struct client *client, int64_t broker_id);
 
-/* --- metadata ----------------------------------------------------------- */
+/* ---- metadata ---- */
 
 struct place {
     int64_t leader; /* broker id or LEADER_NONE */
@@ -103,14 +103,14 @@ struct metadata {
     struct remote *asked;
 };
 
-void metadata_init(struct client *client);
-void metadata_release(struct client *client);
-void metadata_work(struct client *client);
+void client_metadata_init(struct client *client);
+void client_metadata_release(struct client *client);
+void client_metadata_work(struct client *client);
 /* Asks for a refresh, soon but not more often than the back-off allows. */
-void metadata_refresh(struct client *client);
+void client_metadata_refresh(struct client *client);
 /* The topic's entry, made when it is new; patience starts anew when it had
  * run out. */
-struct topic *metadata_topic(struct client *client, const char *name);
+struct topic *client_metadata_topic(struct client *client, const char *name);
 /* ERROR_NONE: known; ERROR_AGAIN: being asked for; ERROR_UNKNOWN_TOPIC when
  * patience is over. */
 enum error topic_state(struct client *client, struct topic *topic);
@@ -119,12 +119,12 @@ enum error topic_state(struct client *client, struct topic *topic);
 struct remote *topic_leader(struct client *client, struct topic *topic,
                             uint32_t partition);
 
-/* --- requests ----------------------------------------------------------- */
+/* ---- requests ---- */
 
 void requests_work(struct client *client);
 void requests_release(struct client *client);
 
-/* --- producing ---------------------------------------------------------- */
+/* ---- producing ---- */
 
 struct delivery {
     void (*done)(void *context, enum error error, int32_t partition,
@@ -250,7 +250,7 @@ void waiting_add(struct client *client, struct topic *topic, int32_t partition,
 void waiting_work(struct client *client);
 void waiting_release(struct client *client);
 
-/* --- consuming ---------------------------------------------------------- */
+/* ---- consuming ---- */
 
 struct reader {
     struct client *client;
@@ -305,7 +305,7 @@ enum error record_decode(struct client *client, struct bytes entry,
                          int64_t base_timestamp_ms,
                          struct client_record *record);
 
-/* --- the client --------------------------------------------------------- */
+/* ---- the client ---- */
 
 struct client {
     struct seam *seam;

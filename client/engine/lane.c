@@ -117,7 +117,7 @@ void lane_add(struct client *client, struct lane *lane,
         list_append(&producer->lanes, &lane->node);
 }
 
-/* --- the end of a bundle ------------------------------------------------- */
+/* ---- the end of a bundle ---- */
 
 /* Takes it off the lane with an error. */
 static void lane_give_up(struct client *client, struct bundle *bundle,
@@ -172,8 +172,7 @@ void lane_fail(struct client *client, struct lane *lane, enum error error)
         lane_give_up(client, container_of(node, struct bundle, node), error);
 }
 
-/* --- sending ---------------------------------------------------------------
- */
+/* ---- sending ---- */
 
 /* Whether it can be numbered now; if not, an id is being asked for. */
 static bool lane_may_number(struct client *client)
@@ -237,8 +236,7 @@ void lane_send(struct client *client, struct lane *lane, struct bundle *bundle)
     lane->in_flight_count++;
 }
 
-/* --- answers ----------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 /* Back into the queue, where its order of creation belongs. */
 static void lane_requeue(struct client *client, struct bundle *bundle)
@@ -285,7 +283,7 @@ static void lane_retry(struct client *client, struct bundle *bundle,
         lane->retry_at_us =
             client_now(client) + client_backoff(client, ++lane->failures);
     if (error_refreshes(error))
-        metadata_refresh(client);
+        client_metadata_refresh(client);
     lane_requeue(client, bundle);
 }
 

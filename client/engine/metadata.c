@@ -13,7 +13,7 @@
 
 #define PLACES_MAX 100000
 
-void metadata_init(struct client *client)
+void client_metadata_init(struct client *client)
 {
     client->metadata.controller = -1;
 }
@@ -27,7 +27,7 @@ static void topic_free(struct heap *heap, struct topic *topic)
     heap_free(heap, topic);
 }
 
-void metadata_release(struct client *client)
+void client_metadata_release(struct client *client)
 {
     struct heap *heap = client->seam->heap;
 
@@ -36,14 +36,14 @@ void metadata_release(struct client *client)
     heap_free(heap, client->metadata.topics);
 }
 
-void metadata_refresh(struct client *client)
+void client_metadata_refresh(struct client *client)
 {
     if (!client->metadata.wanted)
         client_wake_now(client);
     client->metadata.wanted = true;
 }
 
-/* --- topics --------------------------------------------------------------- */
+/* ---- topics ---- */
 
 /* Where the name stands or would stand. */
 static size_t topic_position(const struct metadata *metadata, const char *name)
@@ -80,7 +80,7 @@ static bool topic_patience_over(const struct client *client,
            client_now(client) >= topic->asked_at_us + TOPIC_PATIENCE_US;
 }
 
-struct topic *metadata_topic(struct client *client, const char *name)
+struct topic *client_metadata_topic(struct client *client, const char *name)
 {
     struct metadata *metadata = &client->metadata;
     struct heap *heap = client->seam->heap;
@@ -114,7 +114,7 @@ enum error topic_state(struct client *client, struct topic *topic)
         return ERROR_NONE;
     if (topic_patience_over(client, topic))
         return ERROR_UNKNOWN_TOPIC;
-    metadata_refresh(client);
+    client_metadata_refresh(client);
     return ERROR_AGAIN;
 }
 
@@ -126,14 +126,13 @@ struct remote *topic_leader(struct client *client, struct topic *topic,
     if (partition < topic->place_count)
         remote = client_remote(client, topic->places[partition].leader);
     if (remote == NULL) {
-        metadata_refresh(client);
+        client_metadata_refresh(client);
         return NULL;
     }
     return remote_want(remote) ? remote : NULL;
 }
 
-/* --- asking ----------------------------------------------------------------
- */
+/* ---- asking ---- */
 
 static void metadata_apply(struct client *client,
                            const Kq__MetadataResponse *answer);
@@ -186,7 +185,7 @@ static void metadata_ask(struct client *client, struct remote *remote)
     heap_free(heap, names);
 }
 
-void metadata_work(struct client *client)
+void client_metadata_work(struct client *client)
 {
     struct metadata *metadata = &client->metadata;
     struct remote *remote;
@@ -202,8 +201,7 @@ void metadata_work(struct client *client)
         metadata_ask(client, remote);
 }
 
-/* --- believing --------------------------------------------------------------
- */
+/* ---- believing ---- */
 
 /* A new remote, in its place by broker id. */
 static struct remote *remote_insert(struct client *client,

@@ -34,8 +34,7 @@ void producer_init(struct client *client)
     producer->producer_id = -1;
 }
 
-/* --- records in ------------------------------------------------------------
- */
+/* ---- records in ---- */
 
 enum error client_produce(struct client *client, const char *topic_name,
                           int32_t partition, const struct client_record *record,
@@ -55,7 +54,7 @@ enum error client_produce(struct client *client, const char *topic_name,
     if (producer->buffered + size > client->options.buffer_bytes)
         return ERROR_BUSY;
     producer->unanswered++;
-    topic = metadata_topic(client, topic_name);
+    topic = client_metadata_topic(client, topic_name);
     if (topic->known && list_empty(&topic->waiting))
         picked = topic_pick(client, topic, partition, record);
     if (picked < 0)
@@ -83,8 +82,7 @@ size_t client_unanswered(const struct client *client)
     return client->producer.unanswered;
 }
 
-/* --- results out ------------------------------------------------------------
- */
+/* ---- results out ---- */
 
 void producer_finish(struct client *client, struct bundle *bundle,
                      enum error error)
@@ -134,8 +132,7 @@ static void producer_tell(struct client *client)
     }
 }
 
-/* --- the producer id ---------------------------------------------------------
- */
+/* ---- the producer id ---- */
 
 struct id_request {
     struct client *client;
@@ -203,8 +200,7 @@ static void producer_reset(struct client *client)
     }
 }
 
-/* --- sending
- * ------------------------------------------------------------------ */
+/* ---- sending ---- */
 
 static enum error bundle_result(struct bundle *bundle, size_t index,
                                 const Kq__ProduceResponse *answer)
@@ -396,8 +392,7 @@ void remote_produce(struct client *client, struct remote *remote)
         ;
 }
 
-/* --- the turn
- * -------------------------------------------------------------------- */
+/* ---- the turn ---- */
 
 static void lane_work(struct client *client, struct lane *lane)
 {

@@ -100,7 +100,7 @@ bool record_scan_next(struct record_scan *scan, struct bytes *record)
     return false;
 }
 
-/* --- one record --------------------------------------------------------- */
+/* ---- one record ---- */
 
 static void *decode_alloc(void *arena, size_t size)
 {

@@ -14,7 +14,7 @@
 
 #define SEEDS_MAX 64
 
-/* --- bootstrap ------------------------------------------------------------ */
+/* ---- bootstrap ---- */
 
 /* Reads one "host:port" of `size` bytes. */
 static bool seed_parse(struct client *client, const char *text, size_t size,
@@ -53,8 +53,7 @@ bool seeds_parse(struct client *client, const char *bootstrap)
     return client->seed_count > 0 && at == NULL;
 }
 
-/* --- one remote ------------------------------------------------------------
- */
+/* ---- one remote ---- */
 
 static void remote_on_ready(struct channel_handler *handler)
 {
@@ -91,7 +90,7 @@ static void remote_on_closed(struct channel_handler *handler, enum error error)
     remote->retry_at_us = client_now(client);
     if (rounds > 0)
         remote->retry_at_us += client_backoff(client, rounds);
-    metadata_refresh(client);
+    client_metadata_refresh(client);
     client_wake_now(client);
 }
 
@@ -146,8 +145,7 @@ void remote_distrust(struct remote *remote)
     channel_close(&remote->channel, ERROR_TIMED_OUT);
 }
 
-/* --- choosing --------------------------------------------------------------
- */
+/* ---- choosing ---- */
 
 struct remote *client_remote(struct client *client, int64_t broker_id)
 {

@@ -76,7 +76,7 @@ static void request_done(struct call *call, enum error error,
     }
     frame_free(frame);
     if (error_refreshes(inner))
-        metadata_refresh(client);
+        client_metadata_refresh(client);
     request->error = inner;
     request->failures++;
     request->retry_at_us =
@@ -95,7 +95,7 @@ static struct remote *request_remote(struct request *request)
     if (remote && request->error != ERROR_NOT_CONTROLLER)
         return remote_want(remote) ? remote : NULL;
     /* wait for metadata that names another one */
-    metadata_refresh(client);
+    client_metadata_refresh(client);
     request->error = ERROR_NONE;
     request->retry_at_us = client_now(client) + client_backoff(client, 1);
     client_wake(client, request->retry_at_us);

@@ -193,7 +193,8 @@ void judge_history(struct judge *judge, const struct history *event)
     if (judge->failed)
         return;
     partition = model_partition(&judge->model, &event->key);
-    for (size_t i = 0; i < ORACLE_COUNT && !judge->failed; i++)
+    for (size_t i = 0; i < ORACLE_COUNT && !judge->failed && !partition->gone;
+         i++)
         if (chosen(judge, i) && oracles[i].oracle->on_history != NULL)
             oracles[i].oracle->on_history(judge, judge->states[i], partition,
                                           event);

@@ -130,6 +130,8 @@ static void opened(struct replica *replica, const struct fact *fact)
         append(replica, replica->end, fact->end_offset, 0, false);
     advance_start(replica, fact->offset);
     replica->durable = replica->end;
+    if (replica->durable_most < replica->end)
+        replica->durable_most = replica->end;
     replica->high_watermark = 0;
     replica->role = FACT_ROLE_NONE;
 }

@@ -151,7 +151,7 @@ static void test_bounds(void **state)
         accepted += error == KQ_ERROR_NONE;
     }
     assert_int_equal(error, KQ_ERROR_BUSY);
-    assert_in_range(accepted, 8, 24);
+    assert_in_range(accepted, 7, 24); /* 8 would need no overhead */
     kq_client_free(client);
     client = client_at(NOBODY, 60000, 0);
     record.value.size = sizeof value;

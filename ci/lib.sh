@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# Steps of ci/test and ci/full: each is a function or a command that runs
+# with its output in build/ci/NAME.log, under a time limit, and counts as one
+# passed or failed test; a step that runs many tests counts them itself by
+# `counted PASSED FAILED`. The last line printed is "N passed, N failed".
+# Sourced by bash from the root of the repository.
+
+LOGS=build/ci
+PASSED=0
+FAILED=0
+FAILED_STEPS=()
+STEP_PID=
+
+mkdir -p "$LOGS"
+
+# What a step found, instead of the 1 that it counts for itself.
+counted() {
+    echo "$1 $2" >"$LOGS/counted"
+}
+
+# Ends the running step and what it started, and nothing else. Scripts that
+# started a cluster need a moment to stop it.
+stop_step() {
+    local i
+
+    [ -n "$STEP_PID" ] || return 0
+    kill -TERM -- "-$STEP_PID" 2>/dev/null
+    for i in {1..30}; do
+        kill -0 -- "-$STEP_PID" 2>/dev/null || return 0
+        sleep 1
+    done
+    kill -KILL -- "-$STEP_PID" 2>/dev/null
+}
+
+interrupted() {
+    echo "ci: interrupted; stopping what was started" >&2
+    stop_step
+    exit 1
+}
+trap interrupted INT TERM
+
+# Waits for the step, at most $1 seconds.
+wait_step() {
+    local end=$((SECONDS + $1))
+
+    while kill -0 "$STEP_PID" 2>/dev/null; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            echo "ci: gave up after $1 seconds"
+            stop_step
+            wait "$STEP_PID" 2>/dev/null
+            return 124
+        fi
+        sleep 0.2
+    done
+    wait "$STEP_PID"
+}
+
+tally() { # name, exit code
+    local passed=1 failed=0
+
+    [ "$2" -eq 0 ] || { passed=0 failed=1; }
+    if [ -f "$LOGS/counted" ]; then
+        read -r passed failed <"$LOGS/counted"
+        # a failed step has failed something, whatever it counted
+        [ "$2" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+    fi
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed))
+    [ "$2" -eq 0 ] || FAILED_STEPS+=("$1")
+}
+
+# step NAME COMMAND...
+step() {
+    local name=$1 log="$LOGS/$1.log" start=$SECONDS code
+
+    shift
+    printf '%-28s ' "$name"
+    rm -f "$LOGS/counted"
+    set -m
+    "$@" >"$log" 2>&1 </dev/null &
+    STEP_PID=$!
+    set +m
+    wait_step "$STEP_SECONDS" >>"$log"
+    code=$?
+    STEP_PID=
+    tally "$name" "$code"
+    if [ "$code" -eq 0 ]; then
+        printf 'ok      %4d s' $((SECONDS - start))
+        [ ! -f "$LOGS/counted" ] ||
+            printf '  %s passed' "$(cut -d' ' -f1 "$LOGS/counted")"
+        echo
+        return 0
+    fi
+    printf 'FAILED  %4d s  (exit %d, see %s)\n' $((SECONDS - start)) \
+        "$code" "$log"
+    tail -n 30 "$log" | sed 's/^/    | /'
+    return 1
+}
+
+# A step without which the rest cannot run.
+must() {
+    step "$@" && return
+    echo "ci: '$1' failed, so nothing after it can be tried"
+    finish
+}
+
+finish() {
+    echo
+    [ "${#FAILED_STEPS[@]}" -eq 0 ] || echo "failed: ${FAILED_STEPS[*]}"
+    echo "took $SECONDS s"
+    echo "$PASSED passed, $FAILED failed"
+    [ "$FAILED" -eq 0 ]
+    exit
+}
+
+# ---- what steps do ----
+
+build() { # preset
+    cmake --preset "$1" && cmake --build --preset "$1"
+}
+
+# Unit tests and, where a world is real, seam tests.
+ctests() { # build directory
+    local out total failed
+
+    out=$(ctest --test-dir "$1" --output-on-failure -j "$JOBS" 2>&1)
+    local code=$?
+    echo "$out"
+    total=$(sed -n 's/.* tests failed out of \([0-9]*\)$/\1/p' <<<"$out")
+    failed=$(sed -n 's/.*, \([0-9]*\) tests failed out of.*/\1/p' <<<"$out")
+    if [ -z "$total" ] || [ "$total" -eq 0 ]; then
+        echo "ctest ran no test"
+        return 1
+    fi
+    counted $((total - failed)) "$failed"
+    return "$code"
+}
+
+# All scenarios; every run counts.
+sweep() { # program, seeds, file for the results, then more options
+    local program=$1 seeds=$2 results=$3 passed failed code
+
+    shift 3
+    "$program" run scenarios --seeds "$seeds" --jobs "$JOBS" --json "$@" \
+        >"$results"
+    code=$?
+    passed=$(grep -c '"result" *: *"pass"' "$results")
+    failed=$(grep -vc '"result" *: *"pass"' "$results")
+    grep -v '"result" *: *"pass"' "$results" | head -n 20
+    counted "$passed" "$failed"
+    if [ "$passed" -eq 0 ]; then
+        echo "no run passed: are there scenarios?"
+        return 1
+    fi
+    [ "$failed" -eq 0 ] || return 1
+    return "$code"
+}
+
+# scenario, seed and trace hash of every run, in one order.
+hashes() {
+    python3 -c '
+import json, sys
+for line in sorted(
+        "{scenario} {seed} {trace_hash} {result}".format(**json.loads(line))
+        for line in sys.stdin if line.strip()):
+    print(line)'
+}
+
+# Two programs, or one twice, must tell the same of the same seeds.
+same_hashes() { # program, program, seeds
+    local a b
+
+    a=$("$1" run scenarios --seeds "$3" --jobs "$JOBS" --json | hashes) ||
+        return 1
+    b=$("$2" run scenarios --seeds "$3" --jobs 1 --json | hashes) || return 1
+    diff <(echo "$a") <(echo "$b") || {
+        echo "the trace of a seed differs between $1 and $2"
+        return 1
+    }
+    echo "$a" | wc -l
+    counted "$(echo "$a" | wc -l)" 0
+    [ -n "$a" ]
+}
+
+# Patches of planted bugs still fit the sources.
+planted_apply() {
+    local patch passed=0 failed=0
+
+    for patch in tests/planted/*.patch; do
+        if git apply --check "$patch"; then
+            passed=$((passed + 1))
+        else
+            echo "$patch: does not apply any more: make it anew"
+            failed=$((failed + 1))
+        fi
+    done
+    counted "$passed" "$failed"
+    [ "$failed" -eq 0 ]
+}

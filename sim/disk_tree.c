@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inodes and names. Every change of names is made in the cache view at once
+ * and in the stable view when a directory that it touches is synced, after
+ * all that it builds on.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/disk_internal.h"
+
+/* ---- inodes ------------------------------------------------------------ */
+
+/* The caller holds it. */
+struct inode *inode_new(struct disk *disk, bool directory)
+{
+    struct inode *inode = calloc(1, sizeof *inode);
+
+    ASSERT(inode != NULL);
+    inode->disk = disk;
+    inode->id = disk->next_inode++;
+    inode->directory = directory;
+    inode->references = 1;
+    list_init(&inode->link);
+    list_init(&inode->records);
+    list_append(&disk->inodes, &inode->link);
+    return inode;
+}
+
+void inode_hold(struct inode *inode)
+{
+    inode->references++;
+}
+
+static void entries_clear(struct inode *directory, enum view view)
+{
+    struct entries *entries = &directory->entries[view];
+
+    for (size_t i = 0; i < entries->count; i++) {
+        struct inode *inode = entries->entries[i].inode;
+
+        free(entries->entries[i].name);
+        if (view == CACHE) {
+            inode->links--;
+            inode_recharge(inode);
+        }
+        inode_drop(inode);
+    }
+    entries->count = 0;
+}
+
+void inode_drop(struct inode *inode)
+{
+    ASSERT(inode->references > 0);
+    if (--inode->references > 0)
+        return;
+    while (!list_empty(&inode->records))
+        record_free(
+            container_of(list_first(&inode->records), struct record, link));
+    for (unsigned view = 0; view < VIEWS; view++) {
+        entries_clear(inode, (enum view)view);
+        free(inode->entries[view].entries);
+        content_release(&inode->content[view]);
+    }
+    list_remove(&inode->link);
+    free(inode);
+}
+
+void inode_recharge(struct inode *inode)
+{
+    uint64_t size = inode->content[CACHE].size;
+    uint64_t charge = 0;
+
+    if (!inode->directory && (inode->links > 0 || inode->opens > 0))
+        charge = size > inode->allocated ? size : inode->allocated;
+    inode->disk->used = inode->disk->used - inode->charged + charge;
+    inode->charged = charge;
+}
+
+/* ---- entries ----------------------------------------------------------- */
+
+/* Where the name is or belongs. */
+static size_t entries_place(const struct entries *entries, const char *name,
+                            bool *found)
+{
+    size_t low = 0;
+    size_t high = entries->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(entries->entries[middle].name, name);
+
+        if (order == 0) {
+            *found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *found = false;
+    return low;
+}
+
+struct inode *entries_find(const struct inode *directory, enum view view,
+                           const char *name)
+{
+    const struct entries *entries = &directory->entries[view];
+    bool found;
+    size_t at = entries_place(entries, name, &found);
+
+    return found ? entries->entries[at].inode : NULL;
+}
+
+static void entries_remove(struct inode *directory, enum view view,
+                           const char *name)
+{
+    struct entries *entries = &directory->entries[view];
+    bool found;
+    size_t at = entries_place(entries, name, &found);
+    struct entry old;
+
+    if (!found)
+        return;
+    old = entries->entries[at];
+    entries->count--;
+    memmove(&entries->entries[at], &entries->entries[at + 1],
+            (entries->count - at) * sizeof old);
+    free(old.name);
+    if (view == CACHE) {
+        old.inode->links--;
+        inode_recharge(old.inode);
+    }
+    inode_drop(old.inode);
+}
+
+static void entries_set(struct inode *directory, enum view view,
+                        const char *name, struct inode *inode)
+{
+    struct entries *entries = &directory->entries[view];
+    bool found;
+    size_t at;
+
+    inode_hold(inode);
+    entries_remove(directory, view, name);
+    at = entries_place(entries, name, &found);
+    if (entries->count == entries->room) {
+        entries->room = entries->room ? entries->room * 2 : 8;
+        entries->entries =
+            realloc(entries->entries, entries->room * sizeof(struct entry));
+        ASSERT(entries->entries != NULL);
+    }
+    memmove(&entries->entries[at + 1], &entries->entries[at],
+            (entries->count - at) * sizeof(struct entry));
+    entries->entries[at] = (struct entry){strdup(name), inode};
+    entries->count++;
+    if (view == CACHE) {
+        inode->links++;
+        inode_recharge(inode);
+    }
+}
+
+void entries_clone(struct inode *directory, enum view to, enum view from)
+{
+    const struct entries *source = &directory->entries[from];
+
+    entries_clear(directory, to);
+    for (size_t i = 0; i < source->count; i++)
+        entries_set(directory, to, source->entries[i].name,
+                    source->entries[i].inode);
+}
+
+/* ---- paths ------------------------------------------------------------- */
+
+/* The next part of the path into `part`; false at its end. */
+static bool next_part(const char **path, char *part, size_t size)
+{
+    size_t length = 0;
+
+    do {
+        while (**path == '/')
+            (*path)++;
+        length = strcspn(*path, "/");
+        if (length == 0)
+            return false;
+        ASSERT(length < size);
+        memcpy(part, *path, length);
+        part[length] = '\0';
+        *path += length;
+    } while (strcmp(part, ".") == 0);
+    return true;
+}
+
+struct inode *tree_find(struct disk *disk, const char *path)
+{
+    struct inode *inode = disk->root;
+    char part[256];
+
+    while (inode != NULL && next_part(&path, part, sizeof part))
+        inode = inode->directory ? entries_find(inode, CACHE, part) : NULL;
+    return inode;
+}
+
+struct inode *tree_parent(struct disk *disk, const char *path, char *name,
+                          size_t name_size)
+{
+    struct inode *inode = disk->root;
+    char next[256];
+
+    if (!next_part(&path, name, name_size))
+        return NULL;
+    while (next_part(&path, next, sizeof next)) {
+        inode = entries_find(inode, CACHE, name);
+        if (inode == NULL || !inode->directory)
+            return NULL;
+        memcpy(name, next, strlen(next) + 1);
+    }
+    return inode;
+}
+
+/* ---- changes ----------------------------------------------------------- */
+
+void change_apply(struct change *change, enum view view)
+{
+    switch (change->kind) {
+    case CHANGE_LINK:
+        entries_set(change->directory, view, change->name, change->inode);
+        return;
+    case CHANGE_UNLINK:
+        entries_remove(change->directory, view, change->name);
+        return;
+    case CHANGE_RENAME:
+        entries_set(change->to_directory, view, change->to_name, change->inode);
+        entries_remove(change->directory, view, change->name);
+        return;
+    }
+    UNREACHABLE();
+}
+
+void change_free(struct change *change)
+{
+    list_remove(&change->link);
+    inode_drop(change->directory);
+    inode_drop(change->inode);
+    if (change->to_directory != NULL)
+        inode_drop(change->to_directory);
+    free(change->name);
+    free(change->to_name);
+    free(change);
+}
+
+/* The journal is committed by itself. */
+static void commit_old(struct disk *disk)
+{
+    while (!list_empty(&disk->changes)) {
+        struct change *oldest =
+            container_of(list_first(&disk->changes), struct change, link);
+
+        if (oldest->at_us > disk_world(disk)->now_us - WRITEBACK_US)
+            return;
+        change_apply(oldest, STABLE);
+        change_free(oldest);
+    }
+}
+
+static struct change *change_new(enum change_kind kind, struct inode *directory,
+                                 const char *name, struct inode *inode)
+{
+    struct change *change = calloc(1, sizeof *change);
+
+    ASSERT(change != NULL);
+    commit_old(directory->disk);
+    change->kind = kind;
+    change->at_us = disk_world(directory->disk)->now_us;
+    change->directory = directory;
+    change->inode = inode;
+    change->name = strdup(name);
+    inode_hold(directory);
+    inode_hold(inode);
+    list_init(&change->link);
+    list_append(&directory->disk->changes, &change->link);
+    return change;
+}
+
+void tree_link(struct inode *directory, const char *name, struct inode *inode)
+{
+    change_apply(change_new(CHANGE_LINK, directory, name, inode), CACHE);
+}
+
+void tree_unlink(struct inode *directory, const char *name)
+{
+    struct inode *inode = entries_find(directory, CACHE, name);
+
+    change_apply(change_new(CHANGE_UNLINK, directory, name, inode), CACHE);
+}
+
+void tree_rename(struct inode *directory, const char *name,
+                 struct inode *to_directory, const char *to_name)
+{
+    struct inode *inode = entries_find(directory, CACHE, name);
+    struct change *change = change_new(CHANGE_RENAME, directory, name, inode);
+
+    inode_hold(to_directory);
+    change->to_directory = to_directory;
+    change->to_name = strdup(to_name);
+    change_apply(change, CACHE);
+}
+
+static bool touches_marked(const struct change *change)
+{
+    return change->directory->marked ||
+           (change->to_directory != NULL && change->to_directory->marked);
+}
+
+static void mark(struct change *change, bool marked)
+{
+    change->directory->marked = marked;
+    if (change->to_directory != NULL)
+        change->to_directory->marked = marked;
+}
+
+/* From the last change backwards: those of this directory, and whatever
+ * touches a directory that one of them touches too. */
+void tree_sync(struct inode *directory)
+{
+    struct disk *disk = directory->disk;
+    struct list *head = &disk->changes;
+    struct list wanted;
+    struct list *previous;
+
+    list_init(&wanted);
+    directory->marked = true;
+    for (struct list *at = head->previous; at != head; at = previous) {
+        struct change *change = container_of(at, struct change, link);
+
+        previous = at->previous;
+        if (!touches_marked(change))
+            continue;
+        mark(change, true);
+        list_remove(at);
+        list_append(wanted.next, at);
+    }
+    directory->marked = false;
+    while (!list_empty(&wanted)) {
+        struct change *change =
+            container_of(list_first(&wanted), struct change, link);
+
+        mark(change, false);
+        change_apply(change, STABLE);
+        change_free(change);
+    }
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kqsim: runs scenarios in the simulated world and judges them.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sim/report/sweep.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3 };
+
+static const char usage[] =
+    "usage: kqsim run FILE|DIR... [--seed S | --seeds N [--from S]]\n"
+    "                 [--jobs J] [--json] [--trace FILE]\n"
+    "       kqsim lint FILE|DIR...     check scenario files\n"
+    "       kqsim new FILE             write a scenario to begin with\n"
+    "       kqsim faults               list the fault points\n"
+    "       kqsim oracles              list the promises that are judged\n"
+    "       kqsim marks                list what a sweep can reach\n"
+    "A directory means all *.yaml below it. Without --seed and --seeds each\n"
+    "scenario runs once, with seed 1. Exit code: 0 all passed, 1 a run failed\n"
+    "or proved nothing, 2 bad usage or a bad file, 3 the environment failed.\n";
+
+static int fail(int code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int fail(int code, const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("kqsim: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return code;
+}
+
+/* ---- files ---- */
+
+struct files {
+    char **paths;
+    size_t count;
+};
+
+static void files_add(struct files *files, const char *path)
+{
+    char **paths = realloc(files->paths, (files->count + 1) * sizeof *paths);
+
+    if (paths == NULL)
+        abort();
+    files->paths = paths;
+    paths[files->count] = strdup(path);
+    if (paths[files->count++] == NULL)
+        abort();
+}
+
+static void files_release(struct files *files)
+{
+    for (size_t i = 0; i < files->count; i++)
+        free(files->paths[i]);
+    free(files->paths);
+}
+
+static bool is_scenario(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 5 && strcmp(name + length - 5, ".yaml") == 0;
+}
+
+static int walk(struct files *files, const char *path);
+
+static int walk_directory(struct files *files, const char *path)
+{
+    struct dirent **entries;
+    int count = scandir(path, &entries, NULL, alphasort);
+    int code = EXIT_DONE;
+
+    if (count < 0)
+        return fail(EXIT_ENVIRONMENT, "cannot read the directory %s: %s", path,
+                    strerror(errno));
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+        char inner[4096];
+        struct stat status;
+
+        snprintf(inner, sizeof inner, "%s%s%s", path,
+                 path[strlen(path) - 1] == '/' ? "" : "/", name);
+        if (code == EXIT_DONE && name[0] != '.' && stat(inner, &status) == 0 &&
+            (S_ISDIR(status.st_mode) || is_scenario(name)))
+            code = walk(files, inner);
+        free(entries[i]);
+    }
+    free(entries);
+    return code;
+}
+
+static int walk(struct files *files, const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0)
+        return fail(EXIT_USAGE, "there is no scenario file or directory %s: %s",
+                    path, strerror(errno));
+    if (S_ISDIR(status.st_mode))
+        return walk_directory(files, path);
+    files_add(files, path);
+    return EXIT_DONE;
+}
+
+struct plan {
+    struct scenario **scenarios;
+    size_t count;
+};
+
+static int load(const struct files *files, struct plan *plan)
+{
+    struct complaints complaints = {NULL, 0, 0};
+
+    plan->scenarios = calloc(files->count + 1, sizeof(struct scenario *));
+    if (plan->scenarios == NULL)
+        abort();
+    for (size_t i = 0; i < files->count; i++) {
+        struct scenario *scenario = scenario_load(files->paths[i], &complaints);
+
+        if (scenario != NULL)
+            plan->scenarios[plan->count++] = scenario;
+    }
+    if (complaints.count == 0)
+        return EXIT_DONE;
+    fputs(complaints.text, stderr);
+    complaints_release(&complaints);
+    return EXIT_USAGE;
+}
+
+static void plan_release(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        scenario_free(plan->scenarios[i]);
+    free(plan->scenarios);
+}
+
+/* ---- run ---- */
+
+struct options {
+    struct files files;
+    uint64_t first_seed;
+    uint64_t seeds;
+    uint64_t jobs;
+    bool has_seed;
+    bool has_seeds;
+    bool json;
+    const char *trace;
+};
+
+static int take_number(const char *option, const char *text, uint64_t minimum,
+                       uint64_t *number)
+{
+    char *end = NULL;
+
+    errno = 0;
+    if (text != NULL && *text >= '0' && *text <= '9')
+        *number = strtoull(text, &end, 10);
+    if (end == NULL || *end != '\0' || errno != 0 || *number < minimum)
+        return fail(EXIT_USAGE, "%s needs a whole number of at least %" PRIu64,
+                    option, minimum);
+    return EXIT_DONE;
+}
+
+/* Takes the option at `*at`, and its value. */
+static int take_option(struct options *options, int count, char **arguments,
+                       int *at)
+{
+    const char *name = arguments[*at];
+    const char *value = *at + 1 < count ? arguments[*at + 1] : NULL;
+
+    if (strcmp(name, "--json") == 0) {
+        options->json = true;
+        return EXIT_DONE;
+    }
+    ++*at;
+    if (strcmp(name, "--seed") == 0) {
+        options->has_seed = true;
+        return take_number(name, value, 0, &options->first_seed);
+    }
+    if (strcmp(name, "--from") == 0)
+        return take_number(name, value, 0, &options->first_seed);
+    if (strcmp(name, "--seeds") == 0) {
+        options->has_seeds = true;
+        return take_number(name, value, 1, &options->seeds);
+    }
+    if (strcmp(name, "--jobs") == 0)
+        return take_number(name, value, 1, &options->jobs);
+    if (strcmp(name, "--trace") == 0) {
+        options->trace = value;
+        return value ? EXIT_DONE
+                     : fail(EXIT_USAGE, "--trace needs the name of a file");
+    }
+    return fail(EXIT_USAGE, "there is no option %s: see kqsim --help", name);
+}
+
+static int take_options(struct options *options, int count, char **arguments)
+{
+    int code = EXIT_DONE;
+
+    *options = (struct options){.first_seed = 1, .seeds = 1, .jobs = 1};
+    for (int i = 0; i < count && code == EXIT_DONE; i++) {
+        if (strncmp(arguments[i], "--", 2) == 0)
+            code = take_option(options, count, arguments, &i);
+        else
+            code = walk(&options->files, arguments[i]);
+    }
+    if (code != EXIT_DONE)
+        return code;
+    if (options->files.count == 0)
+        return fail(EXIT_USAGE,
+                    "no scenario: name files or directories that hold *.yaml");
+    if (options->has_seed && options->has_seeds)
+        return fail(EXIT_USAGE, "--seed and --seeds exclude each other");
+    if (options->jobs > 256)
+        return fail(EXIT_USAGE, "--jobs must be at most 256");
+    return EXIT_DONE;
+}
+
+static int open_trace(const struct options *options, const struct plan *plan,
+                      FILE **trace)
+{
+    if (options->trace == NULL)
+        return EXIT_DONE;
+    if (plan->count * options->seeds != 1)
+        return fail(EXIT_USAGE,
+                    "--trace is for a single run: one file and one seed");
+    *trace = fopen(options->trace, "w");
+    if (*trace == NULL)
+        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->trace,
+                    strerror(errno));
+    return EXIT_DONE;
+}
+
+static int sweep(const struct options *options, const struct plan *plan)
+{
+    struct sweep all = {.scenarios = plan->scenarios,
+                        .scenario_count = plan->count,
+                        .first_seed = options->first_seed,
+                        .seeds = options->seeds,
+                        .jobs = (unsigned)options->jobs,
+                        .json = options->json};
+    int code = open_trace(options, plan, &all.trace);
+
+    if (code != EXIT_DONE)
+        return code;
+    code = sweep_run(&all) ? EXIT_DONE : EXIT_FAILED;
+    if (all.trace != NULL && fclose(all.trace) != 0)
+        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->trace,
+                    strerror(errno));
+    return code;
+}
+
+static int command_run(int count, char **arguments)
+{
+    struct options options;
+    struct plan plan = {NULL, 0};
+    int code = take_options(&options, count, arguments);
+
+    if (code == EXIT_DONE)
+        code = load(&options.files, &plan);
+    if (code == EXIT_DONE)
+        code = sweep(&options, &plan);
+    plan_release(&plan);
+    files_release(&options.files);
+    return code;
+}
+
+/* ---- lint, new, lists ---- */
+
+static int command_lint(int count, char **arguments)
+{
+    struct options options;
+    struct plan plan = {NULL, 0};
+    int code = take_options(&options, count, arguments);
+
+    if (code == EXIT_DONE)
+        code = load(&options.files, &plan);
+    if (code == EXIT_DONE)
+        printf("%zu scenario%s, nothing wrong\n", plan.count,
+               plan.count == 1 ? "" : "s");
+    plan_release(&plan);
+    files_release(&options.files);
+    return code;
+}
+
+static int command_new(int count, char **arguments)
+{
+    FILE *file;
+    bool good;
+
+    if (count != 1)
+        return fail(EXIT_USAGE, "kqsim new takes the name of one new file");
+    file = fopen(arguments[0], "wx");
+    if (file == NULL)
+        return fail(errno == EEXIST ? EXIT_USAGE : EXIT_ENVIRONMENT,
+                    "cannot write %s: %s", arguments[0], strerror(errno));
+    good = fputs(scenario_template, file) >= 0;
+    if (fclose(file) != 0 || !good)
+        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", arguments[0],
+                    strerror(errno));
+    printf("%s is written. Next: kqsim run %s --seeds 20\n", arguments[0],
+           arguments[0]);
+    return EXIT_DONE;
+}
+
+static int command_faults(int count, char **arguments)
+{
+    (void)count;
+    (void)arguments;
+    for (size_t i = 0; i < FAULT_COUNT; i++) {
+        const struct fault_description *fault =
+            fault_describe((enum fault_point)i);
+
+        printf("%-24s %s; what must hold: %s\n", fault->name, fault->happens,
+               fault->holds);
+    }
+    return EXIT_DONE;
+}
+
+static int command_oracles(int count, char **arguments)
+{
+    (void)count;
+    (void)arguments;
+    for (size_t i = 0; i < ORACLE_COUNT; i++)
+        printf("%-28s %-4s %s\n", oracle_name((enum oracle_id)i),
+               oracle_invariant((enum oracle_id)i),
+               oracle_sentence((enum oracle_id)i));
+    return EXIT_DONE;
+}
+
+static int command_marks(int count, char **arguments)
+{
+    (void)count;
+    (void)arguments;
+#define MARK(name, text, sentence) printf("%-34s %s\n", text, sentence);
+#include "seam/marks.def"
+#undef MARK
+    return EXIT_DONE;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int count, char **arguments);
+} commands[] = {
+    {"run", command_run},         {"lint", command_lint},
+    {"new", command_new},         {"faults", command_faults},
+    {"oracles", command_oracles}, {"marks", command_marks},
+};
+
+int main(int count, char **arguments)
+{
+    if (count >= 2 && (strcmp(arguments[1], "--help") == 0 ||
+                       strcmp(arguments[1], "help") == 0)) {
+        fputs(usage, stdout);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (count >= 2 && strcmp(arguments[1], commands[i].name) == 0)
+            return commands[i].run(count - 2, arguments + 2);
+    if (count >= 2)
+        fprintf(stderr, "kqsim: there is no command '%s'\n", arguments[1]);
+    fputs(usage, stderr);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+
+#include "sim/report/report.h"
+
+static const char *const results[] = {"pass", "fail", "error"};
+
+static const char *const mark_names[] = {
+#define MARK(name, text, sentence) text,
+#include "seam/marks.def"
+#undef MARK
+};
+
+static void put_string(FILE *out, const char *text)
+{
+    putc('"', out);
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c < 0x20)
+            fprintf(out, "\\u%04x", c);
+        else
+            putc(c, out);
+    }
+    putc('"', out);
+}
+
+static void put_count(FILE *out, const char *name, uint64_t count, bool *first)
+{
+    if (count == 0)
+        return;
+    if (!*first)
+        putc(',', out);
+    *first = false;
+    put_string(out, name);
+    fprintf(out, ":%" PRIu64, count);
+}
+
+static void put_text(FILE *out, const char *key, const char *text)
+{
+    fprintf(out, ",\"%s\":", key);
+    if (text == NULL || *text == '\0')
+        fputs("null", out);
+    else
+        put_string(out, text);
+}
+
+void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
+                 const struct run_report *report)
+{
+    bool first = true;
+
+    fputs("{\"scenario\":", out);
+    put_string(out, scenario->path);
+    fprintf(out, ",\"seed\":%" PRIu64 ",\"result\":\"%s\"", seed,
+            results[report->result]);
+    put_text(out, "oracle",
+             report->oracle < 0 ? NULL
+                                : oracle_name((enum oracle_id)report->oracle));
+    put_text(out, "message", report->message);
+    fprintf(out,
+            ",\"trace_hash\":\"%016" PRIx64 "\",\"sim_ms\":%" PRId64
+            ",\"wall_ms\":%" PRId64 ",\"events\":%" PRIu64 ",\"faults\":{",
+            report->trace_hash, report->sim_ms, report->wall_ms,
+            report->events);
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        put_count(out, fault_describe((enum fault_point)i)->name,
+                  report->points[i], &first);
+    fprintf(out,
+            "},\"records\":{\"sent\":%" PRIu64 ",\"acked\":%" PRIu64
+            ",\"read\":%" PRIu64 "},\"marks\":{",
+            report->records.sent, report->records.acked, report->records.read);
+    first = true;
+    for (size_t i = 0; i < MARK_COUNT; i++)
+        put_count(out, mark_names[i], report->marks[i], &first);
+    fputs("}}\n", out);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What people and programs are told of runs.
+ */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include <stdio.h>
+
+#include "sim/workload/run.h"
+
+/* One object on one line (design §7). */
+void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
+                 const struct run_report *report);
+
+/* A run that did not pass: what, where, the last events, how to replay. */
+void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
+                    const struct run_report *report);
+
+/* What all runs of one scenario came to. */
+struct tally {
+    uint64_t runs;
+    uint64_t failed;
+    uint64_t errors;
+    uint64_t acked;
+    int64_t sim_ms;
+    int64_t wall_ms;
+    uint64_t faults[SCENARIO_FAULTS_MAX];
+    uint64_t marks[MARK_COUNT];
+};
+void tally_add(struct tally *tally, const struct run_report *report);
+/* The first thing that a sweep of this many runs had to reach and did not,
+ * as a sentence; false when there is none, or too few runs to say. */
+bool tally_vacuous(const struct tally *tally, const struct scenario *scenario,
+                   char sentence[RUN_MESSAGE_BYTES]);
+void report_tally(FILE *out, const struct scenario *scenario,
+                  const struct tally *tally);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * For people: one line a scenario, and the story of a run that failed.
+ */
+#include <inttypes.h>
+
+#include "sim/report/report.h"
+
+/* A rate may well not fire in a few runs. */
+#define SWEEP_RUNS_MIN 10
+
+static const char *const mark_names[] = {
+#define MARK(name, text, sentence) text,
+#include "seam/marks.def"
+#undef MARK
+};
+
+void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
+                    const struct run_report *report)
+{
+    if (report->result == RUN_FAIL)
+        fprintf(
+            out, "FAIL   %s, seed %" PRIu64 "\n  %s (%s) is broken: %s\n",
+            scenario->path, seed, oracle_name((enum oracle_id)report->oracle),
+            oracle_invariant((enum oracle_id)report->oracle), report->message);
+    else
+        fprintf(out, "ERROR  %s, seed %" PRIu64 "\n  %s\n", scenario->path,
+                seed, report->message);
+    if (report->story[0] != '\0')
+        fprintf(out, "  what happened last:\n%s", report->story);
+    fprintf(out,
+            "  replay it: kqsim run %s --seed %" PRIu64 " --trace trace.txt\n",
+            scenario->path, seed);
+}
+
+void tally_add(struct tally *tally, const struct run_report *report)
+{
+    tally->runs++;
+    tally->failed += report->result == RUN_FAIL;
+    tally->errors += report->result == RUN_ERROR;
+    tally->acked += report->records.acked;
+    tally->sim_ms += report->sim_ms;
+    tally->wall_ms += report->wall_ms;
+    for (size_t i = 0; i < SCENARIO_FAULTS_MAX; i++)
+        tally->faults[i] += report->faults[i];
+    for (size_t i = 0; i < MARK_COUNT; i++)
+        tally->marks[i] += report->marks[i];
+}
+
+bool tally_vacuous(const struct tally *tally, const struct scenario *scenario,
+                   char sentence[RUN_MESSAGE_BYTES])
+{
+    if (tally->runs < SWEEP_RUNS_MIN)
+        return false;
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        if (tally->faults[i] == 0) {
+            snprintf(sentence, RUN_MESSAGE_BYTES,
+                     "the fault in line %u (%s) took effect in none of %" PRIu64
+                     " runs: raise its rate or widen its span",
+                     scenario->faults[i].line,
+                     fault_describe(scenario->faults[i].point)->name,
+                     tally->runs);
+            return true;
+        }
+    for (size_t i = 0; i < MARK_COUNT; i++)
+        if ((scenario->reaches >> i & 1) != 0 && tally->marks[i] == 0) {
+            snprintf(sentence, RUN_MESSAGE_BYTES,
+                     "none of %" PRIu64 " runs reached %s, which the scenario "
+                     "says it reaches",
+                     tally->runs, mark_names[i]);
+            return true;
+        }
+    return false;
+}
+
+void report_tally(FILE *out, const struct scenario *scenario,
+                  const struct tally *tally)
+{
+    const char *word = "pass";
+
+    if (tally->errors > 0)
+        word = "ERROR";
+    if (tally->failed > 0)
+        word = "FAIL";
+    fprintf(out, "%-6s %s: %" PRIu64 " run%s", word, scenario->path,
+            tally->runs, tally->runs == 1 ? "" : "s");
+    if (tally->failed > 0)
+        fprintf(out, ", %" PRIu64 " failed", tally->failed);
+    if (tally->errors > 0)
+        fprintf(out, ", %" PRIu64 " proved nothing", tally->errors);
+    fprintf(out,
+            ", %" PRIu64 " records acknowledged, %.0f simulated s in "
+            "%.1f s\n",
+            tally->acked, (double)tally->sim_ms / 1e3,
+            (double)tally->wall_ms / 1e3);
+}

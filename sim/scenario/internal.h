@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the loader share. A mapping of the file is read by a
+ * table of fields, in the order of the table (not of the file), so that a
+ * field may rely on those above it.
+ */
+#ifndef SCENARIO_INTERNAL_H
+#define SCENARIO_INTERNAL_H
+
+#include <stddef.h>
+
+#include <yaml.h>
+
+#include "sim/scenario/scenario.h"
+
+struct loader {
+    yaml_document_t *document;
+    const char *path;
+    struct complaints *complaints;
+    struct scenario *scenario;
+};
+
+struct field {
+    const char *key;
+    void (*read)(struct loader *loader, yaml_node_t *node, void *to,
+                 const struct field *field);
+    size_t offset; /* of what it fills, in the object of the mapping */
+    bool required;
+    int64_t minimum;
+    int64_t maximum;
+    const char *sentence;
+};
+
+/* ---- complaint.c ---- */
+
+void complain(struct loader *loader, const yaml_node_t *node,
+              const char *format, ...) __attribute__((format(printf, 3, 4)));
+void complain_at(struct loader *loader, yaml_mark_t mark, const char *format,
+                 ...) __attribute__((format(printf, 3, 4)));
+/* The nearest of the names, or NULL when none is near. */
+const char *nearest(const char *word, const char *const names[], size_t count);
+/* ", did you mean 'x'?" or "" into a buffer that the next call reuses. */
+const char *did_you_mean(const char *word, const char *const names[],
+                         size_t count);
+
+/* ---- walk.c ---- */
+
+/* `what` is for messages ("a topic"). */
+void read_mapping(struct loader *loader, yaml_node_t *node, const char *what,
+                  const struct field *fields, size_t count, void *object);
+/* The node as a list: one item when it is not a sequence. */
+size_t list_count(const yaml_node_t *node);
+yaml_node_t *list_item(struct loader *loader, yaml_node_t *node, size_t at);
+/* True, or a complaint that a list is due. */
+bool is_sequence(struct loader *loader, yaml_node_t *node, const char *what);
+/* The text of a scalar, or NULL and a complaint. */
+const char *scalar(struct loader *loader, yaml_node_t *node, const char *what);
+/* The value of a key of a mapping, or NULL. */
+yaml_node_t *mapping_find(struct loader *loader, yaml_node_t *node,
+                          const char *key);
+/* The key of an entry; NULL and a complaint when it is none or stands there
+ * a second time. */
+const char *entry_key(struct loader *loader, yaml_node_t *node,
+                      yaml_node_pair_t *pair);
+
+/* ---- value.c ---- */
+
+bool parse_duration(const char *text, int64_t *us);
+bool parse_size(const char *text, int64_t *bytes);
+bool parse_count(const char *text, int64_t *count);
+
+typedef void field_reader(struct loader *loader, yaml_node_t *node, void *to,
+                          const struct field *field);
+field_reader read_text;     /* char * */
+field_reader read_count;    /* int64_t, minimum..maximum */
+field_reader read_duration; /* int64_t of microseconds */
+field_reader read_millis;   /* int64_t of milliseconds, may be negative */
+field_reader read_span;     /* struct span */
+field_reader read_size;     /* int64_t of bytes */
+field_reader read_interval; /* int64_t of microseconds, from "5/s" */
+field_reader read_chance;   /* double, from 0.01 or 1% */
+field_reader read_bool;
+
+/* ---- names.c ---- */
+
+field_reader read_point;   /* enum fault_point */
+field_reader read_oracles; /* uint64_t, a set */
+field_reader read_marks;   /* uint64_t, a set */
+
+/* ---- settings.c ---- */
+
+field_reader read_broker_config; /* struct settings */
+field_reader read_topic_config;  /* struct settings */
+void settings_release(struct settings *settings);
+/* Fills judged of every topic, and the defaults that hang on the brokers'
+ * configuration. */
+void resolve_topics(struct loader *loader);
+
+/* ---- target.c ---- */
+
+field_reader read_topic;     /* int64_t, index */
+field_reader read_target;    /* struct target */
+field_reader read_partition; /* two int64_t: topic and partition */
+bool parse_target(struct loader *loader, yaml_node_t *node,
+                  struct target *target);
+bool parse_place(struct loader *loader, yaml_node_t *node, const char *text,
+                 int64_t *topic, int64_t *partition);
+
+/* ---- clients.c, steps.c ---- */
+
+field_reader read_producers;
+field_reader read_consumers;
+field_reader read_steps;
+field_reader read_faults;
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Zeroed; ends the process when there is no memory. */
+void *loader_alloc(size_t count, size_t size);
+char *loader_copy(const char *text);
+
+#endif

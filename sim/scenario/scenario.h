@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A scenario file (docs/writing-scenarios.md) as plain structs. Times are
+ * microseconds of the simulated world, counted from the start of the
+ * workload. Everything is checked while loading: what is in here can run.
+ */
+#ifndef SCENARIO_SCENARIO_H
+#define SCENARIO_SCENARIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "faults/fault.h"
+#include "seam/trace.h"
+#include "sim/oracle/oracle.h"
+
+#define SCENARIO_BROKERS_MAX    7
+#define SCENARIO_ZOOKEEPERS_MAX 7
+#define SCENARIO_CLIENTS_MAX    32
+#define SCENARIO_FAULTS_MAX     32
+#define SCENARIO_STEPS_MAX      64
+#define SCENARIO_PARTITIONS_MAX 64
+#define SCENARIO_TOPICS_MAX     16
+#define SCENARIO_FOR_EVER       INT64_MAX
+
+/* A time, or one drawn from a window: from == to when it is fixed. */
+struct span {
+    int64_t from_us;
+    int64_t to_us;
+};
+
+struct setting {
+    char *key;
+    char *value;
+};
+
+struct settings {
+    struct setting *items;
+    size_t count;
+};
+
+struct scenario_topic {
+    char *name;
+    int64_t partitions;
+    int64_t replicas;
+    struct settings config;
+    bool late;                 /* made by a step, not at the start */
+    struct judge_topic judged; /* what the oracles hold it to */
+};
+
+enum timestamps { TIMESTAMPS_NOW, TIMESTAMPS_OFFSET, TIMESTAMPS_AT };
+
+struct scenario_producer {
+    int64_t topic; /* index */
+    int64_t clients;
+    int64_t interval_us; /* between batches, of each client */
+    int64_t batch;       /* records */
+    int64_t record_bytes;
+    int64_t acks; /* 0, 1, -1 */
+    bool idempotence;
+    bool idempotence_given;
+    int64_t partition; /* -1: all in turn */
+    enum timestamps timestamps;
+    int64_t timestamp_ms;    /* offset from now, or absolute */
+    int64_t timestamp_every; /* only each n-th batch has it; 1: all */
+    int64_t in_flight;
+    int64_t delivery_timeout_us;
+    int64_t from_us;
+    int64_t until_us;
+};
+
+struct scenario_consumer {
+    int64_t topic;
+    int64_t clients;
+    bool latest;
+    int64_t from_us;
+    int64_t until_us;
+};
+
+enum target_kind {
+    TARGET_BROKER,    /* index */
+    TARGET_CLIENT,    /* index */
+    TARGET_ZOOKEEPER, /* index */
+    TARGET_LEADER,    /* topic, partition */
+    TARGET_FOLLOWER,  /* one of them, drawn */
+    TARGET_FOLLOWERS, /* all of them */
+    TARGET_CONTROLLER,
+    TARGET_ANY_BROKER, /* drawn from those that are up */
+    TARGET_ANY_CLIENT,
+    TARGET_ANY_ZOOKEEPER,
+    TARGET_BROKERS, /* all */
+    TARGET_CLIENTS,
+    TARGET_ZOOKEEPERS,
+    TARGET_EVERYBODY,
+    TARGET_NOBODY
+};
+
+struct target {
+    enum target_kind kind;
+    int64_t index;
+    int64_t topic;
+    int64_t partition;
+};
+
+/* STEP(NAME, "key", what it takes, sentence) */
+enum step_action {
+#define STEP(name, key, takes, sentence) STEP_##name,
+#include "sim/scenario/step.def"
+#undef STEP
+    STEP_COUNT
+};
+
+enum condition_kind {
+    CONDITION_NONE,
+    CONDITION_APPENDED,  /* a leader's log end reached count */
+    CONDITION_COMMITTED, /* a leader's high watermark reached count */
+    CONDITION_ELECTED,   /* count leaders were elected since the start */
+    CONDITION_TRUNCATED  /* logs were cut count times */
+};
+
+struct condition {
+    enum condition_kind kind;
+    int64_t topic;
+    int64_t partition;
+    int64_t count;
+};
+
+#define STEP_TARGETS_MAX 8
+
+struct scenario_step {
+    unsigned line;
+    enum step_action action;
+    struct span at;
+    struct condition when;
+    struct span after; /* the condition */
+    struct span hold;  /* `for`: undone after this; -1: not */
+    struct span every;
+    int64_t times;
+    struct target targets[STEP_TARGETS_MAX];
+    size_t target_count;
+    struct target from; /* cut, heal */
+    struct target to;
+    bool one_way;
+    int64_t by_ms; /* clock-jump */
+    int64_t bytes; /* disk-capacity */
+    int64_t topic; /* create-topic, delete-topic, rot */
+    int64_t partition;
+};
+
+struct scenario_fault {
+    unsigned line;
+    enum fault_point point;
+    struct target node; /* EVERYBODY: any */
+    int64_t nth;
+    double rate;
+    int64_t from_us;
+    int64_t until_us;
+    int64_t limit;
+};
+
+struct scenario_least {
+    int64_t sent;
+    int64_t acked;
+    int64_t read;
+};
+
+struct scenario {
+    char *path; /* as it was given */
+    char *name; /* path without directory and .yaml */
+    char *description;
+    int64_t brokers;
+    int64_t zookeepers;
+    struct settings config; /* of every broker */
+    struct scenario_topic *topics;
+    size_t topic_count;
+    struct scenario_producer *producers;
+    size_t producer_count;
+    struct scenario_consumer *consumers;
+    size_t consumer_count;
+    int64_t client_count;
+    int64_t duration_us;
+    struct scenario_step *steps;
+    size_t step_count;
+    struct scenario_fault *faults;
+    size_t fault_count;
+    uint64_t oracles; /* set */
+    struct scenario_least at_least;
+    int64_t heal_within_us;
+    int64_t settle_us;
+    int64_t restart_delay_us;
+    int64_t clock_slack_ms;
+    uint64_t reaches; /* set of marks */
+};
+
+/* All that is wrong, one "file:line:column: sentence" a line. */
+struct complaints {
+    char *text; /* NULL: none */
+    size_t size;
+    size_t count;
+};
+void complaints_release(struct complaints *complaints);
+
+/* Reads text of a file called `path`. NULL and at least one complaint when
+ * anything is wrong with it. Free with scenario_free(). */
+struct scenario *scenario_parse(const char *path, const char *text, size_t size,
+                                struct complaints *complaints);
+/* Reads a file; a file that cannot be read is a complaint too. */
+struct scenario *scenario_load(const char *path, struct complaints *complaints);
+/* Takes NULL. */
+void scenario_free(struct scenario *scenario);
+
+/* A commented scenario to begin with. */
+extern const char scenario_template[];
+
+const char *step_name(enum step_action action);
+
+#endif

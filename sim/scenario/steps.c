@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Steps (what happens when) and faults (what may go wrong by itself).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/scenario/internal.h"
+
+enum step_takes { NODES, LINK, CLOCK, CAPACITY, ROT, TOPIC };
+
+static const enum step_takes takes_of[] = {
+#define STEP(name, key, takes, sentence) takes,
+#include "sim/scenario/step.def"
+#undef STEP
+};
+
+static const char *const step_names[] = {
+#define STEP(name, key, takes, sentence) key,
+#include "sim/scenario/step.def"
+#undef STEP
+};
+
+const char *step_name(enum step_action action)
+{
+    return step_names[action];
+}
+
+/* While a step is read: which action and which qualifiers were given. */
+struct draft {
+    struct scenario_step step;
+    bool has_action;
+    bool has_at;
+    bool has_when;
+    bool has_after;
+    bool has_hold;
+    bool has_every;
+    bool has_times;
+    bool has_one_way;
+    bool has_by;
+    bool has_bytes;
+    bool has_place;
+};
+
+static void read_link(struct loader *loader, yaml_node_t *node,
+                      struct scenario_step *step)
+{
+    if (step->action == STEP_HEAL && node->type == YAML_SCALAR_NODE &&
+        strcmp((const char *)node->data.scalar.value, "all") == 0) {
+        step->from.kind = TARGET_NOBODY;
+        return;
+    }
+    if (node->type != YAML_SEQUENCE_NODE || list_count(node) != 2) {
+        complain(loader, node, "%s takes two nodes, such as [b1, zookeepers]",
+                 step_name(step->action));
+        return;
+    }
+    parse_target(loader, list_item(loader, node, 0), &step->from);
+    parse_target(loader, list_item(loader, node, 1), &step->to);
+}
+
+static void read_nodes(struct loader *loader, yaml_node_t *node,
+                       struct scenario_step *step)
+{
+    size_t count = list_count(node);
+
+    if (count == 0 || count > STEP_TARGETS_MAX) {
+        complain(loader, node, "%s takes one to %d nodes",
+                 step_name(step->action), STEP_TARGETS_MAX);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (parse_target(loader, list_item(loader, node, i),
+                         &step->targets[step->target_count]))
+            step->target_count++;
+}
+
+static void read_action(struct loader *loader, yaml_node_t *node, void *to,
+                        const struct field *field)
+{
+    struct draft *draft = to;
+    struct scenario_step *step = &draft->step;
+
+    if (draft->has_action) {
+        complain(loader, node,
+                 "a step does one thing: '%s' and '%s' are two steps",
+                 step_name(step->action), field->key);
+        return;
+    }
+    draft->has_action = true;
+    step->action = (enum step_action)field->minimum;
+    step->line = (unsigned)node->start_mark.line + 1;
+    if (takes_of[step->action] == LINK)
+        read_link(loader, node, step);
+    else if (takes_of[step->action] == TOPIC)
+        read_topic(loader, node, &step->topic, field);
+    else
+        read_nodes(loader, node, step);
+}
+
+/* "orders/0 appended 100" */
+static void read_when(struct loader *loader, yaml_node_t *node, void *to,
+                      const struct field *field)
+{
+    static const char *const kinds[] = {"appended", "committed", "elected",
+                                        "truncated"};
+    struct draft *draft = to;
+    struct condition *when = &draft->step.when;
+    const char *text = scalar(loader, node, field->key);
+    char place[256], kind[32], count[32], rest[2];
+
+    draft->has_when = true;
+    if (text == NULL)
+        return;
+    if (sscanf(text, "%255s %31s %31s %1s", place, kind, count, rest) != 3 ||
+        !parse_count(count, &when->count) || when->count < 1) {
+        complain(loader, node,
+                 "'%s' is not a condition: write TOPIC/N, what (appended, "
+                 "committed, elected, truncated) and a number, such as "
+                 "orders/0 appended 100",
+                 text);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        if (strcmp(kind, kinds[i]) == 0)
+            when->kind = (enum condition_kind)(CONDITION_APPENDED + i);
+    if (when->kind == CONDITION_NONE)
+        complain(loader, node, "a partition is not '%s'%s", kind,
+                 did_you_mean(kind, kinds, COUNT_OF(kinds)));
+    parse_place(loader, node, place, &when->topic, &when->partition);
+}
+
+#define QUALIFIER(name, flag, reader, member)                                  \
+    static void name(struct loader *loader, yaml_node_t *node, void *to,       \
+                     const struct field *field)                                \
+    {                                                                          \
+        struct draft *draft = to;                                              \
+                                                                               \
+        draft->flag = true;                                                    \
+        reader(loader, node, &draft->step.member, field);                      \
+    }
+QUALIFIER(read_at, has_at, read_span, at)
+QUALIFIER(read_after, has_after, read_span, after)
+QUALIFIER(read_for, has_hold, read_span, hold)
+QUALIFIER(read_every, has_every, read_span, every)
+QUALIFIER(read_times, has_times, read_count, times)
+QUALIFIER(read_one_way, has_one_way, read_bool, one_way)
+QUALIFIER(read_by, has_by, read_millis, by_ms)
+QUALIFIER(read_bytes, has_bytes, read_size, bytes)
+QUALIFIER(read_place, has_place, read_partition, topic)
+#undef QUALIFIER
+
+static const struct field step_fields[] = {
+#define STEP(name, key, takes, sentence)                                       \
+    {key, read_action, 0, false, STEP_##name, 0, sentence},
+#include "sim/scenario/step.def"
+#undef STEP
+    {"at", read_at, 0, false, 0, 0, "when, or a window to draw it from"},
+    {"when", read_when, 0, false, 0, 0, "the condition it waits for"},
+    {"after", read_after, 0, false, 0, 0, "so long after the condition"},
+    {"for", read_for, 0, false, 0, 0, "undone after so long"},
+    {"every", read_every, 0, false, 0, 0, "between repetitions"},
+    {"times", read_times, 0, false, 1, 10000, "how often"},
+    {"one-way", read_one_way, 0, false, 0, 0, "only from the first"},
+    {"by", read_by, 0, false, 0, 0, "how far the clock moves"},
+    {"bytes", read_bytes, 0, false, 4096, 1LL << 50, "size of the disk"},
+    {"partition", read_place, 0, false, 0, 0, "whose log rots"},
+};
+
+static bool may_hold(enum step_action action)
+{
+    switch (action) {
+    case STEP_KILL:
+    case STEP_POWER_CUT:
+    case STEP_STOP:
+    case STEP_PAUSE:
+    case STEP_CUT:
+    case STEP_CLOCK_JUMP:
+    case STEP_WIPE:
+    case STEP_DISK_CAPACITY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void check_qualifiers(struct loader *loader, yaml_node_t *node,
+                             const struct draft *draft)
+{
+    enum step_action action = draft->step.action;
+    const char *name = step_name(action);
+
+    if (draft->has_one_way && action != STEP_CUT)
+        complain(loader, node, "one-way belongs to cut, not to %s", name);
+    if (draft->has_by != (action == STEP_CLOCK_JUMP))
+        complain(loader, node,
+                 draft->has_by ? "by belongs to clock-jump, not to %s"
+                               : "%s needs 'by': how far the clock moves, "
+                                 "such as 30d or -5s",
+                 name);
+    if (draft->has_bytes != (action == STEP_DISK_CAPACITY))
+        complain(loader, node,
+                 draft->has_bytes ? "bytes belongs to disk-capacity, not to %s"
+                                  : "%s needs 'bytes': the size of the disk",
+                 name);
+    if (draft->has_place != (action == STEP_ROT))
+        complain(loader, node,
+                 draft->has_place ? "partition belongs to rot, not to %s"
+                                  : "%s needs 'partition': whose log, such as "
+                                    "orders/0",
+                 name);
+    if (draft->has_hold && !may_hold(action))
+        complain(loader, node, "%s cannot be undone: leave 'for' out", name);
+}
+
+static void check_times(struct loader *loader, yaml_node_t *node,
+                        const struct draft *draft)
+{
+    const struct scenario_step *step = &draft->step;
+
+    if (draft->has_at == draft->has_when)
+        complain(loader, node,
+                 "a step needs either 'at' (a time) or 'when' (a condition)");
+    if (draft->has_after && !draft->has_when)
+        complain(loader, node, "'after' belongs to 'when'");
+    if (draft->has_every && draft->has_when)
+        complain(loader, node, "'every' belongs to 'at', not to 'when'");
+    if (draft->has_times && !draft->has_every)
+        complain(loader, node, "'times' needs 'every'");
+    if (draft->has_every && step->every.from_us <= 0)
+        complain(loader, node, "'every' must be more than 0");
+    if (draft->has_at && step->at.to_us >= loader->scenario->duration_us)
+        complain(loader, node,
+                 "the step lies after the duration of the scenario");
+}
+
+static void read_step(struct loader *loader, yaml_node_t *node,
+                      struct scenario_step *step)
+{
+    struct draft draft = {.step = {.hold = {-1, -1}, .times = -1, .line = 0}};
+
+    read_mapping(loader, node, "a step", step_fields, COUNT_OF(step_fields),
+                 &draft);
+    if (node->type != YAML_MAPPING_NODE)
+        return;
+    if (!draft.has_action) {
+        complain(loader, node,
+                 "the step does nothing: give it one of kill, power-cut, "
+                 "stop, start, pause, resume, cut, heal, expire, clock-jump, "
+                 "wipe, rot, disk-capacity, create-topic, delete-topic");
+        return;
+    }
+    check_qualifiers(loader, node, &draft);
+    check_times(loader, node, &draft);
+    if (!draft.has_every)
+        draft.step.times = 1;
+    if (draft.step.action == STEP_CREATE_TOPIC &&
+        loader->scenario->topic_count > 0)
+        loader->scenario->topics[draft.step.topic].late = true;
+    *step = draft.step;
+}
+
+void read_steps(struct loader *loader, yaml_node_t *node, void *to,
+                const struct field *field)
+{
+    struct scenario *scenario = loader->scenario;
+    size_t count;
+
+    (void)to;
+    if (!is_sequence(loader, node, field->key))
+        return;
+    count = list_count(node);
+    if (count > SCENARIO_STEPS_MAX) {
+        complain(loader, node, "more than %d steps", SCENARIO_STEPS_MAX);
+        return;
+    }
+    scenario->steps = loader_alloc(count, sizeof *scenario->steps);
+    scenario->step_count = count;
+    for (size_t i = 0; i < count; i++)
+        read_step(loader, list_item(loader, node, i), &scenario->steps[i]);
+}
+
+#define FAULT_FIELD(member) offsetof(struct scenario_fault, member)
+
+static const struct field fault_fields[] = {
+    {"point", read_point, FAULT_FIELD(point), true, 0, 0,
+     "a fault point; 'kqsim faults' lists them"},
+    {"node", read_target, FAULT_FIELD(node), false, 0, 0,
+     "whom it befalls; else any"},
+    {"nth", read_count, FAULT_FIELD(nth), false, 1, INT64_MAX,
+     "it fires at the so many-th asking"},
+    {"rate", read_chance, FAULT_FIELD(rate), false, 0, 0,
+     "the chance of each asking"},
+    {"from", read_duration, FAULT_FIELD(from_us), false, 0, 0,
+     "when it begins"},
+    {"until", read_duration, FAULT_FIELD(until_us), false, 0, 0,
+     "when it ends; else with the duration"},
+    {"limit", read_count, FAULT_FIELD(limit), false, 1, INT64_MAX,
+     "it fires at most so often"},
+};
+
+static void read_fault(struct loader *loader, yaml_node_t *node,
+                       struct scenario_fault *fault)
+{
+    *fault =
+        (struct scenario_fault){.node = {.kind = TARGET_EVERYBODY},
+                                .until_us = SCENARIO_FOR_EVER,
+                                .line = (unsigned)node->start_mark.line + 1};
+    read_mapping(loader, node, "a fault", fault_fields, COUNT_OF(fault_fields),
+                 fault);
+    if (node->type == YAML_MAPPING_NODE &&
+        (mapping_find(loader, node, "nth") != NULL) ==
+            (mapping_find(loader, node, "rate") != NULL))
+        complain(loader, node,
+                 "a fault needs either 'nth' (once, at that asking) or 'rate' "
+                 "(a chance)");
+    if (fault->until_us <= fault->from_us)
+        complain(loader, node, "the fault ends before it begins");
+    if (fault->from_us >= loader->scenario->duration_us)
+        complain(loader, node,
+                 "the fault lies after the duration of the scenario");
+}
+
+void read_faults(struct loader *loader, yaml_node_t *node, void *to,
+                 const struct field *field)
+{
+    struct scenario *scenario = loader->scenario;
+    size_t count;
+
+    (void)to;
+    if (!is_sequence(loader, node, field->key))
+        return;
+    count = list_count(node);
+    if (count > SCENARIO_FAULTS_MAX) {
+        complain(loader, node, "more than %d faults", SCENARIO_FAULTS_MAX);
+        return;
+    }
+    scenario->faults = loader_alloc(count, sizeof *scenario->faults);
+    scenario->fault_count = count;
+    for (size_t i = 0; i < count; i++)
+        read_fault(loader, list_item(loader, node, i), &scenario->faults[i]);
+}

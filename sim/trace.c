@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Facts go into the hash and to the observer, marks into the hash and their
+ * counters; logs are text alone.
+ */
+#include "seam/trace.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/twins.h"
+
+static const char *const fact_names[FACT_COUNT] = {
+    [FACT_APPENDED] = "appended",
+    [FACT_DURABLE] = "durable",
+    [FACT_HIGH_WATERMARK] = "high_watermark",
+    [FACT_LOG_START] = "log_start",
+    [FACT_OPENED] = "opened",
+    [FACT_TRUNCATED] = "truncated",
+    [FACT_ROLE] = "role",
+    [FACT_ACKNOWLEDGED] = "acknowledged",
+    [FACT_SERVED] = "served",
+    [FACT_DELETED] = "deleted",
+    [FACT_CONTROLLER] = "controller",
+    [FACT_FENCED] = "fenced",
+    [FACT_SYNC] = "sync",
+    [FACT_FRAME_SENT] = "frame_sent",
+    [FACT_FRAME_RECEIVED] = "frame_received",
+};
+
+static const char *const mark_names[MARK_COUNT] = {
+#define MARK(name, text, sentence) text,
+#include "seam/marks.def"
+#undef MARK
+};
+
+static const char *const level_names[] = {
+    [TRACE_DEBUG] = "DEBUG",
+    [TRACE_INFO] = "INFO",
+    [TRACE_WARN] = "WARN",
+    [TRACE_ERROR] = "ERROR",
+};
+
+void trace_log(struct trace *trace, enum trace_level level, const char *format,
+               ...)
+{
+    struct world *world = trace->node->world;
+    char text[1000];
+    va_list arguments;
+
+    if (!world_keeps_text(world))
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    world_text(world, trace->node, "%s %s", level_names[level], text);
+}
+
+void trace_mark(struct trace *trace, enum mark mark)
+{
+    struct world *world = trace->node->world;
+    uint64_t words[2] = {0x100u + (uint64_t)mark, trace->node->index};
+
+    world->marks[mark]++;
+    world_hash_add(world, words, sizeof words);
+    if (world_keeps_text(world))
+        world_text(world, trace->node, "mark %s", mark_names[mark]);
+}
+
+static void fact_text(struct trace *trace, const struct fact *fact)
+{
+    char topic_id[UUID_TEXT_SIZE];
+
+    uuid_format(&fact->key.topic_id, topic_id);
+    world_text(trace->node->world, trace->node,
+               "fact %s %s-%u epoch %d offset %lld end %lld value %lld",
+               fact_names[fact->type], topic_id, fact->key.partition,
+               fact->leader_epoch, (long long)fact->offset,
+               (long long)fact->end_offset, (long long)fact->value);
+}
+
+void trace_fact(struct trace *trace, const struct fact *fact)
+{
+    struct world *world = trace->node->world;
+    struct world_observer *observer = world->options.observer;
+    uint64_t words[9] = {0x200u + (uint64_t)fact->type,
+                         trace->node->index,
+                         0,
+                         0,
+                         fact->key.partition,
+                         (uint64_t)fact->leader_epoch,
+                         (uint64_t)fact->offset,
+                         (uint64_t)fact->end_offset,
+                         (uint64_t)fact->value};
+
+    memcpy(&words[2], &fact->key.topic_id, sizeof fact->key.topic_id);
+    world_hash_add(world, words, sizeof words);
+    if (world_keeps_text(world))
+        fact_text(trace, fact);
+    if (observer != NULL && observer->on_fact != NULL)
+        observer->on_fact(observer, trace->node, fact);
+}

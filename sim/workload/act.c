@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One function a kind of step, and one to undo it where it can be.
+ */
+#include <stdlib.h>
+
+#include "sim/workload/step.h"
+
+#define DISK_BYTES_UNBOUND UINT64_MAX
+#define ROT_SPAN           16384
+
+static void tell(struct run *run, const struct party *party, const char *what)
+{
+    char name[16];
+
+    party_name(party, name);
+    story_event(run->story, world_now_us(run->world), name, what);
+}
+
+static bool is_paused(const struct node *node)
+{
+    return node_is_up(node) && node_is_paused(node);
+}
+
+/* ---- ends and starts ---- */
+
+static void zookeeper_stop(struct run *run, unsigned number)
+{
+    if (run->zookeeper_down[number - 1])
+        return;
+    run->zookeeper_down[number - 1] = true;
+    world_zookeeper_crash(run->world, number);
+}
+
+static void zookeeper_start(struct run *run, unsigned number)
+{
+    if (!run->zookeeper_down[number - 1])
+        return;
+    run->zookeeper_down[number - 1] = false;
+    world_zookeeper_start(run->world, number);
+}
+
+static void end(struct run *run, const struct party *party, enum node_crash how)
+{
+    struct broker_host *host;
+
+    if (party->node == NULL) {
+        zookeeper_stop(run, party->number);
+        return;
+    }
+    host = run_broker(run, party->node);
+    if (host != NULL)
+        host->planned = true;
+    if (node_is_up(party->node))
+        node_crash(party->node, how);
+}
+
+static void start(struct run *run, const struct party *party)
+{
+    struct broker_host *host;
+
+    if (party->node == NULL) {
+        zookeeper_start(run, party->number);
+        return;
+    }
+    host = run_broker(run, party->node);
+    if (host != NULL)
+        broker_host_start(host);
+    else if (!node_is_up(party->node))
+        node_start(party->node);
+}
+
+static void stop(struct run *run, const struct party *party)
+{
+    struct broker_host *host;
+
+    if (party->node == NULL) {
+        zookeeper_stop(run, party->number);
+        return;
+    }
+    host = run_broker(run, party->node);
+    if (host == NULL) {
+        end(run, party, NODE_CRASH_PROCESS);
+        return;
+    }
+    host->planned = true;
+    if (node_is_up(party->node))
+        node_stop(party->node);
+}
+
+static void wipe(struct run *run, const struct party *party)
+{
+    struct broker_host *host =
+        party->node ? run_broker(run, party->node) : NULL;
+
+    if (host == NULL)
+        return;
+    end(run, party, NODE_CRASH_PROCESS);
+    node_wipe_disk(party->node);
+    judge_time(run->judge, world_now_us(run->world));
+    judge_node(run->judge, host->index, NODE_WIPED);
+}
+
+/* ---- clocks and disks ---- */
+
+static void jump(struct run *run, const struct party *party, int64_t by_ms)
+{
+    struct broker_host *host;
+
+    if (party->node == NULL)
+        return;
+    host = run_broker(run, party->node);
+    if (host != NULL)
+        host->skew_ms += by_ms;
+    node_clock_jump(party->node, by_ms);
+}
+
+/* A bit of the first segment, if it is not there of the few bytes it has. */
+static void rot(struct run *run, const struct party *party,
+                const struct scenario_step *step)
+{
+    struct partition_key key =
+        run_key(run, (size_t)step->topic, (uint32_t)step->partition);
+    struct broker_host *host =
+        party->node ? run_broker(run, party->node) : NULL;
+    char id[UUID_TEXT_SIZE], path[128];
+    uint64_t offset;
+
+    if (host == NULL)
+        return;
+    uuid_format(&key.topic_id, id);
+    snprintf(path, sizeof path, "data/%s-%u/%020d.log", id, key.partition, 0);
+    offset = world_random_below(run->world, NULL, RANDOM_ROT, ROT_SPAN);
+    while (!node_rot(party->node, path, offset) && offset > 0)
+        offset /= 2;
+    judge_time(run->judge, world_now_us(run->world));
+    judge_node(run->judge, host->index, NODE_DAMAGED);
+}
+
+/* ---- links ---- */
+
+static void each_link(struct run *run, const struct act *act, bool cut)
+{
+    for (size_t i = 0; i < act->count; i++) {
+        for (size_t j = 0; j < act->other_count; j++) {
+            char a[16], b[16];
+
+            if (act->parties[i].node == act->others[j].node &&
+                act->parties[i].number == act->others[j].number)
+                continue;
+            party_name(&act->parties[i], a);
+            party_name(&act->others[j], b);
+            if (cut)
+                world_cut(run->world, a, b, act->step->one_way);
+            else
+                world_heal(run->world, a, b);
+        }
+    }
+}
+
+static bool link_resolve(struct run *run, struct act *act)
+{
+    act->count = run_resolve(run, &act->step->from, act->parties);
+    act->other_count = run_resolve(run, &act->step->to, act->others);
+    return act->count > 0 && act->other_count > 0;
+}
+
+/* ---- topics ---- */
+
+static void create_topic(struct run *run, size_t index)
+{
+    run->topics[index].wanted = true;
+}
+
+static void delete_topic(struct run *run, size_t index)
+{
+    struct run_topic *topic = &run->topics[index];
+
+    topic->wanted = false;
+    if (!topic->exists)
+        return;
+    topic->exists = false;
+    topic->deleting = true;
+    judge_time(run->judge, world_now_us(run->world));
+    judge_topic_gone(run->judge, &topic->id);
+}
+
+/* ---- by kind ---- */
+
+static void act_one(struct run *run, const struct scenario_step *step,
+                    const struct party *party)
+{
+    switch (step->action) {
+    case STEP_KILL:
+        end(run, party, NODE_CRASH_PROCESS);
+        break;
+    case STEP_POWER_CUT:
+        end(run, party, NODE_CRASH_POWER);
+        break;
+    case STEP_STOP:
+        stop(run, party);
+        break;
+    case STEP_START:
+        start(run, party);
+        break;
+    case STEP_PAUSE:
+        if (party->node && node_is_up(party->node) && !is_paused(party->node))
+            node_pause(party->node);
+        break;
+    case STEP_RESUME:
+        if (party->node && is_paused(party->node))
+            node_resume(party->node);
+        break;
+    case STEP_EXPIRE:
+        if (party->node)
+            world_zookeeper_expire(run->world, party->node);
+        break;
+    case STEP_CLOCK_JUMP:
+        jump(run, party, step->by_ms);
+        break;
+    case STEP_WIPE:
+        wipe(run, party);
+        break;
+    case STEP_ROT:
+        rot(run, party, step);
+        break;
+    case STEP_DISK_CAPACITY:
+        if (party->node)
+            node_set_disk_capacity(party->node, (uint64_t)step->bytes);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool on_nodes(struct run *run, struct act *act)
+{
+    const struct scenario_step *step = act->step;
+
+    for (size_t i = 0; i < step->target_count; i++) {
+        struct party found[PARTIES_MAX];
+        size_t count = run_resolve(run, &step->targets[i], found);
+
+        if (count == 0)
+            return false;
+        for (size_t j = 0; j < count && act->count < PARTIES_MAX; j++)
+            act->parties[act->count++] = found[j];
+    }
+    for (size_t i = 0; i < act->count; i++) {
+        tell(run, &act->parties[i], step_name(step->action));
+        act_one(run, step, &act->parties[i]);
+    }
+    return true;
+}
+
+bool act_do(struct run *run, struct act *act)
+{
+    const struct scenario_step *step = act->step;
+
+    switch (step->action) {
+    case STEP_CUT:
+    case STEP_HEAL:
+        if (step->from.kind == TARGET_NOBODY) {
+            world_heal_all(run->world);
+            return true;
+        }
+        if (!link_resolve(run, act))
+            return false;
+        tell(run, &act->parties[0], step_name(step->action));
+        each_link(run, act, step->action == STEP_CUT);
+        return true;
+    case STEP_CREATE_TOPIC:
+        create_topic(run, (size_t)step->topic);
+        return true;
+    case STEP_DELETE_TOPIC:
+        delete_topic(run, (size_t)step->topic);
+        return true;
+    default:
+        return on_nodes(run, act);
+    }
+}
+
+static void undo_one(struct run *run, const struct scenario_step *step,
+                     const struct party *party)
+{
+    switch (step->action) {
+    case STEP_KILL:
+    case STEP_POWER_CUT:
+    case STEP_STOP:
+    case STEP_WIPE:
+        start(run, party);
+        break;
+    case STEP_PAUSE:
+        if (party->node && is_paused(party->node))
+            node_resume(party->node);
+        break;
+    case STEP_CLOCK_JUMP:
+        jump(run, party, -step->by_ms);
+        break;
+    case STEP_DISK_CAPACITY:
+        if (party->node)
+            node_set_disk_capacity(party->node, DISK_BYTES_UNBOUND);
+        break;
+    default:
+        break;
+    }
+}
+
+void act_undo(struct run *run, const struct act *act)
+{
+    if (act->step->action == STEP_CUT) {
+        each_link(run, act, false);
+        tell(run, &act->parties[0], "heal");
+        return;
+    }
+    for (size_t i = 0; i < act->count; i++) {
+        tell(run, &act->parties[i], "undo");
+        undo_one(run, act->step, &act->parties[i]);
+    }
+}
+
+/* ---- the end of all faults ---- */
+
+static void heal_node(struct run *run, struct node *node)
+{
+    struct party party = {node, 0};
+
+    if (is_paused(node))
+        node_resume(node);
+    start(run, &party);
+}
+
+void run_steps_heal(struct run *run)
+{
+    const struct scenario *scenario = run->scenario;
+
+    world_heal_all(run->world);
+    for (unsigned i = 1; i <= (unsigned)scenario->zookeepers; i++)
+        zookeeper_start(run, i);
+    for (int64_t i = 0; i < scenario->brokers; i++) {
+        struct broker_host *host = &run->brokers[i];
+
+        node_set_disk_capacity(host->node, DISK_BYTES_UNBOUND);
+        if (host->skew_ms != 0)
+            node_clock_jump(host->node, -host->skew_ms);
+        host->skew_ms = 0;
+        host->planned = false;
+        heal_node(run, host->node);
+    }
+    for (int64_t i = 0; i < scenario->client_count; i++)
+        heal_node(run, run->clients[i].node);
+}

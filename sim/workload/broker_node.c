@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A broker as a node of the world, and the operator who looks after it: one
+ * that gave up because its environment failed it (exit code 3) is started
+ * again after restart-delay. Any other end that no step asked for breaks
+ * invariant I16.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "sim/workload/internal.h"
+
+#define BROKER_PORT       9092
+#define BROKER_HEAP_BYTES (256u << 20)
+
+static void stopped(struct broker_owner *owner, int exit_code, const char *why)
+{
+    struct broker_host *host = container_of(owner, struct broker_host, owner);
+
+    node_exit(host->node, exit_code, why);
+}
+
+static void *start(struct node *node, struct seam *seam, void *context)
+{
+    struct broker_host *host = context;
+    struct broker *broker = broker_new(seam, &host->config, &host->owner);
+
+    (void)node;
+    broker_start(broker);
+    return broker;
+}
+
+static void on_event(void *object, const struct event *event)
+{
+    broker_on_event(object, event);
+}
+
+const struct node_kind broker_kind = {start, on_event};
+
+static void set(struct config *config, const char *key, const char *value)
+{
+    char message[CONFIG_MESSAGE_BYTES];
+    bool good = config_set(config, key, value, message);
+
+    ASSERT(good);
+}
+
+static void fill_config(struct broker_host *host, const char *name)
+{
+    const struct scenario *scenario = host->run->scenario;
+    struct config *config = &host->config;
+    char text[SCENARIO_ZOOKEEPERS_MAX * 16] = "";
+    size_t used = 0;
+
+    config_init(config);
+    for (int64_t i = 1; i <= scenario->zookeepers; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used,
+                                 "%sz%" PRId64 ":2181", i > 1 ? "," : "", i);
+    set(config, "zookeeper.connect", text);
+    snprintf(text, sizeof text, "%u", host->index + 1);
+    set(config, "broker.id", text);
+    snprintf(text, sizeof text, "%d", BROKER_PORT);
+    set(config, "listener.port", text);
+    set(config, "listener.host", name);
+    set(config, "log.dirs", "data");
+    for (size_t i = 0; i < scenario->config.count; i++)
+        set(config, scenario->config.items[i].key,
+            scenario->config.items[i].value);
+}
+
+void broker_host_init(struct run *run, unsigned index)
+{
+    struct broker_host *host = &run->brokers[index];
+    char name[16];
+
+    host->run = run;
+    host->index = index;
+    host->owner = (struct broker_owner){stopped, NULL};
+    snprintf(name, sizeof name, "b%u", index + 1);
+    fill_config(host, name);
+    host->node =
+        world_add_node(run->world, name, &broker_kind, host, BROKER_HEAP_BYTES);
+}
+
+void broker_host_start(struct broker_host *host)
+{
+    if (node_is_up(host->node))
+        return;
+    host->planned = false;
+    node_start(host->node);
+}
+
+static void start_again(void *context)
+{
+    struct broker_host *host = context;
+
+    if (!host->planned)
+        broker_host_start(host);
+}
+
+/* It ended by itself. */
+static void ended(struct broker_host *host)
+{
+    struct run *run = host->run;
+    int code = node_exit_code(host->node);
+    const char *why = node_exit_why(host->node);
+
+    if (code == 3) {
+        world_at(run->world,
+                 world_now_us(run->world) + run->scenario->restart_delay_us,
+                 start_again, host);
+        return;
+    }
+    snprintf(run->unsound, sizeof run->unsound,
+             "the broker ended with code %d and nobody asked for it: %s", code,
+             why ? why : "it did not say why");
+    judge_unsound(run->judge, host->index, run->unsound);
+}
+
+void broker_host_down(struct broker_host *host)
+{
+    struct run *run = host->run;
+    const char *assertion = world_assertion(run->world);
+
+    if (assertion != NULL) {
+        snprintf(run->unsound, sizeof run->unsound, "an assertion failed at %s",
+                 assertion);
+        judge_unsound(run->judge, host->index, run->unsound);
+    } else if (!host->planned) {
+        ended(host);
+    }
+}

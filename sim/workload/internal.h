@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of a run share.
+ *
+ *     SETUP --all topics made and whole--> WORK --duration over--> HEAL
+ *     HEAL --whole, written to, nothing in flight--> SETTLE
+ *     SETTLE --settle over--> CLOSING --everything read--> (judged)
+ *     HEAL, CLOSING --heal_within over--> (judged)
+ */
+#ifndef WORKLOAD_INTERNAL_H
+#define WORKLOAD_INTERNAL_H
+
+#include "client/engine/client.h"
+#include "seam/timer.h"
+#include "server/broker.h"
+#include "sim/workload/run.h"
+#include "sim/world.h"
+
+enum phase { PHASE_SETUP, PHASE_WORK, PHASE_HEAL, PHASE_SETTLE, PHASE_CLOSING };
+
+/* Purposes of random streams (world_random). */
+enum {
+    RANDOM_STEP = 1000,
+    RANDOM_TARGET = 1100,
+    RANDOM_CLIENT = 1200,
+    RANDOM_ROT = 1201
+};
+
+struct run;
+
+/* A broker's place: outlives the process. */
+struct broker_host {
+    struct run *run;
+    struct node *node;
+    unsigned index;
+    struct config config;
+    struct broker_owner owner;
+    bool planned; /* its next end was asked for by a step */
+    int64_t skew_ms;
+};
+
+/* A client's place. */
+struct client_host {
+    struct run *run;
+    struct node *node;
+    unsigned index;
+    const struct scenario_producer *producer; /* one of these, */
+    const struct scenario_consumer *consumer; /* or the admin */
+    uint64_t unanswered[SCENARIO_TOPICS_MAX]; /* records, by topic */
+};
+
+/* How a partition is found after faults. */
+struct run_partition {
+    bool led;
+    uint32_t in_sync;
+    uint32_t replicas;
+    bool write_open;
+    bool written;
+    int64_t written_offset;
+    bool read;
+    int64_t read_to;
+};
+
+struct run_topic {
+    const struct scenario_topic *topic;
+    struct uuid id;
+    bool wanted;
+    bool exists;
+    bool deleting; /* its deletion is not confirmed yet */
+    bool open;     /* a request about it is under way */
+    struct run_partition partitions[SCENARIO_PARTITIONS_MAX];
+};
+
+struct story;
+struct step_run;
+struct fault_run;
+
+struct run {
+    const struct scenario *scenario;
+    uint64_t seed;
+    struct world *world;
+    struct world_observer observer;
+    struct judge *judge;
+    enum phase phase;
+    int64_t start_us; /* of the workload */
+    int64_t healed_us;
+    struct broker_host brokers[SCENARIO_BROKERS_MAX];
+    struct client_host clients[SCENARIO_CLIENTS_MAX];
+    struct client_host admin;
+    bool zookeeper_down[SCENARIO_ZOOKEEPERS_MAX];
+    struct run_topic topics[SCENARIO_TOPICS_MAX];
+    uint32_t next_producer;
+    unsigned next_reader;
+    struct run_report *report;
+    struct story *story;
+    struct step_run *steps;
+    struct fault_run *faults;
+    struct list pending; /* calls that the world was asked for */
+    struct list undone;  /* steps to be undone */
+    size_t next_undo;
+    char unsound[RUN_MESSAGE_BYTES];
+};
+
+/* ---- nodes ---- */
+
+extern const struct node_kind broker_kind; /* context: broker_host */
+extern const struct node_kind client_kind; /* context: client_host */
+
+void broker_host_init(struct run *run, unsigned index);
+void client_hosts_init(struct run *run);
+void broker_host_down(struct broker_host *host);
+void broker_host_start(struct broker_host *host);
+
+/* ---- what the clients do ---- */
+
+/* A client node under way; in its heap. */
+struct worker {
+    struct client_host *host;
+    struct run *run;
+    struct seam *seam;
+    struct client *client;
+    struct timer timer;
+    uint32_t producer; /* its number in the history */
+    uint64_t sequence;
+    uint64_t batches;
+    struct reader **readers; /* by partition */
+    size_t reader_count;
+    bool metadata_open;
+    int64_t next_metadata_us;
+};
+
+void producer_begin(struct worker *worker);
+void consumer_begin(struct worker *worker);
+void admin_begin(struct worker *worker);
+
+/* Sends one record that describes itself; false when the engine is full.
+ * done may be NULL. */
+struct sending {
+    size_t topic;
+    uint32_t partition;
+    int64_t record_bytes;
+    int64_t timestamp_ms;
+    int32_t acks;
+    bool idempotent;
+    bool single;
+    void (*done)(struct worker *worker, size_t topic, uint32_t partition,
+                 enum error error, int64_t offset);
+};
+bool worker_send(struct worker *worker, const struct sending *sending);
+void worker_wake(struct worker *worker, int64_t delay_us);
+
+/* A partition being read. */
+struct reader {
+    struct subscription subscription;
+    struct worker *worker;
+    size_t topic;
+    struct partition_key key;
+    unsigned number;
+    bool final;
+    bool told;         /* where it began */
+    bool lost;         /* to be started anew */
+    int64_t resume_at; /* -1: from the beginning */
+};
+struct reader *reader_new(struct worker *worker, size_t topic,
+                          uint32_t partition, bool final);
+/* The topic was made anew, or it had to stop: begins again. */
+void reader_again(struct reader *reader, bool latest);
+
+/* ---- payload.c: records that describe themselves ---- */
+
+#define PAYLOAD_KEY_BYTES   8
+#define PAYLOAD_VALUE_BYTES 24 /* at least */
+
+void payload_write(uint8_t *key, uint8_t *value, size_t value_bytes,
+                   uint32_t producer, uint64_t sequence);
+/* False when its checksum is wrong. */
+bool payload_read(struct bytes key, struct bytes value, uint32_t *producer,
+                  uint64_t *sequence);
+uint32_t payload_crc(struct bytes key, struct bytes value);
+
+/* ---- run.c ---- */
+
+void run_history(struct run *run, const struct history *event);
+/* Each topic of the file is there, led and all in sync. */
+bool run_is_whole(const struct run *run);
+/* A topic is there, and this is its id. */
+void run_topic_exists(struct run *run, size_t topic, const struct uuid *id);
+/* Records that any client still waits for, of this topic. */
+uint64_t run_unanswered(const struct run *run, size_t topic);
+
+/* ---- steps, faults, conditions ---- */
+
+void run_steps_begin(struct run *run);
+void run_steps_fact(struct run *run, unsigned node, const struct fact *fact);
+void run_steps_release(struct run *run);
+/* Everybody is up, connected and on time again. */
+void run_steps_heal(struct run *run);
+void fault_plan_begin(struct run *run);
+/* How often they took effect, into the report. */
+void fault_plan_report(struct run *run);
+void fault_plan_release(struct run *run);
+/* call(run, index) at a time from now; forgotten when the run is over. */
+void run_later(struct run *run, int64_t delay_us,
+               void (*call)(struct run *run, size_t index), size_t index);
+void run_later_release(struct run *run);
+
+/* Who is meant, now. */
+struct party {
+    struct node *node; /* NULL: the ZooKeeper server */
+    unsigned number;   /* of the ZooKeeper server, from 1 */
+};
+#define PARTIES_MAX (SCENARIO_BROKERS_MAX + SCENARIO_CLIENTS_MAX + 8)
+size_t run_resolve(struct run *run, const struct target *target,
+                   struct party parties[PARTIES_MAX]);
+void party_name(const struct party *party, char name[16]);
+struct partition_key run_key(const struct run *run, size_t topic,
+                             uint32_t partition);
+struct broker_host *run_broker(struct run *run, const struct node *node);
+
+/* ---- story.c: the last things that happened ---- */
+
+struct story *story_new(void);
+void story_free(struct story *story);
+void story_fact(struct story *story, int64_t now_us, unsigned node,
+                const struct fact *fact);
+/* `what` is static. */
+void story_event(struct story *story, int64_t now_us, const char *who,
+                 const char *what);
+/* About one partition (NULL: all), and what befell nodes. */
+void story_tell(const struct story *story, const struct partition_key *key,
+                char text[RUN_STORY_BYTES]);
+
+#endif

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A run from its first node to its verdict.
+ */
+#include "sim/workload/run.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "sim/workload/internal.h"
+
+#define SETUP_US      60000000
+#define CLOSING_US    30000000
+#define WALL_START_MS 1700000000000LL
+
+/* ---- what the judge is told ---- */
+
+void run_history(struct run *run, const struct history *event)
+{
+    judge_time(run->judge, world_now_us(run->world));
+    judge_history(run->judge, event);
+}
+
+static struct run *run_of(struct world_observer *observer)
+{
+    return container_of(observer, struct run, observer);
+}
+
+static void on_fact(struct world_observer *observer, struct node *node,
+                    const struct fact *fact)
+{
+    struct run *run = run_of(observer);
+    unsigned index = node_index(node);
+    int64_t now_us = world_now_us(run->world);
+
+    if (index >= (unsigned)run->scenario->brokers)
+        return;
+    story_fact(run->story, now_us, index, fact);
+    judge_time(run->judge, now_us);
+    judge_fact(run->judge, index, fact);
+    run_steps_fact(run, index, fact);
+}
+
+static void on_down(struct world_observer *observer, struct node *node)
+{
+    struct run *run = run_of(observer);
+    struct broker_host *host = run_broker(run, node);
+
+    story_event(run->story, world_now_us(run->world), node_name(node), "down");
+    if (host == NULL)
+        return;
+    judge_time(run->judge, world_now_us(run->world));
+    judge_node(run->judge, host->index, NODE_CRASHED);
+    broker_host_down(host);
+}
+
+static void on_up(struct world_observer *observer, struct node *node)
+{
+    struct run *run = run_of(observer);
+    struct broker_host *host = run_broker(run, node);
+
+    story_event(run->story, world_now_us(run->world), node_name(node), "up");
+    if (host == NULL)
+        return;
+    judge_time(run->judge, world_now_us(run->world));
+    judge_node(run->judge, host->index, NODE_STARTED);
+}
+
+/* ---- topics ---- */
+
+struct partition_key run_key(const struct run *run, size_t topic,
+                             uint32_t partition)
+{
+    return (struct partition_key){run->topics[topic].id, partition};
+}
+
+void run_topic_exists(struct run *run, size_t topic, const struct uuid *id)
+{
+    struct run_topic *state = &run->topics[topic];
+
+    if (state->exists || !state->wanted)
+        return;
+    state->exists = true;
+    state->id = *id;
+    memset(state->partitions, 0, sizeof state->partitions);
+    judge_topic_is(run->judge, id, topic);
+}
+
+uint64_t run_unanswered(const struct run *run, size_t topic)
+{
+    uint64_t count = 0;
+
+    for (int64_t i = 0; i < run->scenario->client_count; i++)
+        if (node_is_up(run->clients[i].node))
+            count += run->clients[i].unanswered[topic];
+    return count;
+}
+
+static bool topic_is_whole(const struct run_topic *topic)
+{
+    for (int64_t i = 0; i < topic->topic->partitions; i++) {
+        const struct run_partition *partition = &topic->partitions[i];
+
+        if (!partition->led || partition->replicas == 0 ||
+            partition->in_sync < partition->replicas)
+            return false;
+    }
+    return true;
+}
+
+bool run_is_whole(const struct run *run)
+{
+    for (size_t i = 0; i < run->scenario->topic_count; i++) {
+        const struct run_topic *topic = &run->topics[i];
+
+        if (topic->deleting || (topic->wanted && !topic->exists) ||
+            (topic->exists && !topic_is_whole(topic)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- phases ---- */
+
+static bool over(const struct run *run)
+{
+    return judge_violation(run->judge) != NULL;
+}
+
+static bool setup_done(void *context)
+{
+    return over(context) || run_is_whole(context);
+}
+
+static bool work_done(void *context)
+{
+    return over(context);
+}
+
+static bool all_written(const struct run *run)
+{
+    for (size_t t = 0; t < run->scenario->topic_count; t++) {
+        const struct run_topic *topic = &run->topics[t];
+
+        if (run_unanswered(run, t) > 0)
+            return false;
+        for (int64_t i = 0; topic->exists && i < topic->topic->partitions; i++)
+            if (!topic->partitions[i].written)
+                return false;
+    }
+    return true;
+}
+
+static bool heal_done(void *context)
+{
+    return over(context) || (all_written(context) && run_is_whole(context));
+}
+
+static bool closing_done(void *context)
+{
+    const struct run *run = context;
+
+    if (over(run))
+        return true;
+    for (size_t t = 0; t < run->scenario->topic_count; t++)
+        for (int64_t i = 0; i < run->topics[t].topic->partitions; i++)
+            if (run->topics[t].exists && !run->topics[t].partitions[i].read)
+                return false;
+    return true;
+}
+
+static bool run_for(struct run *run, int64_t us, bool (*done)(void *context))
+{
+    return world_run(run->world, world_now_us(run->world) + us, done, run);
+}
+
+static void begin_work(struct run *run)
+{
+    run->phase = PHASE_WORK;
+    run->start_us = world_now_us(run->world);
+    for (int64_t i = 0; i < run->scenario->client_count; i++)
+        node_start(run->clients[i].node);
+    fault_plan_begin(run);
+    run_steps_begin(run);
+}
+
+static void begin_heal(struct run *run)
+{
+    run->phase = PHASE_HEAL;
+    run->healed_us = world_now_us(run->world);
+    run_steps_heal(run);
+    judge_time(run->judge, run->healed_us);
+    judge_healed(run->judge);
+    story_event(run->story, run->healed_us, "*", "faults are over");
+    for (size_t t = 0; t < run->scenario->topic_count; t++)
+        memset(run->topics[t].partitions, 0, sizeof run->topics[t].partitions);
+}
+
+/* The clients end: what is not acknowledged now never will be. */
+static void begin_closing(struct run *run)
+{
+    run->phase = PHASE_CLOSING;
+    for (int64_t i = 0; i < run->scenario->client_count; i++)
+        if (node_is_up(run->clients[i].node))
+            node_crash(run->clients[i].node, NODE_CRASH_PROCESS);
+}
+
+static void end(struct run *run, int64_t within_us)
+{
+    struct ending_partition *partitions =
+        calloc(SCENARIO_PARTITIONS_MAX * (run->scenario->topic_count + 1),
+               sizeof *partitions);
+    struct ending ending = {within_us, partitions, 0};
+
+    if (partitions == NULL)
+        abort();
+    for (size_t t = 0; t < run->scenario->topic_count; t++) {
+        const struct run_topic *topic = &run->topics[t];
+
+        for (uint32_t i = 0; topic->wanted && i < topic->topic->partitions;
+             i++) {
+            const struct run_partition *state = &topic->partitions[i];
+
+            partitions[ending.partition_count++] = (struct ending_partition){
+                .key = run_key(run, t, i),
+                .led = topic->exists && state->led,
+                .in_sync = state->in_sync,
+                .replicas = (uint32_t)topic->topic->replicas,
+                .written = state->written,
+                .read = state->read,
+                .read_to = state->read_to};
+        }
+    }
+    judge_time(run->judge, world_now_us(run->world));
+    judge_end(run->judge, &ending);
+    free(partitions);
+}
+
+/* True when the scenario got to its end, good or bad. */
+static bool run_phases(struct run *run)
+{
+    const struct scenario *scenario = run->scenario;
+
+    if (!run_for(run, SETUP_US, setup_done))
+        return false;
+    if (over(run))
+        return true;
+    begin_work(run);
+    run_for(run, scenario->duration_us, work_done);
+    if (over(run))
+        return true;
+    begin_heal(run);
+    run_for(run, scenario->heal_within_us, heal_done);
+    run->phase = PHASE_SETTLE;
+    if (!over(run))
+        run_for(run, scenario->settle_us, work_done);
+    if (over(run))
+        return true;
+    begin_closing(run);
+    run_for(run, CLOSING_US, closing_done);
+    if (!over(run))
+        end(run, scenario->heal_within_us);
+    return true;
+}
+
+/* ---- the report ---- */
+
+static void report_error(struct run_report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void report_error(struct run_report *report, const char *format, ...)
+{
+    va_list arguments;
+
+    report->result = RUN_ERROR;
+    va_start(arguments, format);
+    vsnprintf(report->message, sizeof report->message, format, arguments);
+    va_end(arguments);
+}
+
+/* A run that did too little proves nothing. */
+static void report_vacuous(struct run *run)
+{
+    const struct scenario *scenario = run->scenario;
+    const struct scenario_least *least = &scenario->at_least;
+    struct run_report *report = run->report;
+    const struct judge_counts *did = &report->records;
+
+    if (did->sent < (uint64_t)least->sent ||
+        did->acked < (uint64_t)least->acked ||
+        did->read < (uint64_t)least->read) {
+        report_error(report,
+                     "it sent %" PRIu64 ", had acknowledged %" PRIu64
+                     " and read %" PRIu64 " records; at-least says %" PRId64
+                     ", %" PRId64 " and %" PRId64,
+                     did->sent, did->acked, did->read, least->sent,
+                     least->acked, least->read);
+        return;
+    }
+    for (size_t i = 0; i < scenario->step_count; i++)
+        if (report->steps[i] == 0) {
+            report_error(
+                report, "the step in line %u (%s) was never carried out",
+                scenario->steps[i].line, step_name(scenario->steps[i].action));
+            return;
+        }
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        if (scenario->faults[i].nth > 0 && report->faults[i] == 0) {
+            report_error(report,
+                         "the fault in line %u (%s, nth %" PRId64
+                         ") never took effect",
+                         scenario->faults[i].line,
+                         fault_describe(scenario->faults[i].point)->name,
+                         scenario->faults[i].nth);
+            return;
+        }
+}
+
+static void report_violation(struct run *run, const struct violation *violation)
+{
+    struct run_report *report = run->report;
+    bool about = !uuid_is_zero(&violation->key.topic_id);
+
+    report->result = RUN_FAIL;
+    report->oracle = (int)violation->oracle;
+    snprintf(report->message, sizeof report->message, "%s", violation->message);
+    story_tell(run->story, about ? &violation->key : NULL, report->story);
+}
+
+static void fill_report(struct run *run, bool set_up)
+{
+    struct run_report *report = run->report;
+    const struct violation *violation = judge_violation(run->judge);
+
+    report->trace_hash = world_hash(run->world);
+    report->sim_ms = world_now_us(run->world) / 1000;
+    report->events = world_events(run->world);
+    report->records = judge_counts(run->judge);
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        report->points[i] = world_point_fired(run->world, (enum fault_point)i);
+    for (size_t i = 0; i < MARK_COUNT; i++)
+        report->marks[i] = world_marks(run->world, (enum mark)i);
+    fault_plan_report(run);
+    if (violation != NULL) {
+        report_violation(run, violation);
+    } else if (!set_up) {
+        report_error(report, "the cluster was not whole %d s after its start",
+                     SETUP_US / 1000000);
+        story_tell(run->story, NULL, report->story);
+    } else {
+        report_vacuous(run);
+    }
+}
+
+/* ---- building ---- */
+
+static void build(struct run *run, FILE *trace, struct judge_topic *topics)
+{
+    const struct scenario *scenario = run->scenario;
+    struct world_options options = {.seed = run->seed,
+                                    .observer = &run->observer,
+                                    .trace = trace,
+                                    .wall_start_ms = WALL_START_MS};
+    struct judge_options judge = {.oracles = scenario->oracles,
+                                  .brokers = (unsigned)scenario->brokers,
+                                  .clock_slack_ms = scenario->clock_slack_ms,
+                                  .topics = topics,
+                                  .topic_count = scenario->topic_count};
+
+    run->observer = (struct world_observer){on_fact, on_down, on_up};
+    list_init(&run->pending);
+    list_init(&run->undone);
+    run->story = story_new();
+    run->world = world_new(&options);
+    for (size_t i = 0; i < scenario->topic_count; i++) {
+        topics[i] = scenario->topics[i].judged;
+        run->topics[i].topic = &scenario->topics[i];
+        run->topics[i].wanted = !scenario->topics[i].late;
+    }
+    run->judge = judge_new(&judge);
+    world_add_zookeeper(run->world, (unsigned)scenario->zookeepers);
+    for (unsigned i = 0; i < (unsigned)scenario->brokers; i++)
+        broker_host_init(run, i);
+    client_hosts_init(run);
+    for (int64_t i = 0; i < scenario->brokers; i++)
+        node_start(run->brokers[i].node);
+    node_start(run->admin.node);
+}
+
+static int64_t wall_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void run_scenario(const struct scenario *scenario, uint64_t seed, FILE *trace,
+                  struct run_report *report)
+{
+    struct run *run = calloc(1, sizeof *run);
+    struct judge_topic *topics =
+        calloc(scenario->topic_count + 1, sizeof *topics);
+    int64_t began_ms = wall_ms();
+    bool set_up;
+
+    if (run == NULL || topics == NULL)
+        abort();
+    *report = (struct run_report){.result = RUN_PASS, .oracle = -1};
+    run->scenario = scenario;
+    run->seed = seed;
+    run->report = report;
+    build(run, trace, topics);
+    set_up = run_phases(run);
+    fill_report(run, set_up);
+    world_free(run->world);
+    judge_free(run->judge);
+    run_later_release(run);
+    run_steps_release(run);
+    fault_plan_release(run);
+    story_free(run->story);
+    free(topics);
+    free(run);
+    report->wall_ms = wall_ms() - began_ms;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The world: what happens next, at what time, and the hash of all of it.
+ * Nodes are in sim/node.c, faults in sim/faults.c, draws in sim/streams.c.
+ */
+#include "sim/world.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "sim/twins.h"
+
+static struct world *the_world;
+
+struct world *world_current(void)
+{
+    return the_world;
+}
+
+struct node *node_current(void)
+{
+    return the_world ? the_world->current : NULL;
+}
+
+struct world *world_new(const struct world_options *options)
+{
+    struct world *world = calloc(1, sizeof *world);
+
+    ASSERT(world != NULL);
+    ASSERT(the_world == NULL);
+    world->options = *options;
+    streams_init(&world->streams, options->seed, "");
+    world->hash = XXH3_64bits_withSeed("world", 5, options->seed);
+    list_init(&world->calls);
+    list_init(&world->cuts);
+    list_init(&world->wires);
+    the_world = world;
+    return world;
+}
+
+int64_t world_now_us(const struct world *world)
+{
+    return world->now_us;
+}
+
+int64_t world_wall_ms(const struct world *world)
+{
+    return world->options.wall_start_ms + world->now_us / 1000;
+}
+
+uint64_t world_hash(const struct world *world)
+{
+    return world->hash;
+}
+
+uint64_t world_events(const struct world *world)
+{
+    return world->events;
+}
+
+uint64_t world_marks(const struct world *world, enum mark mark)
+{
+    return world->marks[mark];
+}
+
+const char *world_assertion(const struct world *world)
+{
+    return world->assertion;
+}
+
+/* ---- what happens ------------------------------------------------------ */
+
+void world_schedule(struct world *world, struct happening *happening,
+                    int64_t at_us)
+{
+    queue_add(&world->queue, happening,
+              at_us > world->now_us ? at_us : world->now_us);
+}
+
+void world_cancel(struct world *world, struct happening *happening)
+{
+    queue_remove(&world->queue, happening);
+}
+
+bool world_run(struct world *world, int64_t until_us,
+               bool (*done)(void *context), void *context)
+{
+    struct happening *next;
+
+    while ((next = queue_first(&world->queue)) != NULL) {
+        if (next->at_us > until_us)
+            break;
+        queue_remove(&world->queue, next);
+        world->now_us = next->at_us;
+        next->run(next);
+        if (done != NULL && done(context))
+            return true;
+    }
+    if (until_us != INT64_MAX && until_us > world->now_us)
+        world->now_us = until_us;
+    return done != NULL && done(context);
+}
+
+/* ---- calls ------------------------------------------------------------- */
+
+struct call {
+    struct happening happening;
+    struct list link;
+    void (*call)(void *context);
+    void *context;
+};
+
+static void call_run(struct happening *happening)
+{
+    struct call *call = container_of(happening, struct call, happening);
+    struct call copy = *call;
+
+    list_remove(&call->link);
+    free(call);
+    copy.call(copy.context);
+}
+
+void world_at(struct world *world, int64_t at_us, void (*function)(void *),
+              void *context)
+{
+    struct call *call = calloc(1, sizeof *call);
+
+    ASSERT(call != NULL);
+    call->happening.run = call_run;
+    call->call = function;
+    call->context = context;
+    list_append(&world->calls, &call->link);
+    world_schedule(world, &call->happening, at_us);
+}
+
+void world_free(struct world *world)
+{
+    struct list *link;
+
+    if (world == NULL)
+        return;
+    world->options.observer = NULL;
+    for (uint32_t i = 0; i < world->node_count; i++)
+        if (world->nodes[i]->up)
+            node_end(world->nodes[i], false);
+    if (world->ensemble != NULL)
+        ensemble_free(world->ensemble);
+    for (uint32_t i = 0; i < world->node_count; i++)
+        node_free(world->nodes[i]);
+    while ((link = list_pop(&world->calls)) != NULL)
+        free(container_of(link, struct call, link));
+    faults_release(world);
+    cuts_release(world);
+    queue_release(&world->queue);
+    streams_release(&world->streams);
+    free(world->nodes);
+    free(world->assertion);
+    free(world);
+    the_world = NULL;
+}
+
+/* ---- hash and text ----------------------------------------------------- */
+
+void world_hash_add(struct world *world, const void *bytes, size_t size)
+{
+    world->hash = XXH3_64bits_withSeed(bytes, size, world->hash);
+}
+
+bool world_keeps_text(const struct world *world)
+{
+    return world->options.trace != NULL;
+}
+
+static void put_line(struct world *world, const struct node *node,
+                     const char *text)
+{
+    fprintf(world->options.trace, "%lld.%06lld %s %s\n",
+            (long long)(world->now_us / 1000000),
+            (long long)(world->now_us % 1000000), node ? node->name : "-",
+            text);
+}
+
+void world_note(struct world *world, const struct node *node,
+                const char *format, ...)
+{
+    uint64_t head[2] = {(uint64_t)world->now_us,
+                        node ? (uint64_t)node->index + 1 : 0};
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    world_hash_add(world, head, sizeof head);
+    world_hash_add(world, text, strlen(text));
+    if (world_keeps_text(world))
+        put_line(world, node, text);
+}
+
+void world_text(struct world *world, const struct node *node,
+                const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+
+    if (!world_keeps_text(world))
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    put_line(world, node, text);
+}
+
+/* ---- the ensemble ------------------------------------------------------ */
+
+struct ensemble *world_ensemble(struct world *world)
+{
+    return world->ensemble;
+}
+
+void world_add_zookeeper(struct world *world, unsigned servers)
+{
+    ASSERT(world->ensemble == NULL);
+    world->ensemble = ensemble_new(world, servers);
+}
+
+void world_zookeeper_crash(struct world *world, unsigned server)
+{
+    ASSERT(world->ensemble != NULL);
+    world_note(world, NULL, "zookeeper crash z%u", server);
+    ensemble_crash(world->ensemble, server);
+}
+
+void world_zookeeper_start(struct world *world, unsigned server)
+{
+    ASSERT(world->ensemble != NULL);
+    world_note(world, NULL, "zookeeper start z%u", server);
+    ensemble_start(world->ensemble, server);
+}
+
+bool world_zookeeper_expire(struct world *world, struct node *node)
+{
+    return world->ensemble != NULL && ensemble_expire(world->ensemble, node);
+}

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# A cluster of real processes for one test; sourced by bash from the root of
+# the repository. The exit of the shell stops it, whatever happened; its
+# directory stays when the test failed.
+
+KQ=$PWD/build/kq
+BROKER=$PWD/build/kafkaesqued
+FAILURES=0
+CLUSTER=
+OTHERS=()
+
+for program in "$KQ" "$BROKER"; do
+    [ -x "$program" ] || {
+        echo "$program is missing: ninja -C build" >&2
+        exit 3
+    }
+done
+
+say() {
+    printf '%s  %s\n' "$(date -u +%H:%M:%S)" "$*"
+}
+
+failed() {
+    say "FAILED: $*"
+    FAILURES=$((FAILURES + 1))
+}
+
+# Stops what cluster_up() and `other` started.
+cluster_down() {
+    local pid
+
+    for pid in "${OTHERS[@]}"; do
+        kill "$pid" 2>/dev/null
+    done
+    [ -z "$CLUSTER" ] || "$KQ" dev down --dir "$CLUSTER" >/dev/null
+}
+
+leave() {
+    local code=$?
+
+    trap - EXIT INT TERM
+    cluster_down
+    [ "$FAILURES" -eq 0 ] || code=1
+    if [ -n "$CLUSTER" ] && [ "$code" -ne 0 ]; then
+        say "the brokers' logs and data are in $CLUSTER"
+    elif [ -n "$CLUSTER" ]; then
+        rm -rf "$CLUSTER"
+    fi
+    exit "$code"
+}
+trap leave EXIT
+trap 'exit 1' INT TERM
+
+# cluster_up BROKERS [--set KEY=VALUE]...
+cluster_up() {
+    local brokers=$1
+
+    shift
+    CLUSTER=$(mktemp -d /tmp/kq-cluster.XXXXXX)
+    "$KQ" dev up --brokers "$brokers" --dir "$CLUSTER" "$@" || exit 3
+    KQ_BOOTSTRAP=$(sed -n 's/^broker\.[0-9]*\.port=/127.0.0.1:/p' \
+        "$CLUSTER/cluster" | paste -sd,)
+    export KQ_BOOTSTRAP
+}
+
+# A process that must end with the test.
+other() { # pid
+    OTHERS+=("$1")
+}
+
+port_of() { # broker
+    sed -n "s/^broker\.$1\.port=//p" "$CLUSTER/cluster"
+}
+
+log_of() { # broker
+    echo "$CLUSTER/broker-$1/log"
+}
+
+leader_of() { # topic, partition
+    "$KQ" topic describe "$1" |
+        awk -v partition="$2" '$1 == partition { print $2 }'
+}
+
+# eventually SECONDS COMMAND...: tries until it succeeds
+eventually() {
+    local end=$((SECONDS + $1))
+
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.3
+    done
+}
+
+healthy() {
+    "$KQ" cluster status
+}
+
+# Lines that differ and are easy to find again, always the same.
+make_lines() { # count
+    awk -v count="$1" 'BEGIN {
+        for (i = 1; i <= count; i++)
+            printf "%d the quick brown fox %d jumps over %x\n", i,
+                (i * 7919) % 104729, i * 2654435
+    }'
+}

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a start believes after a crash and after damage: the log ends at the
+ * first bad batch, what was durable is there or the replica says that it is
+ * lossy, and nothing that was removed comes back.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/log_world.h"
+
+#define BATCH 180 /* bytes of a batch with a body of 100 */
+
+static int setup(void **state)
+{
+    *state = world_new();
+    return 0;
+}
+
+/* The recovery point stays where the directory was opened. */
+static int setup_without_checkpoints(void **state)
+{
+    struct world *world = world_new();
+
+    world->options.checkpoint_interval_ms = 3600000;
+    *state = world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+static struct log *filled(struct world *world, unsigned count)
+{
+    struct log *log;
+
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_create(world, 0, &world_settings);
+    while (count > 0) {
+        unsigned some = count < 10 ? count : 10;
+
+        world_fill(world, log, some, &(struct world_batch){.epoch = 1});
+        count -= some;
+    }
+    return log;
+}
+
+static void a_crash_keeps_what_was_durable(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 123);
+
+    log_set_high_watermark(log, 120);
+    world_run(world, 60);
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_int_equal(log->log_end_offset, 123);
+    assert_int_equal(log->durable_end_offset, 123);
+    assert_int_equal(log->high_watermark, 120);
+    assert_false(log->lossy);
+    assert_int_equal(world_read(world, log, 0, 123), 123);
+    world_append(world, log, &(struct world_batch){.epoch = 2});
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    assert_int_equal(world_log(world, 0)->log_end_offset, 124);
+}
+
+static void a_torn_tail_is_cut(void **state)
+{
+    struct world *world = *state;
+    const char *path;
+
+    filled(world, 15);
+    world_crash_closed(world);
+    path = world_file(world, 0, "00000000000000000000.log");
+    world_cut(path, 15 * BATCH - 30);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_int_equal(world_log(world, 0)->log_end_offset, 14);
+    assert_false(world_log(world, 0)->lossy);
+    path = world_file(world, 0, "00000000000000000000.log");
+    assert_int_equal(world_size(path), 14 * BATCH);
+    world_append(world, world_log(world, 0), &(struct world_batch){.epoch = 1});
+    assert_int_equal(world_read(world, world_log(world, 0), 0, 15), 15);
+}
+
+static void garbage_at_the_end_is_cut(void **state)
+{
+    struct world *world = *state;
+
+    filled(world, 15);
+    world_crash_closed(world);
+    world_cut(world_file(world, 0, "00000000000000000000.log"),
+              15 * BATCH + 1000); /* size before data: zeros */
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_int_equal(world_log(world, 0)->log_end_offset, 15);
+    assert_int_equal(
+        world_size(world_file(world, 0, "00000000000000000000.log")),
+        15 * BATCH);
+}
+
+static void a_flipped_bit_ends_the_log(void **state)
+{
+    struct world *world = *state;
+
+    for (long at = 3; at < BATCH; at += 13) {
+        struct log *log = filled(world, 100);
+
+        world_crash_closed(world);
+        world_flip(world_file(world, 0, "00000000000000000000.log"),
+                   7 * BATCH + at);
+        assert_int_equal(world_open(world), ERROR_NONE);
+        log = world_log(world, 0);
+        assert_int_equal(log->log_end_offset, 7);
+        assert_false(log->lossy); /* nothing of it was known to be durable */
+        assert_int_equal(world_read(world, log, 0, 7), 7);
+        world_append(world, log, &(struct world_batch){.epoch = 2});
+        assert_int_equal(world_crash(world), ERROR_NONE);
+        assert_int_equal(world_log(world, 0)->log_end_offset, 8);
+        world_drop(world);
+        snprintf(world->path, sizeof world->path, "%s/again%ld", world->root,
+                 at);
+    }
+}
+
+static void a_log_below_its_watermark_is_lossy(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 15);
+
+    log_set_high_watermark(log, 12);
+    world_shutdown(world);
+    world_cut(world_file(world, 0, "00000000000000000000.log"), 10 * BATCH);
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(world_open(world), ERROR_NONE);
+        log = world_log(world, 0);
+        assert_true(log->lossy);
+        assert_int_equal(log->log_end_offset, 10);
+        assert_int_equal(log->high_watermark, 10);
+        world_shutdown(world); /* the evidence is not forgotten */
+    }
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    world_fill(world, log, 5, &(struct world_batch){.epoch = 1});
+    log_set_high_watermark(log, 11);
+    assert_true(log->lossy);
+    log_set_high_watermark(log, 12);
+    assert_false(log->lossy);
+    world_shutdown(world);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_false(world_log(world, 0)->lossy);
+}
+
+static void an_index_is_made_again(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 200);
+
+    log_set_high_watermark(log, 200);
+    world_shutdown(world);
+    assert_int_equal(unlink(world_file(world, 0, "00000000000000000000.index")),
+                     0);
+    world_flip(world_file(world, 0, "00000000000000000022.index"), 40);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_false(log->lossy);
+    assert_int_equal(log->log_end_offset, 200);
+    assert_int_equal(log->size_bytes, 200 * BATCH);
+    assert_int_equal(world_read(world, log, 0, 200), 200);
+    world_run(world, 50);
+    assert_true(
+        world_exists(world_file(world, 0, "00000000000000000000.index")));
+}
+
+static void entries_of_an_index_are_checked(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 200);
+
+    log_set_high_watermark(log, 200);
+    world_shutdown(world);
+    /* the summary is whole, an entry is not */
+    world_flip(world_file(world, 0, "00000000000000000000.index"), 120);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    for (int64_t from = 0; from < 30; from++)
+        assert_int_equal(world_read(world, log, from, 30), 30 - from);
+}
+
+static void an_index_past_the_data_goes(void **state)
+{
+    struct world *world = *state;
+    char command[600], from[256];
+
+    filled(world, 100);
+    world_shutdown(world);
+    snprintf(from, sizeof from, "%s",
+             world_file(world, 0, "00000000000000000000.index"));
+    snprintf(command, sizeof command, "cp %s %s", from,
+             world_file(world, 0, "00000000000000005000.index"));
+    assert_int_equal(system(command), 0);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_false(
+        world_exists(world_file(world, 0, "00000000000000005000.index")));
+    assert_int_equal(world_log(world, 0)->log_end_offset, 100);
+}
+
+static void a_short_sealed_segment_makes_the_log_lossy(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+
+    world_shutdown(world);
+    world_cut(world_file(world, 0, "00000000000000000022.log"), 5 * BATCH + 7);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_true(log->lossy);
+    assert_int_equal(log->log_end_offset, 27);
+    assert_int_equal(world_read(world, log, 0, 27), 27);
+    world_append(world, log, &(struct world_batch){.epoch = 3});
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    assert_int_equal(world_log(world, 0)->log_end_offset, 28);
+}
+
+static void a_missing_segment_makes_the_log_lossy(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+
+    world_shutdown(world);
+    assert_int_equal(unlink(world_file(world, 0, "00000000000000000022.log")),
+                     0);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_true(log->lossy);
+    assert_int_equal(log->log_end_offset, 22);
+    world_shutdown(world);
+    assert_int_equal(unlink(world_file(world, 0, "00000000000000000000.log")),
+                     0);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_true(log->lossy);
+    assert_int_equal(log->log_end_offset, 0);
+    world_append(world, log, &(struct world_batch){.epoch = 3});
+    assert_int_equal(world_read(world, log, 0, 1), 1);
+}
+
+static void a_damaged_checkpoint_costs_trust_not_data(void **state)
+{
+    struct world *world = *state;
+    char path[200];
+    struct log *log = filled(world, 100);
+
+    log_set_high_watermark(log, 100);
+    world_shutdown(world);
+    snprintf(path, sizeof path, "%s/checkpoint", world->path);
+    world_flip(path, 30);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_true(log->lossy);
+    assert_int_equal(log->log_end_offset, 100);
+    assert_int_equal(log_last_epoch(log), 1);
+    assert_int_equal(world_read(world, log, 0, 100), 100);
+}
+
+static void a_damaged_epoch_history_is_read_again(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 50);
+    uint32_t epoch;
+    int64_t end;
+
+    world_fill(world, log, 50, &(struct world_batch){.epoch = 4});
+    world_shutdown(world);
+    world_flip(world_file(world, 0, "epochs"), 30);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_false(log->lossy);
+    assert_true(log_epoch_end(log, 3, &epoch, &end));
+    assert_int_equal(epoch, 1);
+    assert_int_equal(end, 50);
+    world_shutdown(world);
+    assert_int_equal(unlink(world_file(world, 0, "epochs")), 0);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_true(log_epoch_end(world_log(world, 0), 3, &epoch, &end));
+    assert_int_equal(end, 50);
+}
+
+static void removed_segments_do_not_come_back(void **state)
+{
+    struct world *world = *state;
+    char command[600], path[256];
+    struct log *log = filled(world, 100);
+
+    snprintf(path, sizeof path, "%s/kept", world->root);
+    snprintf(command, sizeof command, "cp %s %s",
+             world_file(world, 0, "00000000000000000000.log"), path);
+    assert_int_equal(system(command), 0);
+    log_set_high_watermark(log, 100);
+    log_advance_start(log, 50);
+    world_run(world, 100);
+    world_crash_closed(world);
+    snprintf(command, sizeof command, "cp %s %s", path,
+             world_file(world, 0, "00000000000000000000.log"));
+    assert_int_equal(system(command), 0); /* its unlink was not durable */
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_int_equal(log->log_start_offset, 50);
+    assert_int_equal(log->log_end_offset, 100);
+    assert_false(log->lossy);
+    assert_false(
+        world_exists(world_file(world, 0, "00000000000000000000.log")));
+    assert_int_equal(world_read(world, log, 50, 100), 50);
+}
+
+static void leftovers_go_at_the_start(void **state)
+{
+    struct world *world = *state;
+    char path[300];
+    FILE *file;
+
+    filled(world, 5);
+    world_shutdown(world);
+    assert_int_equal(mkdir(world_file(world, 9, ""), 0755), 0);
+    file = fopen(world_file(world, 9, "00000000000000000000.log"), "w");
+    fclose(file);
+    snprintf(path, sizeof path, "%s.deleted", world_file(world, 8, ""));
+    assert_int_equal(mkdir(path, 0755), 0);
+    file = fopen(world_file(world, 0, "epochs.tmp"), "w");
+    fclose(file);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_false(world_exists(path));
+    assert_false(world_exists(world_file(world, 9, "")));
+    assert_false(world_exists(world_file(world, 0, "epochs.tmp")));
+    assert_int_equal(world_log(world, 0)->log_end_offset, 5);
+    assert_null(world_log(world, 9));
+}
+
+/* ---- producers ---- */
+
+static enum error check(struct log *log, int32_t sequence, int64_t *base)
+{
+    struct batch_header header = {
+        .producer_id = 77, .record_count = 1, .base_sequence = sequence};
+
+    return log_check_producer(log, &header, base);
+}
+
+static void produce(struct world *world, struct log *log, int32_t from,
+                    int32_t to)
+{
+    for (int32_t i = from; i < to; i++)
+        world_append(world, log,
+                     &(struct world_batch){
+                         .epoch = 1, .producer_id = 77, .sequence = i});
+}
+
+static void producers_are_known_across_restarts(void **state)
+{
+    struct world *world = *state;
+    struct log *log;
+    int64_t base = -1;
+
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_create(world, 0, &world_settings);
+    assert_int_equal(check(log, 5, &base), ERROR_OUT_OF_ORDER_SEQUENCE);
+    produce(world, log, 0, 50);
+    for (unsigned round = 0; round < 4; round++) {
+        assert_int_equal(check(log, 50, &base), ERROR_NONE);
+        assert_int_equal(check(log, 46, &base), ERROR_DUPLICATE_SEQUENCE);
+        assert_int_equal(base, 46);
+        assert_int_equal(check(log, 51, &base), ERROR_OUT_OF_ORDER_SEQUENCE);
+        if (round % 2 == 0) {
+            assert_int_equal(world_crash(world), ERROR_NONE);
+        } else {
+            world_shutdown(world);
+            assert_int_equal(world_open(world), ERROR_NONE);
+        }
+        log = world_log(world, 0);
+    }
+}
+
+static void a_cut_restores_what_producers_had_written(void **state)
+{
+    struct world *world = *state;
+    struct log *log;
+    int64_t base = -1;
+
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_create(world, 0, &world_settings);
+    produce(world, log, 0, 100);
+    for (int32_t end = 90; end > 0; end -= 16) {
+        world_truncate(world, log, end);
+        assert_int_equal(check(log, end, &base), ERROR_NONE);
+        assert_int_equal(check(log, end - 1, &base), ERROR_DUPLICATE_SEQUENCE);
+        assert_int_equal(base, end - 1);
+        assert_int_equal(check(log, end - 5, &base), ERROR_DUPLICATE_SEQUENCE);
+        assert_int_equal(check(log, end + 1, &base),
+                         ERROR_OUT_OF_ORDER_SEQUENCE);
+    }
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_int_equal(check(log, 10, &base), ERROR_NONE);
+    assert_int_equal(check(log, 9, &base), ERROR_DUPLICATE_SEQUENCE);
+}
+
+static void a_damaged_snapshot_is_not_needed(void **state)
+{
+    struct world *world = *state;
+    struct log *log;
+    int64_t base = -1;
+
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_create(world, 0, &world_settings);
+    produce(world, log, 0, 50);
+    world_shutdown(world);
+    world_flip(world_file(world, 0, "00000000000000000050.producers"), 60);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_int_equal(check(log, 50, &base), ERROR_NONE);
+    assert_int_equal(check(log, 49, &base), ERROR_DUPLICATE_SEQUENCE);
+}
+
+/* ---- the directory ---- */
+
+static void a_foreign_directory_is_left_alone(void **state)
+{
+    struct world *world = *state;
+    char path[200];
+
+    filled(world, 5);
+    world_shutdown(world);
+    world->options.broker_id = 2;
+    assert_int_equal(world_open(world), ERROR_FOREIGN);
+    assert_non_null(strstr(world->detail, "/meta"));
+    assert_non_null(strstr(world->detail, "broker 1"));
+    world_drop(world);
+    world->options.broker_id = 1;
+    world->options.cluster_id.bytes[3] = 9;
+    assert_int_equal(world_open(world), ERROR_FOREIGN);
+    world_drop(world);
+    world->options.cluster_id.bytes[3] = 0;
+    snprintf(path, sizeof path, "%s/meta", world->path);
+    world_flip(path, 25);
+    assert_int_equal(world_open(world), ERROR_FOREIGN);
+    assert_non_null(strstr(world->detail, "/meta"));
+    world_drop(world);
+    world_flip(path, 25);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_non_null(log_directory_clean_token(world->directory));
+    assert_int_equal(world_log(world, 0)->log_end_offset, 5);
+    world_shutdown(world);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(world_open(world), ERROR_FOREIGN);
+    assert_non_null(strstr(world->detail, "missing"));
+}
+
+static void the_identity_stays(void **state)
+{
+    struct world *world = *state;
+    struct uuid id;
+
+    assert_int_equal(world_open(world), ERROR_NONE);
+    id = *log_directory_id(world->directory);
+    assert_false(uuid_is_zero(&id));
+    world_shutdown(world);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_true(uuid_equal(&id, log_directory_id(world->directory)));
+}
+
+static void two_brokers_do_not_share_a_directory(void **state)
+{
+    struct world *world = *state;
+    struct log_directory *first;
+
+    assert_int_equal(world_open(world), ERROR_NONE);
+    first = world->directory;
+    assert_int_equal(world_open(world), ERROR_LOCKED);
+    assert_non_null(strstr(world->detail, "/lock"));
+    world_drop(world);
+    world->directory = first;
+}
+
+static void a_full_disk_is_known(void **state)
+{
+    struct world *world = *state;
+
+    world->options.reserve_bytes = UINT64_MAX;
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_true(log_directory_full(world->directory));
+}
+
+static bool has_failed(void *context)
+{
+    return ((struct world *)context)->failed;
+}
+
+static void a_failed_write_fences_the_directory(void **state)
+{
+    struct world *world = *state;
+    struct rlimit limit, before;
+    struct log_append refused = {0};
+    struct log *log = filled(world, 10);
+    struct world_append *first, *last;
+
+    world_run(world, 60);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 10 * BATCH + 50;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    first = world_submit(world, log, &(struct world_batch){.epoch = 1});
+    last = world_submit(world, log, &(struct world_batch){.epoch = 1});
+    world_until_true(world, has_failed, world);
+    world_until(world, &last->done);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(first->error, ERROR_LOG_DIRECTORY_FAILED);
+    assert_int_equal(last->error, ERROR_LOG_DIRECTORY_FAILED);
+    assert_int_equal(log->log_end_offset, 10);
+    assert_int_equal(log->durable_end_offset, 10);
+    assert_true(log_directory_failed(world->directory));
+    assert_int_equal(log_append(log, &refused, first->bytes, BATCH),
+                     ERROR_LOG_DIRECTORY_FAILED);
+    world_run(world, 60);
+    assert_int_equal(world->failures, 1);
+    assert_int_equal(world_facts(world, "fenced"), 1);
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    assert_int_equal(world_log(world, 0)->log_end_offset, 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_UNMARKED(name)                                                    \
+    cmocka_unit_test_setup_teardown(name, setup_without_checkpoints, teardown)
+        TEST(a_crash_keeps_what_was_durable),
+        TEST_UNMARKED(a_torn_tail_is_cut),
+        TEST_UNMARKED(garbage_at_the_end_is_cut),
+        TEST_UNMARKED(a_flipped_bit_ends_the_log),
+        TEST(a_log_below_its_watermark_is_lossy),
+        TEST(an_index_is_made_again),
+        TEST(entries_of_an_index_are_checked),
+        TEST(an_index_past_the_data_goes),
+        TEST(a_short_sealed_segment_makes_the_log_lossy),
+        TEST(a_missing_segment_makes_the_log_lossy),
+        TEST(a_damaged_checkpoint_costs_trust_not_data),
+        TEST(a_damaged_epoch_history_is_read_again),
+        TEST(removed_segments_do_not_come_back),
+        TEST(leftovers_go_at_the_start),
+        TEST(producers_are_known_across_restarts),
+        TEST_UNMARKED(producers_are_known_across_restarts),
+        TEST(a_cut_restores_what_producers_had_written),
+        TEST(a_damaged_snapshot_is_not_needed),
+        TEST(a_foreign_directory_is_left_alone),
+        TEST(the_identity_stays),
+        TEST(two_brokers_do_not_share_a_directory),
+        TEST(a_full_disk_is_known),
+        TEST(a_failed_write_fences_the_directory),
+#undef TEST
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
