@@ -441,8 +441,17 @@ static void fetch_done(struct call *call, enum error error, struct frame *frame)
 
 /* ---- a request ---- */
 
-static void fill_part(struct partition *partition, Kq__FetchPartition *part,
-                      uint32_t max_bytes)
+/* What is fetched at once is appended at once, into one segment: no more
+ * than a segment takes, or retention by size would have to keep too much. */
+static uint32_t bytes_wanted(const struct partition *partition)
+{
+    uint32_t bytes = partition->replicas->options.fetch_bytes;
+    uint64_t segment = partition->log->settings.segment_bytes;
+
+    return bytes < segment ? bytes : (uint32_t)segment;
+}
+
+static void fill_part(struct partition *partition, Kq__FetchPartition *part)
 {
     struct log *log = partition->log;
 
@@ -451,7 +460,7 @@ static void fill_part(struct partition *partition, Kq__FetchPartition *part,
     part->topic_id.len = sizeof partition->key.topic_id.bytes;
     part->partition = partition->key.partition;
     part->fetch_offset = (uint64_t)log->next_offset;
-    part->max_bytes = max_bytes;
+    part->max_bytes = bytes_wanted(partition);
     part->has_leader_epoch = 1;
     part->leader_epoch = partition->role_epoch;
     part->has_last_fetched_epoch = partition->has_last_epoch;
@@ -515,8 +524,7 @@ static void fetch_start(struct fetcher *fetcher)
         list_append(&fetch->partitions, node);
         list_remove(&partition->position_node);
         partition->step = FOLLOWER_FETCHING;
-        fill_part(partition, &parts[count],
-                  fetcher->replicas->options.fetch_bytes);
+        fill_part(partition, &parts[count]);
         pointers[count] = &parts[count];
         count++;
     }

@@ -69,6 +69,7 @@ struct metadata {
     struct list reads; /* in flight, of struct metadata_read */
     bool rescan_wanted;
     bool rescanning;
+    bool from_here; /* the scan knows with which change it begins */
     bool reads_failed;
     bool damaged; /* a topic's znode could not be read: it may be there */
     struct coord_watch changes_watch;

@@ -138,6 +138,7 @@ static void start_scan(struct metadata *metadata)
         return;
     }
     metadata->rescanning = true;
+    metadata->from_here = false;
     for (struct topic *topic = metadata_first(metadata); topic;
          topic = metadata_next(topic))
         topic->seen = false;
@@ -229,7 +230,9 @@ static void got_changes(struct metadata *metadata, const Kq__ChangesNode *node)
     uint64_t first =
         node->n_changes > 0 ? node->changes[0]->sequence : node->next_sequence;
 
-    if (metadata->rescanning) { /* the scan reads what they speak of */
+    if (metadata->rescanning && !metadata->from_here) {
+        /* The scan reads what these speak of, and not what comes later. */
+        metadata->from_here = true;
         metadata->next_sequence = node->next_sequence;
         return;
     }

@@ -134,7 +134,8 @@ bool partition_is_lost(const struct partition *partition)
                   !replica_set_has_epoch(&state->eligible, self.broker_id,
                                          self.broker_epoch));
 
-    return named && (partition->log == NULL || partition->log->lossy);
+    return named && (partition->log == NULL || partition->log->lossy ||
+                     (state->lazy && partition->log->doubtful));
 }
 
 static void log_created(void *context, enum error error, struct log *log)
@@ -287,8 +288,14 @@ void partition_set_state(struct partition *partition, struct topic *topic,
         list_remove(&partition->alter_node);
     }
     partition_update(partition);
-    if (partition->log != NULL)
+    if (partition->log != NULL) {
+        struct replica self = replicas_self(partition->replicas);
+
+        if (replica_set_has_epoch(&state->isr, self.broker_id,
+                                  self.broker_epoch))
+            log_trust(partition->log);
         partition_apply_floor(partition);
+    }
     if (partition->role == PARTITION_LEADER)
         leader_progress(partition);
 }

@@ -6,20 +6,24 @@
  *
  *     capture all logs -> save the histories that changed -> write the file
  *
- * Payload, little-endian: count u32, reserved u32; each log, by key:
- *     topic id 16, partition u32, flags u32 (1: no producers known),
+ * Payload, little-endian: boot id 16, count u32, reserved u32; each log, by
+ * key: topic id 16, partition u32, flags u32 (1: no producers known, 2: in
+ *     doubt since a reboot),
  *     generation u64, recovery offset i64, its segment i64, position u64,
  *     that segment's first and last append time i64, max timestamp i64,
  *     high watermark i64, log start i64
  */
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/cursor.h"
 #include "log/internal.h"
 
-#define HEAD_BYTES 8
+#define HEAD_BYTES 24
 #define LOG_BYTES  96
 
 #define FLAG_NO_PRODUCERS 1u
+#define FLAG_DOUBTFUL     2u
 
 static void finish(struct log_directory *directory, enum error error);
 
@@ -42,6 +46,7 @@ static void capture(const struct log_body *body, struct stored_log *stored)
             body->advancing ? body->storing_start : log->log_start_offset,
         .no_producers =
             body->producers.count == 0 && !body->producers.forgetful,
+        .doubtful = log->doubtful,
     };
     if (body->exclusive.storing) {
         const struct exclusive_job *job = &body->exclusive;
@@ -67,7 +72,8 @@ static void encode_log(struct writer *writer, const struct stored_log *stored)
     writer_bytes(writer, stored->key.topic_id.bytes,
                  sizeof stored->key.topic_id.bytes);
     writer_u32(writer, stored->key.partition);
-    writer_u32(writer, stored->no_producers ? FLAG_NO_PRODUCERS : 0);
+    writer_u32(writer, (stored->no_producers ? FLAG_NO_PRODUCERS : 0) |
+                           (stored->doubtful ? FLAG_DOUBTFUL : 0));
     writer_u64(writer, stored->generation);
     writer_u64(writer, (uint64_t)stored->recovery.offset);
     writer_u64(writer, (uint64_t)stored->recovery.segment);
@@ -93,6 +99,8 @@ static void encode(struct log_directory *directory)
     checkpoint->data =
         small_file_buffer(directory->seam->heap, checkpoint->size, &payload);
     writer_init(&writer, payload, checkpoint->size);
+    writer_bytes(&writer, directory->seam->boot_id.bytes,
+                 sizeof directory->seam->boot_id.bytes);
     writer_u32(&writer, count);
     writer_u32(&writer, 0);
     while ((body = body_next(directory, body)) != NULL) {
@@ -111,11 +119,14 @@ static void encode(struct log_directory *directory)
 static bool decode_log(struct cursor *cursor, struct stored_log *stored)
 {
     const uint8_t *id = cursor_take(cursor, 16);
+    uint32_t flags;
 
     if (id != NULL)
         memcpy(stored->key.topic_id.bytes, id, 16);
     stored->key.partition = cursor_u32(cursor);
-    stored->no_producers = (cursor_u32(cursor) & FLAG_NO_PRODUCERS) != 0;
+    flags = cursor_u32(cursor);
+    stored->no_producers = (flags & FLAG_NO_PRODUCERS) != 0;
+    stored->doubtful = (flags & FLAG_DOUBTFUL) != 0;
     stored->generation = cursor_u64(cursor);
     stored->recovery.offset = (int64_t)cursor_u64(cursor);
     stored->recovery.segment = (int64_t)cursor_u64(cursor);
@@ -131,12 +142,17 @@ static bool decode_log(struct cursor *cursor, struct stored_log *stored)
 }
 
 bool checkpoint_decode(struct heap *heap, const uint8_t *data, size_t size,
-                       struct stored_log **logs, size_t *count)
+                       struct stored_log **logs, size_t *count,
+                       struct uuid *boot_id)
 {
     struct cursor cursor;
+    const uint8_t *boot;
 
     cursor_init(&cursor, data, size);
     *logs = NULL;
+    boot = cursor_take(&cursor, sizeof boot_id->bytes);
+    if (boot != NULL)
+        memcpy(boot_id->bytes, boot, sizeof boot_id->bytes);
     *count = cursor_u32(&cursor);
     cursor_u32(&cursor);
     if (cursor.failed || size != HEAD_BYTES + *count * LOG_BYTES)

@@ -103,6 +103,7 @@ struct stored_log {
     int64_t high_watermark;
     int64_t log_start_offset;
     bool no_producers; /* none known at the recovery point */
+    bool doubtful;
 };
 
 struct log_body {
@@ -230,6 +231,7 @@ struct log_directory {
     struct uuid id;
     struct uuid clean_token;
     bool clean;
+    bool rebooted; /* the last use did not end cleanly, in another boot */
     bool failed;
     bool full;
     char detail[512];
@@ -368,9 +370,11 @@ void checkpoint_request(struct log_directory *directory,
                         struct save_waiter *waiter);
 void checkpoint_fail(struct log_directory *directory, enum error error);
 void checkpoint_release(struct log_directory *directory);
-/* The stored logs, by key; heap_free() it. False when it is damaged. */
+/* The stored logs, by key; heap_free() it; and the boot id of the kernel
+ * that it was written under. False when it is damaged. */
 bool checkpoint_decode(struct heap *heap, const uint8_t *data, size_t size,
-                       struct stored_log **logs, size_t *count);
+                       struct stored_log **logs, size_t *count,
+                       struct uuid *boot_id);
 #define INDEX_MAGIC      0x5849514bu /* "KQIX" */
 #define CHECKPOINT_MAGIC 0x4b43514bu /* "KQCK" */
 

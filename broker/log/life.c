@@ -199,6 +199,14 @@ void log_configure(struct log *log, const struct log_settings *settings)
         commit_want(body_of(log), false);
 }
 
+void log_trust(struct log *log)
+{
+    if (!log->doubtful)
+        return;
+    log->doubtful = false;
+    log->directory->checkpoint.stale = true;
+}
+
 void log_progress(struct log_body *body)
 {
     if (body->log.owner != NULL && !body->dying)

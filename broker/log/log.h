@@ -6,8 +6,8 @@
  *
  * On disk, under the log directory:
  *     meta                       cluster id, broker id, directory id
- *     checkpoint                 recovery point, high watermark, log start,
- *                                generation of every log
+ *     checkpoint                 boot id; recovery point, high watermark, log
+ *                                start, generation of every log
  *     clean                      token of a clean shutdown, removed at start
  *     lock
  *     TOPICID-PARTITION/         32 hex digits, '-', decimal
@@ -117,10 +117,13 @@ struct log {
     int64_t high_watermark; /* as last given by log_set_high_watermark() */
     uint64_t generation;    /* bumped durably by a truncation */
     bool lossy;             /* recovery ended below the stored high watermark */
-    bool truncating;        /* appends are refused until it is done */
-    uint64_t size_bytes;    /* of all segments */
-    struct list node;       /* in the directory's list, by key */
-    struct log_body *body;  /* private */
+    /* The kernel went down under it: what was never synced may be gone
+     * without a trace. Stays until log_trust(). */
+    bool doubtful;
+    bool truncating;       /* appends are refused until it is done */
+    uint64_t size_bytes;   /* of all segments */
+    struct list node;      /* in the directory's list, by key */
+    struct log_body *body; /* private */
 };
 
 static inline int64_t log_counted_offset(const struct log *log)
@@ -143,6 +146,8 @@ void log_create(struct log_directory *directory,
 
 void log_set_owner(struct log *log, struct log_owner *owner); /* or NULL */
 void log_configure(struct log *log, const struct log_settings *settings);
+/* The replica is in sync: whatever was lost is there again. */
+void log_trust(struct log *log);
 
 /* Removes the log and its files (renamed away first, so that a crash leaves
  * no half log). The handle is dead at once. */

@@ -335,6 +335,7 @@ static void checkpoint_read(struct small_file *file, enum error error)
 {
     struct opening *opening = file->context;
     struct log_directory *directory = opening->directory;
+    struct uuid boot_id = {{0}};
 
     if (error != ERROR_NONE && error != ERROR_NOT_FOUND &&
         error != ERROR_CORRUPT) {
@@ -344,7 +345,10 @@ static void checkpoint_read(struct small_file *file, enum error error)
     opening->lost =
         error != ERROR_NONE ||
         !checkpoint_decode(heap_of(opening), file->payload, file->payload_size,
-                           &opening->stored, &opening->stored_count);
+                           &opening->stored, &opening->stored_count, &boot_id);
+    directory->rebooted =
+        !directory->clean &&
+        (opening->lost || !uuid_equal(&boot_id, &directory->seam->boot_id));
     if (opening->lost) {
         opening->stored_count = 0;
         trace_log(directory->seam->trace, TRACE_ERROR,

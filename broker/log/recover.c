@@ -582,6 +582,7 @@ static void recovered(struct recovery *recovery)
         (struct place){active->end_offset, active->base_offset, active->size};
     body->durable_end = body->log_end;
     log->high_watermark = stored->high_watermark;
+    log->doubtful = stored->doubtful || recovery->directory->rebooted;
     log->lossy = recovery->lost ||
                  log->log_end_offset < stored->recovery.offset ||
                  log->log_end_offset < stored->high_watermark;

@@ -11,6 +11,9 @@
 #include "sim/workload/internal.h"
 
 #define CLIENT_HEAP_BYTES (256u << 20)
+/* What piled up while nobody led is sent in batches that fit into the
+ * smallest segment; the bound of retention by size counts on it. */
+#define BATCH_BYTES       4096
 #define BOOTSTRAP_BYTES   (SCENARIO_BROKERS_MAX * 16)
 
 static void bootstrap(const struct run *run, char text[BOOTSTRAP_BYTES])
@@ -34,6 +37,7 @@ static struct client *make_client(struct worker *worker)
     options.client_id = node_name(worker->host->node);
     options.request_timeout_us = 3000000;
     options.retry_backoff_us = 50000;
+    options.batch_bytes = BATCH_BYTES;
     if (producer != NULL) {
         options.acks = (int32_t)producer->acks;
         options.idempotence = producer->idempotence;
