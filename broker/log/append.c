@@ -159,23 +159,46 @@ void append_pump(struct log_body *body)
     }
 }
 
-static bool roll_needed(const struct log_body *body, const uint8_t *batches,
+/* Whether the next batch, of these bytes, goes into a new segment. */
+static bool roll_needed(const struct log_body *body, const uint8_t *batch,
                         size_t size)
 {
     const struct segment *segment = active_segment(body);
     const struct log_settings *settings = &body->log.settings;
     struct batch_header first;
+    enum error error = batch_decode(batch, size, LOG_BATCH_BYTES_MAX, &first);
     int64_t age_ms;
 
-    if (segment->size == 0 || body->rolling)
+    ASSERT(error == ERROR_NONE);
+    if (segment->size == 0)
         return false;
-    if (segment->size + size > settings->segment_bytes)
+    if (segment->size + first.length > settings->segment_bytes)
         return true;
-    if (batch_decode(batches, size, LOG_BATCH_BYTES_MAX, &first) != ERROR_NONE)
-        return false;
     return !__builtin_sub_overflow(first.append_time_ms,
                                    segment->first_append_ms, &age_ms) &&
            age_ms >= settings->segment_ms;
+}
+
+/* The bytes of the batches that still fit into the active segment; of one
+ * at least. */
+static size_t that_fits(const struct log_body *body, const uint8_t *batches,
+                        size_t size)
+{
+    uint64_t used = active_segment(body)->size;
+    size_t taken = 0;
+
+    while (taken < size) {
+        struct batch_header header;
+        enum error error = batch_decode(batches + taken, size - taken,
+                                        LOG_BATCH_BYTES_MAX, &header);
+
+        ASSERT(error == ERROR_NONE);
+        if (taken > 0 &&
+            used + taken + header.length > body->log.settings.segment_bytes)
+            break;
+        taken += header.length;
+    }
+    return taken;
 }
 
 /* The tables follow what is submitted. */
@@ -202,19 +225,11 @@ static void note_batches(struct log_body *body, struct log_append *append)
     body->log.next_offset = next;
 }
 
-enum error log_append(struct log *log, struct log_append *append,
-                      const uint8_t *batches, size_t size)
+static void enqueue(struct log_body *body, struct log_append *append,
+                    const uint8_t *batches, size_t size)
 {
-    struct log_body *body = body_of(log);
-    struct log_directory *directory = log->directory;
+    struct log *log = &body->log;
 
-    ASSERT(size > 0);
-    if (!directory_usable(directory))
-        return ERROR_LOG_DIRECTORY_FAILED;
-    if (body->exclusive.kind != EXCLUSIVE_NONE || body->dying)
-        return ERROR_AGAIN;
-    if (roll_needed(body, batches, size))
-        roll_start(body);
     append->batches = batches;
     append->size = size;
     append->log = log;
@@ -226,12 +241,49 @@ enum error log_append(struct log *log, struct log_append *append,
     note_batches(body, append);
     if (list_empty(&body->held) && may_submit(body, append)) {
         submit(body, append);
-        return ERROR_NONE;
+        return;
     }
     list_append(&body->held, &append->node);
     if (list_empty(&body->held_node))
-        list_append(&directory->held, &body->held_node);
-    return ERROR_NONE;
+        list_append(&log->directory->held, &body->held_node);
+}
+
+/* A piece of an append that goes over several segments; the last piece is
+ * the caller's, and done after all others. */
+static void piece_done(struct log_append *append, enum error error)
+{
+    (void)error;
+    heap_free(append->log->directory->seam->heap, append);
+}
+
+enum error log_append(struct log *log, struct log_append *append,
+                      const uint8_t *batches, size_t size)
+{
+    struct log_body *body = body_of(log);
+    struct heap *heap = log->directory->seam->heap;
+
+    ASSERT(size > 0);
+    if (!directory_usable(log->directory))
+        return ERROR_LOG_DIRECTORY_FAILED;
+    if (body->exclusive.kind != EXCLUSIVE_NONE || body->dying)
+        return ERROR_AGAIN;
+    for (;;) {
+        struct log_append *piece = append;
+        size_t part;
+
+        if (roll_needed(body, batches, size))
+            roll_start(body);
+        part = that_fits(body, batches, size);
+        if (part < size) {
+            piece = heap_alloc(heap, sizeof *piece);
+            piece->done = piece_done;
+        }
+        enqueue(body, piece, batches, part);
+        if (part == size)
+            return ERROR_NONE;
+        batches += part;
+        size -= part;
+    }
 }
 
 enum error log_check_producer(struct log *log, const struct batch_header *batch,

@@ -46,6 +46,7 @@ struct segment {
     uint64_t size;      /* bytes, likewise */
     struct disk_file *file;
     bool sealed;
+    bool unborn;  /* the file is still to be made (roll.c) */
     bool dirty;   /* holds completed writes that no sync has covered */
     bool indexed; /* the index reaches down to the base */
     bool loading;
@@ -133,7 +134,8 @@ struct log_body {
     bool window_loading;
     unsigned loads;
 
-    bool rolling; /* the file of the active segment is being made */
+    bool rolling; /* the file of a segment is being made */
+    struct segment *roll_segment;
     struct steps roll_steps;
     bool sealing;
     struct small_file seal_file;

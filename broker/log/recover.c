@@ -711,7 +711,7 @@ static void repair(struct recovery *recovery)
     active->sealed = false;
     if (!recovery->created && active->file == NULL)
         UNREACHABLE(); /* the last one is never taken by its summary */
-    body->epochs_dirty = body->epochs_dirty ||
+    body->epochs_dirty = body->epochs_dirty || !recovery->directory->clean ||
                          body->epochs.count != recovery->noted_count ||
                          active->end_offset != recovery->stored.recovery.offset;
     keep_snapshots(recovery, active->end_offset);

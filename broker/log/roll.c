@@ -66,7 +66,7 @@ void seal_next(struct log_body *body)
     for (size_t i = 0; i < body->segment_count && segment == NULL; i++)
         if (body->segments[i]->seal_wanted)
             segment = body->segments[i];
-    if (segment == NULL)
+    if (segment == NULL || segment->unborn)
         return;
     if (!segment->indexed) { /* recovered in part; load_finish() goes on */
         segment_load(segment);
@@ -84,20 +84,25 @@ void seal_next(struct log_body *body)
 
 /* ---- rolling ---- */
 
+static void roll_run(struct log_body *body);
+
 static void roll_stepped(struct steps *steps, enum error error)
 {
     struct log_body *body = steps->context;
     struct log_directory *directory = body->log.directory;
+    struct segment *segment = body->roll_segment;
 
     if (error != ERROR_NONE)
         directory_fail(directory, error, "make", steps_path(steps));
-    if (steps->file != NULL)
-        active_segment(body)->file = steps->file;
-    steps_release(steps);
+    segment->file = steps->file;
+    segment->unborn = false;
+    body->roll_segment = NULL;
     body->rolling = false;
+    steps_release(steps);
     if (directory->failed)
         return;
     SOMETIMES(directory->seam->trace, SEGMENT_ROLLED);
+    roll_run(body);
     append_pump(body);
     seal_next(body);
     commit_want(body, true);
@@ -105,26 +110,44 @@ static void roll_stepped(struct steps *steps, enum error error)
     log_kick(body);
 }
 
-void roll_start(struct log_body *body)
+/* Makes the file of the first segment that has none yet. */
+static void roll_run(struct log_body *body)
 {
     struct log_directory *directory = body->log.directory;
+    struct steps *steps = &body->roll_steps;
+    size_t at = body->segment_count;
+
+    while (at > 0 && body->segments[at - 1]->unborn)
+        at--;
+    if (at == body->segment_count)
+        return;
+    body->rolling = true;
+    body->roll_segment = body->segments[at];
+    steps_init(steps, directory->seam, roll_stepped, body);
+    steps_open(steps,
+               segment_path(body, body->roll_segment->base_offset, "log"),
+               DISK_OPEN_CREATE_EXCL);
+    steps_add(steps, DISK_SYNC_DIRECTORY,
+              heap_strdup(directory->seam->heap, body->path), NULL, ERROR_NONE);
+    steps_run(steps);
+}
+
+void roll_start(struct log_body *body)
+{
     struct segment *sealed = active_segment(body);
+    struct segment *segment;
     int64_t base = body->log.next_offset;
     struct producers_place place = {base, base, 0};
-    struct steps *steps = &body->roll_steps;
 
-    ASSERT(!body->rolling);
     ASSERT(sealed->end_offset == base);
     ASSERT(sealed->size > 0);
     sealed->sealed = true;
     sealed->seal_wanted = true;
     sealed->snapshot =
         producers_encode(&body->producers, &place, &sealed->snapshot_size);
-    segment_add(body, base)->indexed = true;
-    body->rolling = true;
-    steps_init(steps, directory->seam, roll_stepped, body);
-    steps_open(steps, segment_path(body, base, "log"), DISK_OPEN_CREATE_EXCL);
-    steps_add(steps, DISK_SYNC_DIRECTORY,
-              heap_strdup(directory->seam->heap, body->path), NULL, ERROR_NONE);
-    steps_run(steps);
+    segment = segment_add(body, base);
+    segment->indexed = true;
+    segment->unborn = true;
+    if (!body->rolling)
+        roll_run(body);
 }

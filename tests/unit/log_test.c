@@ -46,6 +46,45 @@ static void what_is_appended_is_read_back(void **state)
     }
 }
 
+static void ignore(struct log_append *append, enum error error)
+{
+    (void)append;
+    assert_int_equal(error, ERROR_NONE);
+}
+
+static void one_append_may_go_over_several_segments(void **state)
+{
+    struct world *world = *state;
+    struct log *log = world_create(world, 0, &world_settings);
+    struct log *other = world_create(world, 1, &world_settings);
+    struct log_append append = {.done = ignore};
+    size_t size = 0;
+    uint8_t *bytes = malloc(100 * 180);
+
+    world_fill(world, log, 100, &(struct world_batch){.epoch = 1});
+    for (unsigned i = 0; i < 100; i++) {
+        memcpy(bytes + size, world->appends[i]->bytes, 180);
+        batch_stamp(bytes + size, i, 1, 5, &other->key.topic_id,
+                    other->key.partition);
+        size += 180;
+    }
+    assert_int_equal(log_append(other, &append, bytes, size), ERROR_NONE);
+    assert_int_equal(other->next_offset, 100);
+    world_run(world, 100);
+    assert_int_equal(other->durable_end_offset, 100);
+    assert_int_equal(world_read(world, other, 0, 100), 100);
+    for (unsigned i = 0; i < 5; i++) {
+        char name[40];
+
+        snprintf(name, sizeof name, "%020u.log", i * 22);
+        assert_true(world_size(world_file(world, 1, name)) <= 4096);
+        assert_true(world_exists(world_file(world, 1, name)));
+    }
+    free(bytes);
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    assert_int_equal(world_log(world, 1)->log_end_offset, 100);
+}
+
 static void a_reader_never_passes_its_limit(void **state)
 {
     struct world *world = *state;
@@ -386,6 +425,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(what_is_appended_is_read_back),
+        TEST(one_append_may_go_over_several_segments),
         TEST(a_reader_never_passes_its_limit),
         TEST(segments_roll_and_are_read_after_a_shutdown),
         TEST(the_clean_token_serves_once),
