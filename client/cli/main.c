@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/cli/cli.h"
+#include "real/loop.h"
 
 static const struct command {
     const char *name;
@@ -38,6 +39,7 @@ static int print_help(void)
 
 int main(int argc, char **argv)
 {
+    loop_keep_memory();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 ||
         strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
         return argc < 2 ? (print_help(), EXIT_USAGE) : print_help();

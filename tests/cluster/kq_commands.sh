@@ -3,7 +3,7 @@
 #
 # kq and kafkaesqued as an operator meets them: a real ZooKeeper and three
 # brokers made by kq dev, every command once for good and once for bad, and
-# the exit code and sentence of each. BUILD: where the programs are.
+# the exit code and sentence of each. BUILD: where the programs are (build).
 set -u
 BUILD=$(realpath "${BUILD:-build}")
 PATH=$BUILD:$PATH
@@ -14,8 +14,13 @@ checks=0
 failures=0
 
 cleanup() {
-    cd "$WORK" && kq dev down >/dev/null 2>&1
-    cd / && rm -rf "$WORK"
+    cd "$WORK" && [ -d kq-dev ] && kq dev down >/dev/null
+    cd / || exit
+    if [ $failures -eq 0 ]; then
+        rm -rf "$WORK"
+    else
+        echo "the brokers' logs and data are in $WORK"
+    fi
 }
 trap cleanup EXIT
 trap 'exit 1' INT TERM
@@ -161,5 +166,11 @@ expect 0 'up: 3 brokers' kq dev up
 kq consume lines --stop-at-end --format '%v\n' | grep '^line' >got
 same 'records after down and up' <(sort sent) <(sort got)
 
+checks=$((checks + 1))
+if grep -E 'ERROR: AddressSanitizer|runtime error|WARNING: ThreadSan|assertion' \
+    kq-dev/broker-*/log; then
+    echo 'FAILED: a broker says so'
+    failures=$((failures + 1))
+fi
 echo "$((checks - failures)) of $checks checks passed"
 [ $failures -eq 0 ]
