@@ -143,8 +143,18 @@ void coord_closed(struct coord *coord)
         coord_start(coord);
         return;
     }
-    if (coord->stopped != NULL)
-        coord->stopped(coord->stopped_context);
+    coord->closed = true;
+    coord_tell_stopped(coord);
+}
+
+void coord_tell_stopped(struct coord *coord)
+{
+    void (*stopped)(void *context) = coord->stopped;
+
+    if (!coord->closed || coord->failing_posted || stopped == NULL)
+        return;
+    coord->stopped = NULL;
+    stopped(coord->stopped_context);
 }
 
 /* ---- what the session does ---- */

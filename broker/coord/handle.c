@@ -14,22 +14,43 @@
 
 struct session_message {
     struct inbox_message message;
+    struct list node; /* handle->early */
     struct handle *handle;
     int state;
     int timeout_ms;
     int64_t session_id;
 };
 
-static void session_deliver(struct inbox_message *inbox_message)
+static void session_changed(struct session_message *message)
 {
-    struct session_message *message =
-        container_of(inbox_message, struct session_message, message);
     struct handle *handle = message->handle;
 
     if (!handle->closing && !handle->close_wanted)
         coord_session_event(handle->coord, message->state, message->session_id,
                             message->timeout_ms);
     inbox_message_free(handle->inbox, message);
+}
+
+/* The session may be there before the job that opens the handle has told us
+ * where it is: then the event waits for that. */
+static void session_deliver(struct inbox_message *inbox_message)
+{
+    struct session_message *message =
+        container_of(inbox_message, struct session_message, message);
+
+    list_init(&message->node);
+    if (message->handle->opening)
+        list_append(&message->handle->early, &message->node);
+    else
+        session_changed(message);
+}
+
+static struct session_message *next_early(struct handle *handle)
+{
+    struct list *node = list_pop(&handle->early);
+
+    return node == NULL ? NULL
+                        : container_of(node, struct session_message, node);
 }
 
 /* The global watcher: session events. On a thread of the library. */
@@ -118,6 +139,7 @@ static void open_done(struct offload *offload)
 {
     struct handle *handle = container_of(offload, struct handle, open);
     struct coord *coord = handle->coord;
+    struct session_message *message;
 
     handle->opening = false;
     if (handle->close_wanted) {
@@ -131,6 +153,8 @@ static void open_done(struct offload *offload)
         return;
     }
     coord_opened(coord, true);
+    while ((message = next_early(handle)) != NULL)
+        session_changed(message);
 }
 
 struct handle *handle_open(struct coord *coord)
@@ -143,6 +167,7 @@ struct handle *handle_open(struct coord *coord)
     handle->hosts = coord->hosts;
     handle->timeout_ms = coord->session_timeout_ms;
     handle->opening = true;
+    list_init(&handle->early);
     list_init(&handle->watches);
     list_init(&handle->abandoned);
     handle->open.run = open_run;
@@ -186,6 +211,10 @@ void handle_close(struct handle *handle)
  * (the inbox keeps its order): what is left was dropped by the library. */
 void handle_free(struct handle *handle)
 {
+    struct session_message *message;
+
+    while ((message = next_early(handle)) != NULL)
+        inbox_message_free(handle->inbox, message);
     list_for_each_safe (node, &handle->watches)
         watch_context_free(container_of(node, struct watch_context, node));
     coord_forget_tickets(handle);

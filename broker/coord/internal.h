@@ -27,6 +27,7 @@ struct coord {
     enum coord_state state;
     bool session_ready; /* the listener knows of it */
     bool stopping;
+    bool closed; /* while stopping: there is no handle any more */
     void (*stopped)(void *context);
     void *stopped_context;
     struct handle *handle; /* NULL between two */
@@ -48,6 +49,9 @@ struct coord {
 /* ---- coord.c, called by the others ---- */
 void coord_opened(struct coord *coord, bool opened);
 void coord_closed(struct coord *coord);
+/* Once it is closed and every request has failed. The caller may be gone
+ * then. */
+void coord_tell_stopped(struct coord *coord);
 void coord_session_event(struct coord *coord, int state, int64_t session_id,
                          int timeout_ms);
 void coord_lease_renew(struct coord *coord, int64_t sent_at_us);
@@ -73,6 +77,7 @@ struct handle {
     bool close_wanted;
     const char *hosts;     /* T, the coordinator's */
     int timeout_ms;        /* T */
+    struct list early;     /* session events before it was open */
     struct list watches;   /* of struct watch_context, armed in the library */
     struct list abandoned; /* tickets that failed before they were answered */
 };

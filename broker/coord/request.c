@@ -65,6 +65,7 @@ static enum error error_of(int rc)
     case ZINVALIDSTATE:
         return ERROR_NOT_CONNECTED;
     case ZBADARGUMENTS:
+    case ZNOCHILDRENFOREPHEMERALS:
         return ERROR_INVALID_ARGUMENT;
     default: /* lost, timed out, expired, closing: it may have been applied */
         return ERROR_OUTCOME_UNKNOWN;
@@ -283,6 +284,7 @@ static void fail_deliver(struct inbox_message *message)
 
         request->done(request);
     }
+    coord_tell_stopped(coord);
 }
 
 /* Fails a request at a later turn, never from inside the call. */
@@ -354,14 +356,25 @@ static struct ticket *ticket_new(struct coord *coord,
     return ticket;
 }
 
+/* Why the library did not take it; a multi gets one code for all reasons. */
+static enum error refusal_of(const struct coord *coord, int rc)
+{
+    if (is_unrecoverable(coord->handle->zookeeper) != ZOK)
+        return ERROR_NOT_CONNECTED;
+    return rc == ZBADARGUMENTS || rc == ZMARSHALLINGERROR
+               ? ERROR_INVALID_ARGUMENT
+               : ERROR_NOT_CONNECTED;
+}
+
 /* The library refused to take it: nothing was sent, nothing calls back. */
 static void sent(struct coord *coord, struct ticket *ticket, int rc)
 {
     struct coord_request *request = ticket->request;
-    enum error error = error_of(rc);
+    enum error error;
 
     if (rc == ZOK)
         return;
+    error = refusal_of(coord, rc);
     ticket->outstanding--;
     if (ticket->error == ERROR_NONE)
         ticket->error = error;
@@ -397,7 +410,7 @@ static void sync_before(struct coord *coord, struct ticket *ticket,
     if (rc == ZOK)
         return;
     ticket->outstanding--;
-    ticket->error = error_of(rc);
+    ticket->error = refusal_of(coord, rc);
 }
 
 static watcher_fn arm(struct coord *coord, struct ticket *ticket,

@@ -98,6 +98,7 @@ struct log_directory *log_directory_new(
     RB_INIT(&directory->tree);
     random_init(&directory->random, seam->random_key ^ 0x6c6f6764697231ULL);
     directory->space_timer.fire = space_fire;
+    directory->cold_timer.fire = cold_fire;
     commit_init(directory);
     checkpoint_init(directory);
     return directory;
@@ -121,6 +122,7 @@ void log_directory_free(struct log_directory *directory)
         log_body_free(body_of(
             container_of(list_first(&directory->dying), struct log, node)));
     timer_stop(seam->timers, &directory->space_timer);
+    timer_stop(seam->timers, &directory->cold_timer);
     commit_release(directory);
     checkpoint_release(directory);
     disk_close(seam->disk, directory->lock);

@@ -28,8 +28,7 @@
 #define LOG_BATCH_BYTES_MAX   (64u << 20)
 #define LOG_APPENDS_MAX       2048 /* submitted at once, in a directory */
 #define LOG_COLD_FILES_MAX    256  /* open files of sealed segments */
-#define LOG_EPOCHS_MAX        1024
-#define LOG_SNAPSHOTS_MAX     32
+#define LOG_EPOCHS_MAX        256
 #define LOG_SNAPSHOT_INTERVAL (64u << 20) /* bytes between two of them */
 
 /* A place in a log: offset, and where its batch lies or will lie. */
@@ -50,6 +49,7 @@ struct segment {
     bool dirty;   /* holds completed writes that no sync has covered */
     bool indexed; /* the index reaches down to the base */
     bool loading;
+    bool unreadable;  /* the last loading failed: the next reader hears of it */
     bool index_good;  /* recovery found its index file to fit */
     bool seal_wanted; /* index and snapshot are still to be written */
     int64_t first_append_ms;
@@ -148,8 +148,8 @@ struct log_body {
     struct small_file epochs_file;
 
     struct producers producers;
-    int64_t snapshots[LOG_SNAPSHOTS_MAX]; /* offsets, ascending */
-    size_t snapshot_count;
+    int64_t *snapshots; /* offsets, ascending */
+    size_t snapshot_count, snapshot_capacity;
     uint64_t snapshot_bytes; /* appended since the newest */
     bool snapshotting;
     int64_t snapshot_offset;
@@ -246,6 +246,8 @@ struct log_directory {
     struct list held;  /* struct log_body with held appends */
     struct list cold;  /* struct segment, oldest use first */
     unsigned cold_count;
+    struct timer cold_timer;
+    uint64_t removals; /* logs removed by this process */
 
     struct commit commit;
     struct checkpoint checkpoint;
@@ -337,8 +339,10 @@ void place_settle(const struct log_body *body, struct place *place);
 /* A batch lies at `position`: the summary and the index follow. */
 void segment_note(struct segment *segment, const struct batch_header *header,
                   uint64_t position);
-/* The segment is used: its file stays open a while longer. */
+/* The segment is used: its file stays open a while longer. Never closes a
+ * file within the call. */
 void segment_touch(struct segment *segment);
+void cold_fire(struct timer *timer);
 /* Opens the file and loads or rebuilds the index; then log_progress(). */
 void segment_load(struct segment *segment);
 bool segment_ready(const struct segment *segment);

@@ -132,6 +132,7 @@ void log_body_free(struct log_body *body)
     small_file_release(&body->epochs_file);
     small_file_release(&body->snapshot_file);
     producers_clear(&body->producers, false);
+    heap_free(heap, body->snapshots);
     heap_free(heap, body->path);
     heap_free(heap, body);
 }
@@ -396,12 +397,13 @@ void remove_run(struct log_body *body)
 {
     struct log_directory *directory = body->log.directory;
     struct heap *heap = directory->seam->heap;
-    size_t length = strlen(body->path);
-    char *away = heap_alloc(heap, length + sizeof ".deleted");
+    size_t room = strlen(body->path) + 32;
+    char *away = heap_alloc(heap, room);
     struct steps *steps = &body->life_steps;
 
-    memcpy(away, body->path, length);
-    memcpy(away + length, ".deleted", sizeof ".deleted");
+    /* a name of its own: what an earlier one left is still there */
+    snprintf(away, room, "%s.%" PRIu64 ".deleted", body->path,
+             directory->removals++);
     steps_init(steps, directory->seam, remove_stepped, body);
     steps_add(steps, DISK_RENAME, heap_strdup(heap, body->path), away,
               ERROR_NONE);

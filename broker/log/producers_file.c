@@ -11,17 +11,26 @@
 
 void snapshot_added(struct log_body *body, int64_t offset)
 {
-    size_t count = body->snapshot_count;
+    size_t at = body->snapshot_count;
 
-    if (count > 0 && body->snapshots[count - 1] >= offset) {
-        for (size_t i = 0; i < count; i++)
-            if (body->snapshots[i] == offset)
-                return;
-        return; /* found again by the next recovery */
+    while (at > 0 && body->snapshots[at - 1] > offset)
+        at--;
+    if (at > 0 && body->snapshots[at - 1] == offset)
+        return;
+    if (body->snapshot_count == body->snapshot_capacity) {
+        size_t capacity =
+            body->snapshot_capacity ? body->snapshot_capacity * 2 : 4;
+
+        body->snapshots =
+            heap_grow(body->log.directory->seam->heap, body->snapshots,
+                      body->snapshot_count * sizeof *body->snapshots,
+                      capacity * sizeof *body->snapshots);
+        body->snapshot_capacity = capacity;
     }
-    if (count == LOG_SNAPSHOTS_MAX)
-        return; /* likewise */
-    body->snapshots[body->snapshot_count++] = offset;
+    memmove(body->snapshots + at + 1, body->snapshots + at,
+            (body->snapshot_count - at) * sizeof *body->snapshots);
+    body->snapshots[at] = offset;
+    body->snapshot_count++;
 }
 
 static void written(struct small_file *file, enum error error)

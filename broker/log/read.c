@@ -114,6 +114,18 @@ static void window_load(struct log_body *body, struct segment *segment,
 
 /* ---- the contract ---- */
 
+/* A reader of what cannot be read hears of it once, and may ask again. */
+static enum error load(struct log_body *body, struct segment *segment)
+{
+    if (segment->unreadable) {
+        segment->unreadable = false;
+        return ERROR_IO;
+    }
+    if (body->exclusive.kind == EXCLUSIVE_NONE)
+        segment_load(segment);
+    return ERROR_AGAIN;
+}
+
 static enum error locate(struct log_body *body, int64_t offset, int64_t limit,
                          uint32_t bytes_max, struct log_range *range)
 {
@@ -121,11 +133,8 @@ static enum error locate(struct log_body *body, int64_t offset, int64_t limit,
     struct ring_entry from, above, end;
     uint64_t most = bytes_max;
 
-    if (!segment_ready(segment)) {
-        if (body->exclusive.kind == EXCLUSIVE_NONE)
-            segment_load(segment);
-        return ERROR_AGAIN;
-    }
+    if (!segment_ready(segment))
+        return load(body, segment);
     segment_touch(segment);
     if (!boundary_floor(body, segment, offset, &from))
         return ERROR_CORRUPT;
@@ -203,11 +212,8 @@ enum error log_offset_by_time(struct log *log, int64_t timestamp_ms,
         if (segment->end_offset == segment->base_offset ||
             segment->max_timestamp_ms < timestamp_ms)
             continue;
-        if (!segment_ready(segment)) {
-            if (body->exclusive.kind == EXCLUSIVE_NONE)
-                segment_load(segment);
-            return ERROR_AGAIN;
-        }
+        if (!segment_ready(segment))
+            return load(body, segment);
         segment_touch(segment);
         found = first_by_time(&segment->index, timestamp_ms);
         if (found < 0)

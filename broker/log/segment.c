@@ -241,17 +241,27 @@ bool segment_ready(const struct segment *segment)
     return segment->file != NULL && segment->indexed;
 }
 
-static void close_coldest(struct log_directory *directory)
+/* Somebody works on it, or will. */
+static bool in_use(const struct segment *segment)
 {
+    const struct log_body *body = segment->log->body;
+
+    return segment->loading || segment->dirty || segment->seal_wanted ||
+           segment->end_offset > body->log.log_end_offset || body->in_round ||
+           body->window_loading || body->exclusive.kind != EXCLUSIVE_NONE;
+}
+
+void cold_fire(struct timer *timer)
+{
+    struct log_directory *directory =
+        container_of(timer, struct log_directory, cold_timer);
+
     list_for_each_safe (node, &directory->cold) {
         struct segment *segment = container_of(node, struct segment, cold);
 
         if (directory->cold_count <= LOG_COLD_FILES_MAX)
             return;
-        if (segment->loading || segment->dirty || segment->seal_wanted ||
-            body_of(segment->log)->window_loading ||
-            body_of(segment->log)->in_round ||
-            body_of(segment->log)->exclusive.kind != EXCLUSIVE_NONE)
+        if (in_use(segment))
             continue;
         list_remove(node);
         directory->cold_count--;
@@ -272,7 +282,9 @@ void segment_touch(struct segment *segment)
         directory->cold_count++;
     list_remove(&segment->cold);
     list_append(&directory->cold, &segment->cold);
-    close_coldest(directory);
+    if (directory->cold_count > LOG_COLD_FILES_MAX)
+        timer_start(directory->seam->timers, &directory->cold_timer,
+                    directory->seam->now.monotonic_us);
 }
 
 static void load_finish(struct load *load, bool indexed)
@@ -286,6 +298,7 @@ static void load_finish(struct load *load, bool indexed)
     else
         segment->seal_wanted = false; /* recovery will scan it again */
     segment->indexed = indexed;
+    segment->unreadable = !indexed;
     segment->loading = false;
     body->loads--;
     index_release(&load->index, heap);

@@ -38,6 +38,7 @@ void small_file_release(struct small_file *file)
     if (file->seam == NULL)
         return;
     heap = file->seam->heap;
+    timer_stop(file->seam->timers, &file->pause);
     disk_close(file->seam->disk, file->file);
     heap_free(heap, file->data);
     heap_free(heap, file->directory);
@@ -70,38 +71,72 @@ static void finish_write(struct small_file *file, enum error error)
     file->done(file, error);
 }
 
+static void write_submit(struct small_file *file)
+{
+    struct disk *disk = file->seam->disk;
+    struct disk_request *request = &file->request;
+
+    switch (file->step) {
+    case 0:
+        disk_open(disk, request, file->temporary, DISK_OPEN_CREATE);
+        return;
+    case 1:
+        disk_truncate(disk, request, file->file, 0);
+        return;
+    case 2:
+        file->iov = (struct iovec){file->data, file->size};
+        disk_append(disk, request, file->file, &file->iov, 1, 0);
+        return;
+    case 3:
+        disk_sync(disk, request, &file->file, 1);
+        return;
+    case 4:
+        disk_rename(disk, request, file->temporary, file->path);
+        return;
+    case 5:
+        disk_sync_directory(disk, request, file->directory);
+        return;
+    default:
+        UNREACHABLE();
+    }
+}
+
+/* Too many requests in flight: nothing was done, so it is done later. */
+static void wait_for_room(struct small_file *file,
+                          void (*fire)(struct timer *timer))
+{
+    file->pause.fire = fire;
+    timer_start(file->seam->timers, &file->pause,
+                file->seam->now.monotonic_us + DISK_BUSY_PAUSE_US);
+}
+
+static void write_fire(struct timer *timer)
+{
+    write_submit(container_of(timer, struct small_file, pause));
+}
+
 static void write_step(struct disk_request *request)
 {
     struct small_file *file = container_of(request, struct small_file, request);
-    struct disk *disk = file->seam->disk;
 
+    if (request->error == ERROR_BUSY) {
+        wait_for_room(file, write_fire);
+        return;
+    }
     if (request->error != ERROR_NONE) {
         finish_write(file, request->error);
         return;
     }
-    switch (file->step++) {
-    case 0:
+    if (file->step == 0)
         file->file = request->file;
-        disk_truncate(disk, request, file->file, 0);
-        return;
-    case 1:
-        file->iov = (struct iovec){file->data, file->size};
-        disk_append(disk, request, file->file, &file->iov, 1, 0);
-        return;
-    case 2:
-        disk_sync(disk, request, &file->file, 1);
-        return;
-    case 3:
-        disk_close(disk, file->file);
+    if (file->step == 3) {
+        disk_close(file->seam->disk, file->file);
         file->file = NULL;
-        disk_rename(disk, request, file->temporary, file->path);
-        return;
-    case 4:
-        disk_sync_directory(disk, request, file->directory);
-        return;
-    default:
-        finish_write(file, ERROR_NONE);
     }
+    if (file->step++ == 5)
+        finish_write(file, ERROR_NONE);
+    else
+        write_submit(file);
 }
 
 void small_file_write(struct small_file *file, struct seam *seam,
@@ -125,7 +160,7 @@ void small_file_write(struct small_file *file, struct seam *seam,
     file->path = path_of(seam->heap, directory, name);
     file->temporary = path_of(seam->heap, directory, temporary);
     file->request.done = write_step;
-    disk_open(seam->disk, &file->request, file->temporary, DISK_OPEN_CREATE);
+    write_submit(file);
 }
 
 /* ---- reading ---- */
@@ -154,6 +189,17 @@ static bool intact(const struct small_file *file, bool whole)
            load_u32(file->data + 16) == checksum(file->data, file->size);
 }
 
+static void read_submit(struct small_file *file)
+{
+    struct disk *disk = file->seam->disk;
+
+    if (file->step == 0)
+        disk_open(disk, &file->request, file->path, DISK_OPEN_READ_ONLY);
+    else
+        disk_read(disk, &file->request, file->file, file->data, file->wanted,
+                  0);
+}
+
 static void read_opened(struct small_file *file)
 {
     struct disk_request *request = &file->request;
@@ -172,7 +218,13 @@ static void read_opened(struct small_file *file)
         finish_read(file, ERROR_OUT_OF_MEMORY);
         return;
     }
-    disk_read(file->seam->disk, request, file->file, file->data, wanted, 0);
+    file->wanted = wanted;
+    read_submit(file);
+}
+
+static void read_fire(struct timer *timer)
+{
+    read_submit(container_of(timer, struct small_file, pause));
 }
 
 static void read_step(struct disk_request *request)
@@ -180,12 +232,17 @@ static void read_step(struct disk_request *request)
     struct small_file *file = container_of(request, struct small_file, request);
     bool whole = file->size == 0;
 
+    if (request->error == ERROR_BUSY) {
+        wait_for_room(file, read_fire);
+        return;
+    }
+
     if (request->error != ERROR_NONE) {
         finish_read(file, request->error);
         return;
     }
     if (file->step++ == 0) {
-        read_opened(file);
+        read_opened(file); /* submits the reading */
         return;
     }
     file->size = (size_t)request->size;
@@ -199,5 +256,5 @@ void small_file_read(struct small_file *file, struct seam *seam,
     file->size = prefix_max ? SMALL_FILE_HEADER_BYTES + prefix_max : 0;
     file->path = heap_strdup(seam->heap, path);
     file->request.done = read_step;
-    disk_open(seam->disk, &file->request, file->path, DISK_OPEN_READ_ONLY);
+    read_submit(file);
 }

@@ -18,6 +18,7 @@
 
 #include "seam/disk.h"
 #include "seam/memory.h"
+#include "seam/timer.h"
 
 #define SMALL_FILE_HEADER_BYTES 20
 #define SMALL_FILE_BYTES_MAX    (256u << 20)
@@ -31,10 +32,12 @@ struct small_file {
     /* small_file.c's */
     struct seam *seam;
     struct disk_request request;
+    struct timer pause;
     struct iovec iov;
     struct disk_file *file;
     uint8_t *data;
     size_t size;
+    size_t wanted;
     uint32_t magic;
     unsigned step;
     char *directory;

@@ -45,7 +45,7 @@ void steps_release(struct steps *steps)
 {
     if (steps->seam == NULL)
         return;
-    timer_stop(steps->seam->timers, &steps->nothing);
+    timer_stop(steps->seam->timers, &steps->pause);
     for (size_t i = 0; i < steps->count; i++) {
         heap_free(steps->seam->heap, steps->items[i].path);
         heap_free(steps->seam->heap, steps->items[i].path_to);
@@ -105,6 +105,11 @@ static void step_done(struct disk_request *request)
     struct steps *steps = container_of(request, struct steps, request);
     const struct step *step = &steps->items[steps->at];
 
+    if (request->error == ERROR_BUSY) { /* nothing was done */
+        timer_start(steps->seam->timers, &steps->pause,
+                    steps->seam->now.monotonic_us + DISK_BUSY_PAUSE_US);
+        return;
+    }
     if (request->error != ERROR_NONE && request->error != step->allowed) {
         steps->done(steps, request->error);
         return;
@@ -119,22 +124,24 @@ static void step_done(struct disk_request *request)
         steps->done(steps, ERROR_NONE);
 }
 
-static void nothing_fire(struct timer *timer)
+static void pause_fire(struct timer *timer)
 {
-    struct steps *steps = container_of(timer, struct steps, nothing);
+    struct steps *steps = container_of(timer, struct steps, pause);
 
-    steps->done(steps, ERROR_NONE);
+    if (steps->count > 0)
+        submit(steps);
+    else
+        steps->done(steps, ERROR_NONE);
 }
 
 void steps_run(struct steps *steps)
 {
     steps->at = 0;
     steps->request.done = step_done;
-    if (steps->count > 0) {
+    steps->pause.fire = pause_fire;
+    if (steps->count > 0)
         submit(steps);
-        return;
-    }
-    steps->nothing.fire = nothing_fire;
-    timer_start(steps->seam->timers, &steps->nothing,
-                steps->seam->now.monotonic_us);
+    else
+        timer_start(steps->seam->timers, &steps->pause,
+                    steps->seam->now.monotonic_us);
 }

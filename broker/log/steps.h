@@ -10,6 +10,9 @@
 #include "seam/seam.h"
 #include "seam/timer.h"
 
+/* When the disk has too many requests in flight, the next try is so late. */
+#define DISK_BUSY_PAUSE_US 1000
+
 struct step {
     enum disk_operation operation;
     char *path;
@@ -32,7 +35,7 @@ struct steps {
     size_t count, capacity;
     size_t at;
     struct disk_request request;
-    struct timer nothing;
+    struct timer pause;
 };
 
 void steps_init(struct steps *steps, struct seam *seam,

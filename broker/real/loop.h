@@ -15,6 +15,11 @@
 
 struct loop;
 
+/* For a program's main(), before anything else: buffers of frames are taken
+ * from memory that stays in the process, instead of from the kernel, which
+ * would zero each page of each of them again (mallopt(3)). */
+void loop_keep_memory(void);
+
 struct loop_options {
     size_t heap_bytes_max;
     enum trace_level log_level; /* what is logged to standard error */

@@ -313,6 +313,7 @@ int main(int argc, char **argv)
     FILE *facts = NULL;
     int code;
 
+    loop_keep_memory();
     parse_arguments(argc, argv, &options);
     code = configure(&options, &config);
     if (code != 0)

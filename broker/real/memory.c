@@ -4,6 +4,7 @@
  */
 #include "seam/memory.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,15 @@ _Noreturn void assert_failed(const char *file, int line, const char *what)
             "this line with the log.\n",
             file, line, what);
     abort();
+}
+
+#define KEPT_BUFFER_BYTES_MAX (32 << 20) /* the most that mallopt() takes */
+#define KEPT_FREE_BYTES_MAX   (256 << 20)
+
+void loop_keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, KEPT_BUFFER_BYTES_MAX);
+    mallopt(M_TRIM_THRESHOLD, KEPT_FREE_BYTES_MAX);
 }
 
 struct heap *heap_new(size_t bytes_max)

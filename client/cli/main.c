@@ -2,16 +2,11 @@
  *
  * kq: finds the command and runs it.
  */
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/cli/cli.h"
-
-/* Memory of batches is kept for the next ones: giving it back costs a page
- * fault each 4 KiB. */
-#define KEEP_BLOCK_BYTES (32 << 20)
-#define KEEP_FREE_BYTES  (128 << 20)
+#include "real/loop.h"
 
 static const struct command {
     const char *name;
@@ -44,8 +39,7 @@ static int print_help(void)
 
 int main(int argc, char **argv)
 {
-    mallopt(M_MMAP_THRESHOLD, KEEP_BLOCK_BYTES);
-    mallopt(M_TRIM_THRESHOLD, KEEP_FREE_BYTES);
+    loop_keep_memory();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 ||
         strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
         return argc < 2 ? (print_help(), EXIT_USAGE) : print_help();

@@ -187,6 +187,7 @@ struct scenario {
     uint64_t oracles; /* set */
     struct scenario_least at_least;
     int64_t heal_within_us;
+    int64_t stale_us; /* how long metadata may show a broker that is gone */
     int64_t settle_us;
     int64_t restart_delay_us;
     int64_t clock_slack_ms;

@@ -84,6 +84,7 @@ struct run {
     enum phase phase;
     int64_t start_us; /* of the workload */
     int64_t healed_us;
+    int64_t whole_since_us; /* 0: it is not whole */
     struct broker_host brokers[SCENARIO_BROKERS_MAX];
     struct client_host clients[SCENARIO_CLIENTS_MAX];
     struct client_host admin;

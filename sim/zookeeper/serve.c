@@ -64,7 +64,10 @@ static bool answer(struct connection *connection, struct packet *packet)
         zk_watch_set(connection, packet);
     if (type == PACKET_CONNECT)
         connection->session_id = packet->session_id;
-    if (packet->lose_answer) {
+    /* A session that moved is an error of the connection, not of the request
+     * (ZOOKEEPER-710): a renewal that was given up may be carried out late,
+     * and the client must renew once more. */
+    if (packet->lose_answer || packet->rc == ZSESSIONMOVED) {
         zk_packet_free(packet);
         zk_connection_close_server(connection);
         return false;

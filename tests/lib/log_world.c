@@ -173,7 +173,9 @@ void world_drop(struct world *world)
     if (log_directory_failed(world->directory))
         world_run(world, 200);
     else
-        world_until_true(world, at_rest, world->directory);
+        do /* what else happens in the turn may start something anew */
+            world_until_true(world, at_rest, world->directory);
+        while (!at_rest(world->directory));
     log_directory_free(world->directory);
     world->directory = NULL;
 }

@@ -29,7 +29,7 @@ maxSessionTimeout=60000
 admin.enableServer=false
 preAllocSize=1024
 CFG
-    java -Xms32m -Xmx96m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xss256k \
+    setsid java -Xms32m -Xmx96m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xss256k \
         -XX:MaxMetaspaceSize=64m -XX:ReservedCodeCacheSize=32m \
         -XX:+PerfDisableSharedMem -Xshare:auto \
         -Dzookeeper.jmx.log4j.disable=true -Dzookeeper.forceSync=no \
@@ -39,13 +39,7 @@ CFG
         >"$dir/out" 2>&1 </dev/null &
     echo $! >"$dir/pid"
     if [ -n "$owner" ]; then
-        (
-            exec >/dev/null 2>&1 </dev/null
-            while kill -0 "$owner" && kill -0 "$(cat "$dir/pid")"; do
-                sleep 0.5
-            done
-            stop "$dir"
-        ) &
+        setsid "$0" watch "$dir" "$owner" >/dev/null 2>&1 </dev/null &
     fi
     for ((i = 0; i < 200; i++)); do
         answer "$port" | grep -q '^Mode: ' && return 0
@@ -75,7 +69,16 @@ stop() {
     rm -rf "$dir"
 }
 
+# In a session of its own: what kills the test's process group spares it.
+watch() {
+    while kill -0 "$2" && kill -0 "$(cat "$1/pid")"; do
+        sleep 0.5
+    done 2>/dev/null
+    stop "$1"
+}
+
 case ${1:-} in
+watch) [ $# -eq 3 ] && watch "$2" "$3" && exit 0 ;;
 start) [ $# -ge 3 ] && start "$2" "$3" "${4:-}" && exit 0 ;;
 stop) [ $# -eq 2 ] && stop "$2" && exit 0 ;;
 esac

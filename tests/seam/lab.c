@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim/internal.h"
+
 static void *on_start(struct node *node, struct seam *seam, void *context)
 {
     struct lab_node *lab_node = context;
@@ -52,6 +54,7 @@ static void init(struct lab *lab, uint64_t seed, unsigned count, FILE *trace)
                                     .wall_start_ms = 1700000000000};
     char name[16];
 
+    world_free(world_current()); /* of a test that failed */
     memset(lab, 0, sizeof *lab);
     lab->observer.on_up = on_up;
     lab->observer.on_down = on_down;

@@ -22,14 +22,30 @@ add_executable(seam_sim_zookeeper_ensemble zookeeper_ensemble_test.c
 target_link_libraries(seam_sim_zookeeper_ensemble PRIVATE PkgConfig::CMOCKA
     ${INNER} ${SIM} faults)
 
+add_executable(seam_sim_zookeeper_coord zookeeper_coord_test.c)
+target_link_libraries(seam_sim_zookeeper_coord PRIVATE PkgConfig::CMOCKA
+    ${INNER} coord ${SIM} faults)
+
+# coord/ with the real library and a real server.
+add_executable(seam_real_zookeeper_session zookeeper_session_test.c
+    zookeeper_real.c harness_real.c)
+target_compile_definitions(seam_real_zookeeper_session PRIVATE
+    ZOOKEEPER_SH="${CMAKE_SOURCE_DIR}/tests/lib/zookeeper.sh")
+target_link_libraries(seam_real_zookeeper_session PRIVATE PkgConfig::CMOCKA
+    ${INNER} coord real ${ZOOKEEPER_MT})
+
+add_test(NAME seam/real/zookeeper-session COMMAND seam_real_zookeeper_session)
 add_test(NAME seam/real/zookeeper COMMAND seam_real_zookeeper_test)
 add_test(NAME seam/sim/zookeeper COMMAND seam_sim_zookeeper_test)
 add_test(NAME seam/sim/zookeeper-ensemble COMMAND seam_sim_zookeeper_ensemble)
+add_test(NAME seam/sim/zookeeper-coord COMMAND seam_sim_zookeeper_coord)
 add_test(NAME seam/zookeeper-differential
     COMMAND ${CMAKE_SOURCE_DIR}/tests/seam/zookeeper_differential.sh
         ${CMAKE_BINARY_DIR} 200)
 set_tests_properties(seam/real/zookeeper seam/sim/zookeeper
-    seam/sim/zookeeper-ensemble seam/zookeeper-differential PROPERTIES
+    seam/real/zookeeper-session
+    seam/sim/zookeeper-ensemble seam/sim/zookeeper-coord
+    seam/zookeeper-differential PROPERTIES
     TIMEOUT 600 ENVIRONMENT "ASAN_OPTIONS=handle_segv=2:detect_leaks=1"
     ENVIRONMENT_MODIFICATION
     "LSAN_OPTIONS=set:suppressions=${CMAKE_CURRENT_SOURCE_DIR}/lsan.supp")

@@ -125,7 +125,7 @@ static void children_are_listed(void **state)
     struct answer answer;
 
     for (int i = 9; i >= 0; i--) {
-        char name[8];
+        char name[16];
 
         snprintf(name, sizeof name, "n%d", i);
         caller_create(&bench->one, under(bench, name), "", 0);
@@ -462,7 +462,7 @@ static void a_sync_shows_what_was_committed_before(void **state)
     struct answer answer;
 
     for (int i = 0; i < 20; i++) {
-        char name[8];
+        char name[16];
 
         snprintf(name, sizeof name, "n%d", i);
         caller_create(&bench->one, under(bench, name), "", 0);

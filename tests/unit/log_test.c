@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "log/small_file.h"
 #include "tests/lib/log_world.h"
 
 static int setup(void **state)
@@ -396,6 +397,34 @@ static void logs_come_in_the_order_of_their_keys(void **state)
     assert_int_equal(expected, 12);
 }
 
+static void refused(struct small_file *file, enum error error)
+{
+    assert_int_equal(error, ERROR_NOT_FOUND);
+    small_file_release(file);
+    (*(unsigned *)file->context)++;
+}
+
+static bool all_refused(void *context)
+{
+    return *(unsigned *)context == DISK_IN_FLIGHT_MAX + 1000;
+}
+
+static void a_busy_disk_is_waited_for(void **state)
+{
+    struct world *world = *state;
+    struct small_file *files = calloc(DISK_IN_FLIGHT_MAX + 1000, sizeof *files);
+    unsigned count = 0;
+
+    assert_non_null(files);
+    for (unsigned i = 0; i < DISK_IN_FLIGHT_MAX + 1000; i++) {
+        files[i].done = refused;
+        files[i].context = &count;
+        small_file_read(&files[i], world->seam, "/nowhere/at-all", 1, 0);
+    }
+    world_until_true(world, all_refused, &count);
+    free(files);
+}
+
 static void flush_ms_decides_what_counts(void **state)
 {
     struct world *world = *state;
@@ -440,6 +469,7 @@ int main(void)
         TEST(a_log_is_removed_and_made_again),
         TEST(logs_come_in_the_order_of_their_keys),
         TEST(flush_ms_decides_what_counts),
+        TEST(a_busy_disk_is_waited_for),
 #undef TEST
     };
 
