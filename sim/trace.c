@@ -17,6 +17,7 @@ static const char *const fact_names[FACT_COUNT] = {
     [FACT_HIGH_WATERMARK] = "high_watermark",
     [FACT_LOG_START] = "log_start",
     [FACT_OPENED] = "opened",
+    [FACT_CUTTING] = "cutting",
     [FACT_TRUNCATED] = "truncated",
     [FACT_ROLE] = "role",
     [FACT_ACKNOWLEDGED] = "acknowledged",

@@ -311,6 +311,13 @@ static void stored(struct save_waiter *waiter, enum error error)
 static void store(struct log_body *body, struct place cut)
 {
     struct exclusive_job *job = &body->exclusive;
+    bool restart = job->kind == EXCLUSIVE_RESTART;
+    struct fact fact = {.type = FACT_CUTTING,
+                        .key = body->log.key,
+                        .end_offset = restart ? 0 : cut.offset,
+                        .value = restart};
+
+    trace_fact(body->log.directory->seam->trace, &fact);
 
     job->cut = cut;
     job->storing = true;

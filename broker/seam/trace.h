@@ -42,6 +42,8 @@ enum fact_type {
     FACT_HIGH_WATERMARK, /* -, end_offset is the high watermark known here */
     FACT_LOG_START,      /* offset: new log start offset, visible */
     FACT_OPENED,         /* log recovered: log start, log end, lossy 0/1 */
+    FACT_CUTTING,        /* -, end: a crash may leave the log cut there; value:
+                            1 if it starts over */
     FACT_TRUNCATED,      /* -, new end offset */
     FACT_ROLE,           /* value: enum fact_role; offset: log end */
     FACT_ACKNOWLEDGED,   /* produce answered: base offset, next, acks */

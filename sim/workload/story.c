@@ -33,6 +33,7 @@ static const char *const fact_names[] = {
     [FACT_HIGH_WATERMARK] = "high watermark",
     [FACT_LOG_START] = "log start",
     [FACT_OPENED] = "opened",
+    [FACT_CUTTING] = "cutting",
     [FACT_TRUNCATED] = "truncated",
     [FACT_ROLE] = "role",
     [FACT_ACKNOWLEDGED] = "acknowledged",
@@ -104,6 +105,7 @@ static void fact_text(const struct fact *fact, char *text, size_t size)
     switch (fact->type) {
     case FACT_DURABLE:
     case FACT_HIGH_WATERMARK:
+    case FACT_CUTTING:
     case FACT_TRUNCATED:
         snprintf(text, size, "%s %" PRId64, name, fact->end_offset);
         return;

@@ -167,7 +167,7 @@ kq consume lines --stop-at-end --format '%v\n' | grep '^line' >got
 same 'records after down and up' <(sort sent) <(sort got)
 
 checks=$((checks + 1))
-if grep -E 'ERROR: AddressSanitizer|runtime error|WARNING: ThreadSan|assertion' \
+if grep -E 'AddressSanitizer|runtime error|ThreadSanitizer|assertion' \
     kq-dev/broker-*/log; then
     echo 'FAILED: a broker says so'
     failures=$((failures + 1))
