@@ -30,6 +30,7 @@ static const char *const fact_names[FACT_COUNT] = {
     [FACT_LOG_START] = "log_start",
     [FACT_OPENED] = "opened",
     [FACT_TRUNCATED] = "truncated",
+    [FACT_TRUNCATING] = "truncating",
     [FACT_ROLE] = "role",
     [FACT_ACKNOWLEDGED] = "acknowledged",
     [FACT_SERVED] = "served",

@@ -5,6 +5,7 @@
  *     OPENED     start, end; what lay past the end is gone; no role yet
  *     APPENDED   the end moves; a batch more
  *     DURABLE    durable moves
+ *     TRUNCATING what is above may be gone after a crash
  *     TRUNCATED  the end moves back (or the log is started over further on)
  *     LOG_START, DELETED, HIGH_WATERMARK, ROLE
  *
@@ -189,6 +190,10 @@ void model_fact(struct model *model, struct partition *partition, unsigned node,
         break;
     case FACT_OPENED:
         opened(replica, fact);
+        break;
+    case FACT_TRUNCATING:
+        if (replica->durable > fact->end_offset)
+            replica->durable = fact->end_offset;
         break;
     case FACT_TRUNCATED:
         truncated(replica, fact->end_offset);

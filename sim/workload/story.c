@@ -34,6 +34,7 @@ static const char *const fact_names[] = {
     [FACT_LOG_START] = "log start",
     [FACT_OPENED] = "opened",
     [FACT_TRUNCATED] = "truncated",
+    [FACT_TRUNCATING] = "truncating",
     [FACT_ROLE] = "role",
     [FACT_ACKNOWLEDGED] = "acknowledged",
     [FACT_SERVED] = "served",
@@ -105,6 +106,7 @@ static void fact_text(const struct fact *fact, char *text, size_t size)
     case FACT_DURABLE:
     case FACT_HIGH_WATERMARK:
     case FACT_TRUNCATED:
+    case FACT_TRUNCATING:
         snprintf(text, size, "%s %" PRId64, name, fact->end_offset);
         return;
     case FACT_LOG_START:
