@@ -51,7 +51,7 @@ static void on_complete(struct happening *happening)
     operation->executed = true;
     if (operation->busy)
         operation->request->error = ERROR_BUSY;
-    else
+    else if (!operation->struck || !disk_strike_fails(operation))
         disk_execute(operation, true);
     node_arrive(operation->disk->node, &operation->delivery);
 }
@@ -61,9 +61,12 @@ static void on_deliver(struct delivery *delivery)
     struct operation *operation =
         container_of(delivery, struct operation, delivery);
     struct disk_request *request = operation->request;
-    struct node *node = operation->disk->node;
+    struct disk *disk = operation->disk;
+    struct node *node = disk->node;
+    bool struck = operation->struck;
+    const char *name = operation_names[request->operation];
     struct event event = {.type = EVENT_DISK_DONE, .disk_request = request};
-    struct event_key key = {.what = operation_names[request->operation]};
+    struct event_key key = {.what = name};
 
     if (operation->file != NULL) {
         key.id = operation->file->inode->id;
@@ -74,12 +77,13 @@ static void on_deliver(struct delivery *delivery)
     }
     key.b |= (uint64_t)request->error << 48;
     world_text(
-        node->world, node, "disk %s %s: %s",
-        operation_names[request->operation],
+        node->world, node, "disk %s %s: %s", name,
         operation->file || request->operation == DISK_SYNC ? "" : request->path,
         error_name(request->error));
     operation_free(operation);
     node_handle(node, &event, &key);
+    if (struck)
+        disk_strike_done(disk, name);
 }
 
 /* ---- submission -------------------------------------------------------- */
@@ -160,11 +164,17 @@ static struct operation *submit(struct disk *disk, struct disk_request *request,
     return operation;
 }
 
+/* It is complete now: the node may end in here. */
+static void submitted(struct operation *operation)
+{
+    disk_submitted(operation, operation_names[operation->request->operation]);
+}
+
 static void on_path(struct disk *disk, struct disk_request *request,
                     enum disk_operation kind, const char *path)
 {
     request->path = path;
-    submit(disk, request, kind, &disk->paths_last_us);
+    submitted(submit(disk, request, kind, &disk->paths_last_us));
 }
 
 static void on_file(struct disk *disk, struct disk_request *request,
@@ -174,6 +184,7 @@ static void on_file(struct disk *disk, struct disk_request *request,
 
     disk_file_hold(file);
     operation->file = file;
+    submitted(operation);
 }
 
 void disk_open(struct disk *disk, struct disk_request *request,
@@ -282,10 +293,9 @@ void disk_sync(struct disk *disk, struct disk_request *request,
     request->files = files;
     request->file_count = count;
     operation = submit(disk, request, DISK_SYNC, NULL);
-    if (operation->busy)
-        return;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && !operation->busy; i++)
         disk_file_hold(files[i]);
+    submitted(operation);
 }
 
 /* ---- files ------------------------------------------------------------- */

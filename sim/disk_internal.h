@@ -96,6 +96,8 @@ struct disk {
     uint64_t capacity;
     uint64_t used;
     bool old_after_failure; /* what reads show after a failed sync */
+    uint64_t submitted;     /* operations, of all processes */
+    struct disk_strike strike;
     /* of the running process */
     struct list files;      /* of struct disk_file */
     struct list operations; /* of struct operation, as submitted */
@@ -128,6 +130,7 @@ struct operation {
     uint64_t covered;       /* sync: records below this number */
     bool busy;
     bool executed;
+    bool struck;
 };
 
 static inline struct world *disk_world(const struct disk *disk)
@@ -143,6 +146,8 @@ void disk_file_drop(struct disk_file *file);
 /* ---- disk_work.c ---- */
 /* Sets the results of the request. Without `faults` none is asked for. */
 void disk_execute(struct operation *operation, bool faults);
+/* It fails with this error; what is written or synced then is drawn. */
+void disk_execute_failing(struct operation *operation, enum error error);
 /* A read for a send: the bytes there are. */
 size_t disk_file_peek(const struct disk_file *file, uint64_t offset,
                       void *buffer, size_t size);
@@ -187,6 +192,14 @@ void file_sync_failed(struct inode *inode, uint64_t covered);
 /* Pages whose sync failed fall out of the cache, perhaps. */
 void file_evict(struct inode *inode);
 void record_free(struct record *record);
+
+/* ---- disk_strike.c ---- */
+/* Counts it. Returns unless the node was crashed at this operation. */
+void disk_submitted(struct operation *operation, const char *name);
+/* True when it is the one that fails; it has failed then. */
+bool disk_strike_fails(struct operation *operation);
+/* The node has handled its completion. */
+void disk_strike_done(struct disk *disk, const char *name);
 
 /* ---- disk_crash.c ---- */
 /* What is in flight happens or not. */

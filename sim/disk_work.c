@@ -119,29 +119,48 @@ static uint64_t room_left(const struct disk *disk)
     return disk->used < disk->capacity ? disk->capacity - disk->used : 0;
 }
 
+static uint64_t append_size(const struct disk_request *request)
+{
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < request->iov_count; i++)
+        size += request->iov[i].iov_len;
+    return size;
+}
+
+/* The longest prefix that there is space for. */
+static uint64_t append_limit(const struct operation *operation)
+{
+    uint64_t limit =
+        operation->file->inode->charged + room_left(operation->disk);
+    uint64_t offset = operation->request->offset;
+
+    return limit > offset ? limit - offset : 0;
+}
+
+static void append_some_prefix(struct operation *operation)
+{
+    uint64_t size = append_size(operation->request);
+    uint64_t limit = append_limit(operation);
+
+    write_vectors(operation,
+                  some_prefix(operation->disk, size < limit ? size : limit));
+}
+
 static enum error work_append(struct operation *operation, bool faults)
 {
-    struct disk_request *request = operation->request;
-    struct disk *disk = operation->disk;
-    uint64_t charged = operation->file->inode->charged;
-    uint64_t limit; /* the longest prefix that there is space for */
-    uint64_t size = 0;
+    struct node *node = operation->disk->node;
+    uint64_t size = append_size(operation->request);
 
     if (operation->file->read_only)
         return ERROR_IO;
-    for (unsigned i = 0; i < request->iov_count; i++)
-        size += request->iov[i].iov_len;
-    limit = charged + room_left(disk);
-    limit = limit > request->offset ? limit - request->offset : 0;
-    if (faults && NODE_FAULT(disk->node, DISK_APPEND_EIO)) {
-        write_vectors(operation,
-                      some_prefix(disk, size < limit ? size : limit));
+    if (faults && NODE_FAULT(node, DISK_APPEND_EIO)) {
+        append_some_prefix(operation);
         return ERROR_IO;
     }
-    if (size > limit ||
-        (faults && NODE_FAULT(disk->node, DISK_APPEND_ENOSPC))) {
-        write_vectors(operation,
-                      some_prefix(disk, size < limit ? size : limit));
+    if (size > append_limit(operation) ||
+        (faults && NODE_FAULT(node, DISK_APPEND_ENOSPC))) {
+        append_some_prefix(operation);
         return ERROR_DISK_FULL;
     }
     write_vectors(operation, size);
@@ -176,24 +195,35 @@ static enum error work_allocate(struct operation *operation)
     return ERROR_NONE;
 }
 
-/* When it fails, the files before a drawn one are synced, that one has lost
- * its pages, and those after it were not tried. */
-static enum error work_sync(struct operation *operation, bool faults)
+/* The files before a drawn one are synced, that one has lost its pages, and
+ * those after it were not tried. */
+static void sync_in_part(struct operation *operation)
 {
     struct disk_request *request = operation->request;
     struct disk *disk = operation->disk;
-    size_t failing = request->file_count;
+    size_t failing;
 
-    if (faults && request->file_count > 0 &&
-        NODE_FAULT(disk->node, DISK_SYNC_EIO))
-        failing = world_random_below(disk_world(disk), disk->node,
-                                     PURPOSE_DISK_FAULT, request->file_count);
+    if (request->file_count == 0)
+        return;
+    failing = world_random_below(disk_world(disk), disk->node,
+                                 PURPOSE_DISK_FAULT, request->file_count);
     for (size_t i = 0; i < failing; i++)
         file_sync(request->files[i]->inode, operation->covered);
-    if (failing == request->file_count)
-        return ERROR_NONE;
     file_sync_failed(request->files[failing]->inode, operation->covered);
-    return ERROR_IO;
+}
+
+static enum error work_sync(struct operation *operation, bool faults)
+{
+    struct disk_request *request = operation->request;
+
+    if (faults && request->file_count > 0 &&
+        NODE_FAULT(operation->disk->node, DISK_SYNC_EIO)) {
+        sync_in_part(operation);
+        return ERROR_IO;
+    }
+    for (size_t i = 0; i < request->file_count; i++)
+        file_sync(request->files[i]->inode, operation->covered);
+    return ERROR_NONE;
 }
 
 /* ---- paths ------------------------------------------------------------- */
@@ -354,4 +384,16 @@ static enum error work(struct operation *operation, bool faults)
 void disk_execute(struct operation *operation, bool faults)
 {
     operation->request->error = work(operation, faults);
+}
+
+void disk_execute_failing(struct operation *operation, enum error error)
+{
+    struct disk_request *request = operation->request;
+
+    request->size = 0;
+    if (request->operation == DISK_APPEND && !operation->file->read_only)
+        append_some_prefix(operation);
+    if (request->operation == DISK_SYNC)
+        sync_in_part(operation);
+    request->error = error;
 }

@@ -10,13 +10,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "sim/report/sweep.h"
+#include "sim/report/everywhere.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3 };
 
 static const char usage[] =
     "usage: kqsim run FILE|DIR... [--seed S | --seeds N [--from S]]\n"
     "                 [--jobs J] [--json] [--trace FILE]\n"
+    "       kqsim crash-everywhere FILE [--seed S | --seeds N [--from S]]\n"
+    "                 [--how power|process|error] [--node bN] [--limit N]\n"
+    "                 [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
+    "                 crash at each disk operation in turn, or let it fail\n"
     "       kqsim lint FILE|DIR...     check scenario files\n"
     "       kqsim new FILE             write a scenario to begin with\n"
     "       kqsim faults               list the fault points\n"
@@ -157,6 +161,10 @@ struct options {
     bool has_seeds;
     bool json;
     const char *trace;
+    const char *how; /* the rest: of crash-everywhere */
+    const char *node;
+    const char *at;
+    uint64_t limit;
 };
 
 static int take_number(const char *option, const char *text, uint64_t minimum,
@@ -171,6 +179,13 @@ static int take_number(const char *option, const char *text, uint64_t minimum,
         return fail(EXIT_USAGE, "%s needs a whole number of at least %" PRIu64,
                     option, minimum);
     return EXIT_DONE;
+}
+
+static int take_text(const char *option, const char *text, const char *what,
+                     const char **value)
+{
+    *value = text;
+    return text ? EXIT_DONE : fail(EXIT_USAGE, "%s needs %s", option, what);
 }
 
 /* Takes the option at `*at`, and its value. */
@@ -197,11 +212,16 @@ static int take_option(struct options *options, int count, char **arguments,
     }
     if (strcmp(name, "--jobs") == 0)
         return take_number(name, value, 1, &options->jobs);
-    if (strcmp(name, "--trace") == 0) {
-        options->trace = value;
-        return value ? EXIT_DONE
-                     : fail(EXIT_USAGE, "--trace needs the name of a file");
-    }
+    if (strcmp(name, "--trace") == 0)
+        return take_text(name, value, "the name of a file", &options->trace);
+    if (strcmp(name, "--how") == 0)
+        return take_text(name, value, "power, process or error", &options->how);
+    if (strcmp(name, "--node") == 0)
+        return take_text(name, value, "a broker, b1", &options->node);
+    if (strcmp(name, "--at") == 0)
+        return take_text(name, value, "an operation, b1:17", &options->at);
+    if (strcmp(name, "--limit") == 0)
+        return take_number(name, value, 1, &options->limit);
     return fail(EXIT_USAGE, "there is no option %s: see kqsim --help", name);
 }
 
@@ -243,14 +263,18 @@ static int open_trace(const struct options *options, const struct plan *plan,
     return EXIT_DONE;
 }
 
-static int sweep(const struct options *options, const struct plan *plan)
+/* `strike`: may be NULL. */
+static int sweep(const struct options *options, const struct plan *plan,
+                 const struct run_strike *strike)
 {
     struct sweep all = {.scenarios = plan->scenarios,
                         .scenario_count = plan->count,
                         .first_seed = options->first_seed,
                         .seeds = options->seeds,
                         .jobs = (unsigned)options->jobs,
-                        .json = options->json};
+                        .json = options->json,
+                        .strikes = strike,
+                        .strike_count = strike ? 1 : 0};
     int code = open_trace(options, plan, &all.trace);
 
     if (code != EXIT_DONE)
@@ -262,16 +286,97 @@ static int sweep(const struct options *options, const struct plan *plan)
     return code;
 }
 
+static bool strikes(const struct options *options)
+{
+    return options->how || options->node || options->at || options->limit > 0;
+}
+
 static int command_run(int count, char **arguments)
 {
     struct options options;
     struct plan plan = {NULL, 0};
     int code = take_options(&options, count, arguments);
 
+    if (code == EXIT_DONE && strikes(&options))
+        code = fail(EXIT_USAGE, "--how, --node, --at and --limit belong to "
+                                "kqsim crash-everywhere");
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)
-        code = sweep(&options, &plan);
+        code = sweep(&options, &plan, NULL);
+    plan_release(&plan);
+    files_release(&options.files);
+    return code;
+}
+
+/* ---- crash everywhere ---- */
+
+static int strike_one(const struct options *options, const struct plan *plan,
+                      enum strike_how how)
+{
+    struct run_strike strike = {.how = how};
+
+    if (options->node != NULL || options->limit > 0 || options->seeds > 1)
+        return fail(EXIT_USAGE, "--at is for a single run: it goes with --seed "
+                                "and --how");
+    if (!strike_parse(options->at, plan->scenarios[0]->brokers, &strike))
+        return fail(EXIT_USAGE,
+                    "--at takes a broker of the scenario and the number of its "
+                    "disk operation, as b1:17 or b1:17+, and not '%s'",
+                    options->at);
+    return sweep(options, plan, &strike);
+}
+
+static int strike_all(const struct options *options, const struct plan *plan,
+                      enum strike_how how)
+{
+    struct everywhere everywhere = {.scenario = plan->scenarios[0],
+                                    .seed = options->first_seed,
+                                    .how = how,
+                                    .broker = -1,
+                                    .limit = options->limit,
+                                    .jobs = (unsigned)options->jobs,
+                                    .json = options->json};
+    bool good = true;
+
+    if (options->trace != NULL)
+        return fail(EXIT_USAGE, "--trace is for a single run: name it by --at");
+    for (int i = 0; options->node != NULL && i < everywhere.scenario->brokers;
+         i++)
+        if (options->node[0] == 'b' && options->node[1] == '1' + i &&
+            options->node[2] == '\0')
+            everywhere.broker = i;
+    if (options->node != NULL && everywhere.broker < 0)
+        return fail(EXIT_USAGE,
+                    "--node takes a broker of the scenario, as b1, "
+                    "and not '%s'",
+                    options->node);
+    for (uint64_t i = 0; i < options->seeds; i++) {
+        everywhere.seed = options->first_seed + i;
+        good &= everywhere_run(&everywhere);
+    }
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int command_crash_everywhere(int count, char **arguments)
+{
+    struct options options;
+    struct plan plan = {NULL, 0};
+    enum strike_how how = STRIKE_POWER;
+    int code = take_options(&options, count, arguments);
+
+    if (code == EXIT_DONE && options.files.count != 1)
+        code = fail(EXIT_USAGE, "kqsim crash-everywhere takes one scenario");
+    if (code == EXIT_DONE && options.how != NULL &&
+        !strike_how_parse(options.how, &how))
+        code =
+            fail(EXIT_USAGE, "--how is power, process or error, and not '%s'",
+                 options.how);
+    if (code == EXIT_DONE)
+        code = load(&options.files, &plan);
+    if (code == EXIT_DONE)
+        code = options.at ? strike_one(&options, &plan, how)
+                          : strike_all(&options, &plan, how);
     plan_release(&plan);
     files_release(&options.files);
     return code;
@@ -354,9 +459,13 @@ static const struct {
     const char *name;
     int (*run)(int count, char **arguments);
 } commands[] = {
-    {"run", command_run},         {"lint", command_lint},
-    {"new", command_new},         {"faults", command_faults},
-    {"oracles", command_oracles}, {"marks", command_marks},
+    {"run", command_run},
+    {"lint", command_lint},
+    {"new", command_new},
+    {"faults", command_faults},
+    {"oracles", command_oracles},
+    {"marks", command_marks},
+    {"crash-everywhere", command_crash_everywhere},
 };
 
 int main(int count, char **arguments)

@@ -112,6 +112,29 @@ void node_set_disk_capacity(struct node *node, uint64_t bytes);
 /* Flips a bit of this file's stored bytes; false when it is not so long. */
 bool node_rot(struct node *node, const char *path, uint64_t offset);
 
+/* ---- one disk operation of a node ---- */
+
+enum disk_strike_kind {
+    DISK_STRIKE_SUBMITTED, /* call() while its code submits it */
+    DISK_STRIKE_DONE,      /* call() when it has handled the completion */
+    DISK_STRIKE_ERROR,     /* call(), and later it fails with ERROR_IO */
+    DISK_STRIKE_FULL       /* where it may need space: ERROR_DISK_FULL */
+};
+
+/* What befalls the nth disk operation (1.., over all processes of the node
+ * so far and to come). call() may crash the node: then its code does not go
+ * on. `operation` is static: "append". */
+struct disk_strike {
+    enum disk_strike_kind kind;
+    uint64_t nth;
+    void (*call)(void *context, const char *operation);
+    void *context;
+};
+
+/* Copied; there is one a node. */
+void node_strike_disk(struct node *node, const struct disk_strike *strike);
+uint64_t node_disk_operations(const struct node *node); /* submitted so far */
+
 /* ---- the network between names (nodes, "z1".."zN") ---- */
 
 /* Nothing goes from a to b (and, unless one_way, from b to a) until healed;

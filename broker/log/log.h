@@ -237,9 +237,9 @@ void log_begin_epoch(struct log *log, uint32_t epoch,
 void log_set_high_watermark(struct log *log, int64_t high_watermark);
 
 /* Retention: the log start offset that time and size ask for now, never
- * above high_watermark; log_start_offset when nothing is to go. `now_ms` is
- * believed time. Whole segments; the active one is rolled first when all of
- * it has expired. */
+ * above high_watermark and for no more bytes than are below it;
+ * log_start_offset when nothing is to go. `now_ms` is believed time. Whole
+ * segments; the active one is rolled first when all of it has expired. */
 int64_t log_retention_target(struct log *log, int64_t now_ms);
 
 /* Moves the log start (the floor is already committed in ZooKeeper), stores

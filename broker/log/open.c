@@ -4,7 +4,8 @@
  * and the meta file says that the directory is ours; nothing is ever deleted
  * of a directory that is not.
  *
- *     mkdir -> lock -> meta --missing: list; when fresh: checkpoint, meta-->
+ *     mkdir -> lock -> meta
+ *     --missing: list; when fresh: parent synced, checkpoint, meta-->
  *     clean token: read, removed -> checkpoint -> list -> leftovers removed,
  *     logs recovered, by name -> checkpoint -> free space -> opened
  *
@@ -453,6 +454,38 @@ static bool is_fresh(const struct disk_request *request)
     return true;
 }
 
+static void parent_synced(struct disk_request *request)
+{
+    struct opening *opening = container_of(request, struct opening, request);
+
+    if (request->error != ERROR_NONE && request->error != ERROR_NOT_FOUND &&
+        request->error != ERROR_PERMISSION) {
+        fail(opening, request->error, "..", "it cannot be synced");
+        return;
+    }
+    opening->saved.done = write_meta;
+    checkpoint_request(opening->directory, &opening->saved);
+}
+
+/* Before the meta file and never after it: a start that made the directory
+ * may have been cut short before its entry was durable. A parent that we may
+ * not open is somebody else's, who made the directory. */
+static void sync_parent(struct opening *opening)
+{
+    char *path = heap_strdup(heap_of(opening), root_of(opening));
+    char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        memcpy(path, ".", 2); /* a path has one byte at least */
+    else
+        slash[slash == path ? 1 : 0] = '\0';
+    heap_free(heap_of(opening), opening->path);
+    opening->path = path;
+    opening->request.done = parent_synced;
+    disk_sync_directory(opening->directory->seam->disk, &opening->request,
+                        path);
+}
+
 static void fresh_listed(struct disk_request *request)
 {
     struct opening *opening = container_of(request, struct opening, request);
@@ -472,8 +505,7 @@ static void fresh_listed(struct disk_request *request)
              "the file");
         return;
     }
-    opening->saved.done = write_meta;
-    checkpoint_request(directory, &opening->saved);
+    sync_parent(opening);
 }
 
 static void check_meta(struct opening *opening, const uint8_t *payload)
@@ -553,40 +585,17 @@ static void take_lock(struct opening *opening)
     disk_lock(opening->directory->seam->disk, &opening->request, opening->path);
 }
 
-static void parent_synced(struct disk_request *request)
-{
-    struct opening *opening = container_of(request, struct opening, request);
-
-    if (request->error != ERROR_NONE && request->error != ERROR_NOT_FOUND)
-        fail(opening, request->error, "..", "it cannot be synced");
-    else
-        take_lock(opening);
-}
-
 static void made(struct disk_request *request)
 {
     struct opening *opening = container_of(request, struct opening, request);
-    struct heap *heap = heap_of(opening);
-    char *slash;
 
-    if (request->error == ERROR_EXISTS) {
-        take_lock(opening);
-        return;
-    }
-    if (request->error != ERROR_NONE) {
+    if (request->error != ERROR_NONE && request->error != ERROR_EXISTS) {
         fail(opening, request->error, "",
              "the directory cannot be made: make its parent, or name another "
              "directory in log.dirs");
         return;
     }
-    opening->path = heap_strdup(heap, root_of(opening));
-    slash = strrchr(opening->path, '/');
-    if (slash == NULL)
-        memcpy(opening->path, ".", 2); /* a path has one byte at least */
-    else
-        slash[slash == opening->path ? 1 : 0] = '\0';
-    request->done = parent_synced;
-    disk_sync_directory(opening->directory->seam->disk, request, opening->path);
+    take_lock(opening);
 }
 
 void log_directory_open(struct log_directory *directory)

@@ -26,6 +26,20 @@ void log_set_high_watermark(struct log *log, int64_t high_watermark)
     }
 }
 
+/* What a leader has not committed may be cut off again, and must not have
+ * driven out what was. Up to the last boundary known: rather too few. */
+static uint64_t committed_bytes(const struct log_body *body,
+                                const struct segment *segment)
+{
+    struct ring_entry at = {segment->base_offset, 0};
+
+    if (segment->end_offset <= body->log.high_watermark)
+        return segment->size;
+    if (segment->base_offset < body->log.high_watermark)
+        boundary_floor(body, segment, body->log.high_watermark, &at);
+    return at.position;
+}
+
 int64_t log_retention_target(struct log *log, int64_t now_ms)
 {
     struct log_body *body = body_of(log);
@@ -40,9 +54,9 @@ int64_t log_retention_target(struct log *log, int64_t now_ms)
     for (size_t i = 0; i < body->segment_count; i++) {
         const struct segment *segment = body->segments[i];
 
-        rows[i] = (struct retention_segment){segment->base_offset,
-                                             segment->end_offset, segment->size,
-                                             segment->last_append_ms};
+        rows[i] = (struct retention_segment){
+            segment->base_offset, segment->end_offset,
+            committed_bytes(body, segment), segment->last_append_ms};
     }
     target = retention_start_offset(rows, body->segment_count, &limits,
                                     log->log_start_offset, log->high_watermark,

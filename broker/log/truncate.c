@@ -277,12 +277,16 @@ static void stored(struct save_waiter *waiter, enum error error)
     struct log_directory *directory = body->log.directory;
     struct steps *steps = &job->steps;
     bool whole = job->kind == EXCLUSIVE_RESTART;
+    struct fact fact = {.type = FACT_TRUNCATING,
+                        .key = body->log.key,
+                        .end_offset = whole ? 0 : job->cut.offset};
     size_t keep = whole ? 0 : segment_at(body, job->cut.segment) + 1;
 
     if (error != ERROR_NONE) {
         finish(body, error);
         return;
     }
+    trace_fact(directory->seam->trace, &fact);
     steps_init(steps, directory->seam, stepped, body);
     for (size_t i = body->segment_count; i > keep; i--) {
         add_unlink(body, body->segments[i - 1]->base_offset, "log");
@@ -311,14 +315,6 @@ static void stored(struct save_waiter *waiter, enum error error)
 static void store(struct log_body *body, struct place cut)
 {
     struct exclusive_job *job = &body->exclusive;
-    bool restart = job->kind == EXCLUSIVE_RESTART;
-    struct fact fact = {.type = FACT_CUTTING,
-                        .key = body->log.key,
-                        .end_offset = restart ? 0 : cut.offset,
-                        .value = restart};
-
-    trace_fact(body->log.directory->seam->trace, &fact);
-
     job->cut = cut;
     job->storing = true;
     job->stored.done = stored;

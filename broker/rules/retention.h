@@ -16,8 +16,8 @@
 
 struct retention_segment {
     int64_t base_offset;
-    int64_t end_offset; /* == base_offset: it holds nothing (R13) */
-    uint64_t size_bytes;
+    int64_t end_offset;     /* == base_offset: it holds nothing (R13) */
+    uint64_t size_bytes;    /* of what is committed: the rest may be cut off */
     int64_t last_append_ms; /* of its last batch; unused when empty */
 };
 

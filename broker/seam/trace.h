@@ -42,9 +42,9 @@ enum fact_type {
     FACT_HIGH_WATERMARK, /* -, end_offset is the high watermark known here */
     FACT_LOG_START,      /* offset: new log start offset, visible */
     FACT_OPENED,         /* log recovered: log start, log end, lossy 0/1 */
-    FACT_CUTTING,        /* -, end: a crash may leave the log cut there; value:
-                            1 if it starts over */
     FACT_TRUNCATED,      /* -, new end offset */
+    FACT_TRUNCATING,     /* -, a cut begins: a crash now may leave any end
+                            from end_offset on */
     FACT_ROLE,           /* value: enum fact_role; offset: log end */
     FACT_ACKNOWLEDGED,   /* produce answered: base offset, next, acks */
     FACT_SERVED,         /* consumer read: first offset, limit offset */

@@ -166,7 +166,7 @@ static void note_answer(struct judge *judge, struct partition *partition,
     if (event->type != HISTORY_ACKED)
         return;
     record->offset = event->offset;
-    if (event->offset >= 0)
+    if (event->offset >= 0 && record->acks == -1)
         partition_size(partition, event->offset, record->bytes);
     judge->counts.acked++;
 }

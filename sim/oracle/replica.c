@@ -5,7 +5,7 @@
  *     OPENED     start, end; what lay past the end is gone; no role yet
  *     APPENDED   the end moves; a batch more
  *     DURABLE    durable moves
- *     CUTTING    what was durable above is not any more
+ *     TRUNCATING what is above may be gone after a crash
  *     TRUNCATED  the end moves back (or the log is started over further on)
  *     LOG_START, DELETED, HIGH_WATERMARK, ROLE
  *
@@ -191,8 +191,8 @@ void model_fact(struct model *model, struct partition *partition, unsigned node,
     case FACT_OPENED:
         opened(replica, fact);
         break;
-    case FACT_CUTTING:
-        if (fact->end_offset < replica->durable)
+    case FACT_TRUNCATING:
+        if (replica->durable > fact->end_offset)
             replica->durable = fact->end_offset;
         break;
     case FACT_TRUNCATED:

@@ -21,8 +21,7 @@ static void on_fact(struct judge *judge, void *state,
     const struct judge_topic *topic;
 
     (void)state;
-    if (fact->type != FACT_HIGH_WATERMARK && fact->type != FACT_TRUNCATED &&
-        (fact->type != FACT_CUTTING || fact->value != 0))
+    if (fact->type != FACT_HIGH_WATERMARK && fact->type != FACT_TRUNCATED)
         return;
     replica = &partition->replicas[node];
     if (fact->end_offset >= replica->high_watermark)

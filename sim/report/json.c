@@ -47,6 +47,18 @@ static void put_text(FILE *out, const char *key, const char *text)
         put_string(out, text);
 }
 
+static void put_strike(FILE *out, const struct run_report *report)
+{
+    char at[STRIKE_TEXT_BYTES];
+
+    if (report->strike.nth == 0)
+        return;
+    strike_format(&report->strike, at);
+    put_text(out, "how", strike_how_name(report->strike.how));
+    put_text(out, "at", at);
+    put_text(out, "operation", report->struck);
+}
+
 void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
                  const struct run_report *report)
 {
@@ -60,6 +72,7 @@ void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
              report->oracle < 0 ? NULL
                                 : oracle_name((enum oracle_id)report->oracle));
     put_text(out, "message", report->message);
+    put_strike(out, report);
     fprintf(out,
             ",\"trace_hash\":\"%016" PRIx64 "\",\"sim_ms\":%" PRId64
             ",\"wall_ms\":%" PRId64 ",\"events\":%" PRIu64 ",\"faults\":{",

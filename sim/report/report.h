@@ -17,6 +17,20 @@ void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
 void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
                     const struct run_report *report);
 
+/* The line that makes this run again. */
+void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
+                   const struct run_report *report);
+
+/* A strike in words of the command line: "power", "b2:1234+". */
+#define STRIKE_TEXT_BYTES 40
+const char *strike_how_name(enum strike_how how);
+bool strike_how_parse(const char *text, enum strike_how *how);
+void strike_format(const struct run_strike *strike,
+                   char text[STRIKE_TEXT_BYTES]);
+/* Sets all but `how`; false when it is not "bN:NUMBER" or "bN:NUMBER+" with
+ * one of so many brokers. */
+bool strike_parse(const char *text, int64_t brokers, struct run_strike *strike);
+
 /* What all runs of one scenario came to. */
 struct tally {
     uint64_t runs;

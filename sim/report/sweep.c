@@ -46,14 +46,29 @@ static void *memory(size_t count, size_t size)
     return it;
 }
 
+/* Runs of one scenario and seed. */
+static size_t runs_of_seed(const struct state *state)
+{
+    return state->sweep->strikes ? state->sweep->strike_count : 1;
+}
+
 static const struct scenario *scenario_of(const struct state *state, size_t run)
 {
-    return state->sweep->scenarios[run / state->sweep->seeds];
+    return state->sweep
+        ->scenarios[run / runs_of_seed(state) / state->sweep->seeds];
 }
 
 static uint64_t seed_of(const struct state *state, size_t run)
 {
-    return state->sweep->first_seed + run % state->sweep->seeds;
+    return state->sweep->first_seed +
+           run / runs_of_seed(state) % state->sweep->seeds;
+}
+
+static const struct run_strike *strike_of(const struct state *state, size_t run)
+{
+    return state->sweep->strikes
+               ? &state->sweep->strikes[run % runs_of_seed(state)]
+               : NULL;
 }
 
 /* ---- telling ---- */
@@ -61,7 +76,8 @@ static uint64_t seed_of(const struct state *state, size_t run)
 static void tell_scenario(struct state *state, const struct scenario *scenario)
 {
     char sentence[RUN_MESSAGE_BYTES];
-    bool vacuous = tally_vacuous(&state->tally, scenario, sentence);
+    bool vacuous = state->sweep->strikes == NULL &&
+                   tally_vacuous(&state->tally, scenario, sentence);
     FILE *out = state->sweep->json ? stderr : stdout;
 
     if (vacuous) {
@@ -82,6 +98,19 @@ static void tell_progress(const struct state *state)
             state->told == state->runs ? "\r\033[K" : "");
 }
 
+/* The first ones at length. */
+static void tell_failure(struct state *state, size_t run)
+{
+    FILE *out = state->sweep->json ? stderr : stdout;
+    const struct scenario *scenario = scenario_of(state, run);
+    const struct run_report *report = state->reports[run];
+
+    if (state->tally.failed + state->tally.errors <= FAILURES_TOLD)
+        report_failure(out, scenario, seed_of(state, run), report);
+    else if (report->strike.nth > 0)
+        report_replay(out, scenario, seed_of(state, run), report);
+}
+
 static void tell_run(struct state *state, size_t run)
 {
     const struct sweep *sweep = state->sweep;
@@ -93,11 +122,9 @@ static void tell_run(struct state *state, size_t run)
     if (sweep->json)
         report_json(stdout, scenario_of(state, run), seed_of(state, run),
                     report);
-    if (report->result != RUN_PASS &&
-        state->tally.failed + state->tally.errors <= FAILURES_TOLD)
-        report_failure(sweep->json ? stderr : stdout, scenario_of(state, run),
-                       seed_of(state, run), report);
-    if ((run + 1) % sweep->seeds == 0)
+    if (report->result != RUN_PASS)
+        tell_failure(state, run);
+    if ((run + 1) % (sweep->seeds * runs_of_seed(state)) == 0)
         tell_scenario(state, scenario_of(state, run));
 }
 
@@ -126,7 +153,7 @@ static void run_one(const struct state *state, size_t run,
                     struct run_report *report)
 {
     run_scenario(scenario_of(state, run), seed_of(state, run),
-                 state->sweep->trace, report);
+                 strike_of(state, run), state->sweep->trace, report);
 }
 
 static void write_all(int to, const void *data, size_t size)
@@ -186,6 +213,8 @@ static void died(struct state *state, struct worker *worker, int status)
 
     report->result = RUN_ERROR;
     report->oracle = -1;
+    if (state->sweep->strikes != NULL)
+        report->strike = *strike_of(state, run);
     if (WIFSIGNALED(status))
         snprintf(report->message, sizeof report->message,
                  "the process that ran it died of signal %d (%s)",
@@ -270,10 +299,10 @@ static void run_there(struct state *state)
 
 bool sweep_run(const struct sweep *sweep)
 {
-    struct state state = {.sweep = sweep,
-                          .runs = sweep->scenario_count * (size_t)sweep->seeds,
-                          .good = true};
+    struct state state = {.sweep = sweep, .good = true};
 
+    state.runs =
+        sweep->scenario_count * (size_t)sweep->seeds * runs_of_seed(&state);
     state.reports = memory(state.runs, sizeof *state.reports);
     if (state.runs == 1)
         run_here(&state);

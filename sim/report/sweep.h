@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Many runs: every scenario with every seed, by several processes, told in
- * order of scenario and seed whatever their number is.
+ * Many runs: every scenario with every seed (and every strike), by several
+ * processes, told in this order whatever the number of processes is.
  */
 #ifndef REPORT_SWEEP_H
 #define REPORT_SWEEP_H
@@ -15,7 +15,9 @@ struct sweep {
     uint64_t seeds;
     unsigned jobs;
     bool json;
-    FILE *trace; /* of a single run; NULL: none */
+    FILE *trace;                      /* of a single run; NULL: none */
+    const struct run_strike *strikes; /* NULL: runs without any */
+    size_t strike_count;
 };
 
 /* True when every run passed and the sweep proved what it had to. */

@@ -28,9 +28,26 @@ void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
                 seed, report->message);
     if (report->story[0] != '\0')
         fprintf(out, "  what happened last:\n%s", report->story);
+    fputs("  replay it: ", out);
+    report_replay(out, scenario, seed, report);
+}
+
+void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
+                   const struct run_report *report)
+{
+    char at[STRIKE_TEXT_BYTES];
+
+    if (report->strike.nth == 0) {
+        fprintf(out, "kqsim run %s --seed %" PRIu64 " --trace trace.txt\n",
+                scenario->path, seed);
+        return;
+    }
+    strike_format(&report->strike, at);
     fprintf(out,
-            "  replay it: kqsim run %s --seed %" PRIu64 " --trace trace.txt\n",
-            scenario->path, seed);
+            "kqsim crash-everywhere %s --seed %" PRIu64
+            " --how %s --at %s --trace trace.txt (%s)\n",
+            scenario->path, seed, strike_how_name(report->strike.how), at,
+            report->struck[0] != '\0' ? report->struck : "not reached");
 }
 
 void tally_add(struct tally *tally, const struct run_report *report)

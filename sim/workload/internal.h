@@ -200,6 +200,8 @@ void fault_plan_begin(struct run *run);
 /* How often they took effect, into the report. */
 void fault_plan_report(struct run *run);
 void fault_plan_release(struct run *run);
+/* Of the report's strike, if there is one: before any node starts. */
+void run_strike_begin(struct run *run);
 /* call(run, index) at a time from now; forgotten when the run is over. */
 void run_later(struct run *run, int64_t delay_us,
                void (*call)(struct run *run, size_t index), size_t index);

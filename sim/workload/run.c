@@ -205,6 +205,9 @@ static void begin_heal(struct run *run)
 {
     run->phase = PHASE_HEAL;
     run->healed_us = world_now_us(run->world);
+    for (int64_t i = 0; i < run->scenario->brokers; i++)
+        run->report->disk_operations[i] =
+            node_disk_operations(run->brokers[i].node);
     run_steps_heal(run);
     judge_time(run->judge, run->healed_us);
     judge_healed(run->judge);
@@ -295,6 +298,21 @@ static void report_error(struct run_report *report, const char *format, ...)
     va_end(arguments);
 }
 
+/* What the strike kept from happening is no fault of the scenario. */
+static void report_no_strike(struct run *run)
+{
+    const struct run_strike *strike = &run->report->strike;
+    uint64_t submitted =
+        node_disk_operations(run->brokers[strike->broker].node);
+
+    if (submitted < strike->nth)
+        report_error(run->report,
+                     "b%u submitted only %" PRIu64
+                     " disk operations, so nothing happened at the %" PRIu64
+                     "th",
+                     strike->broker + 1, submitted, strike->nth);
+}
+
 /* A run that did too little proves nothing. */
 static void report_vacuous(struct run *run)
 {
@@ -364,6 +382,8 @@ static void fill_report(struct run *run, bool set_up)
         report_error(report, "the cluster was not whole %d s after its start",
                      SETUP_US / 1000000);
         story_tell(run->story, NULL, report->story);
+    } else if (report->strike.nth > 0) {
+        report_no_strike(run);
     } else {
         report_vacuous(run);
     }
@@ -398,6 +418,7 @@ static void build(struct run *run, FILE *trace, struct judge_topic *topics)
     world_add_zookeeper(run->world, (unsigned)scenario->zookeepers);
     for (unsigned i = 0; i < (unsigned)scenario->brokers; i++)
         broker_host_init(run, i);
+    run_strike_begin(run);
     client_hosts_init(run);
     for (int64_t i = 0; i < scenario->brokers; i++)
         node_start(run->brokers[i].node);
@@ -412,7 +433,8 @@ static int64_t wall_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void run_scenario(const struct scenario *scenario, uint64_t seed, FILE *trace,
+void run_scenario(const struct scenario *scenario, uint64_t seed,
+                  const struct run_strike *strike, FILE *trace,
                   struct run_report *report)
 {
     struct run *run = calloc(1, sizeof *run);
@@ -427,6 +449,8 @@ void run_scenario(const struct scenario *scenario, uint64_t seed, FILE *trace,
     run->scenario = scenario;
     run->seed = seed;
     run->report = report;
+    if (strike != NULL)
+        report->strike = *strike;
     build(run, trace, topics);
     set_up = run_phases(run);
     fill_report(run, set_up);

@@ -18,6 +18,21 @@ enum run_result {
     RUN_ERROR /* it proves nothing */
 };
 
+enum strike_how {
+    STRIKE_POWER,   /* its machine loses power; started again soon */
+    STRIKE_PROCESS, /* it is killed; started again soon */
+    STRIKE_ERROR    /* the operation fails */
+};
+
+/* What befalls one disk operation of one broker, besides the scenario. */
+struct run_strike {
+    enum strike_how how;
+    unsigned broker; /* index */
+    uint64_t nth;    /* of the disk operations it submits; 0: no strike */
+    bool late;       /* a crash: once the operation is done, else as it is
+                        submitted; an error: no space, else EIO */
+};
+
 /* Holds no pointer: it crosses a pipe between processes. */
 struct run_report {
     enum run_result result;
@@ -33,10 +48,15 @@ struct run_report {
     uint64_t marks[MARK_COUNT];
     uint64_t faults[SCENARIO_FAULTS_MAX]; /* of the scenario, likewise */
     uint64_t steps[SCENARIO_STEPS_MAX];   /* times they were carried out */
+    /* disk operations of each broker until faults were over */
+    uint64_t disk_operations[SCENARIO_BROKERS_MAX];
+    struct run_strike strike;
+    char struck[16]; /* the operation ("append"); empty: none was */
 };
 
-/* `trace`: text of everything that happens, or NULL. */
-void run_scenario(const struct scenario *scenario, uint64_t seed, FILE *trace,
+/* `strike`: may be NULL. `trace`: text of everything that happens, or NULL. */
+void run_scenario(const struct scenario *scenario, uint64_t seed,
+                  const struct run_strike *strike, FILE *trace,
                   struct run_report *report);
 
 #endif

@@ -33,8 +33,8 @@ static const char *const fact_names[] = {
     [FACT_HIGH_WATERMARK] = "high watermark",
     [FACT_LOG_START] = "log start",
     [FACT_OPENED] = "opened",
-    [FACT_CUTTING] = "cutting",
     [FACT_TRUNCATED] = "truncated",
+    [FACT_TRUNCATING] = "truncating",
     [FACT_ROLE] = "role",
     [FACT_ACKNOWLEDGED] = "acknowledged",
     [FACT_SERVED] = "served",
@@ -105,8 +105,8 @@ static void fact_text(const struct fact *fact, char *text, size_t size)
     switch (fact->type) {
     case FACT_DURABLE:
     case FACT_HIGH_WATERMARK:
-    case FACT_CUTTING:
     case FACT_TRUNCATED:
+    case FACT_TRUNCATING:
         snprintf(text, size, "%s %" PRId64, name, fact->end_offset);
         return;
     case FACT_LOG_START:

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A run without a strike counts the operations; up to the one that is struck
+ * each further run is the same, so that their numbers mean the same. Which
+ * operations are struck early and which late alternates, and is the other
+ * way round with the next seed.
+ */
+#include "sim/report/everywhere.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- in words ---- */
+
+static const char *const how_names[] = {
+    [STRIKE_POWER] = "power",
+    [STRIKE_PROCESS] = "process",
+    [STRIKE_ERROR] = "error",
+};
+
+const char *strike_how_name(enum strike_how how)
+{
+    return how_names[how];
+}
+
+bool strike_how_parse(const char *text, enum strike_how *how)
+{
+    for (size_t i = 0; i < sizeof how_names / sizeof how_names[0]; i++)
+        if (strcmp(text, how_names[i]) == 0) {
+            *how = (enum strike_how)i;
+            return true;
+        }
+    return false;
+}
+
+void strike_format(const struct run_strike *strike,
+                   char text[STRIKE_TEXT_BYTES])
+{
+    snprintf(text, STRIKE_TEXT_BYTES, "b%u:%" PRIu64 "%s", strike->broker + 1,
+             strike->nth, strike->late ? "+" : "");
+}
+
+/* A number from 1 on; NULL: it is none. */
+static const char *parse_number(const char *text, uint64_t *number)
+{
+    char *end;
+
+    if (*text < '1' || *text > '9')
+        return NULL;
+    *number = strtoull(text, &end, 10);
+    return end;
+}
+
+bool strike_parse(const char *text, int64_t brokers, struct run_strike *strike)
+{
+    uint64_t broker;
+
+    if (*text != 'b' || (text = parse_number(text + 1, &broker)) == NULL ||
+        *text != ':' || broker > (uint64_t)brokers)
+        return false;
+    text = parse_number(text + 1, &strike->nth);
+    if (text == NULL)
+        return false;
+    strike->broker = (unsigned)broker - 1;
+    strike->late = *text == '+';
+    return text[strike->late] == '\0';
+}
+
+/* ---- which operations ---- */
+
+static uint64_t operations_of(const struct everywhere *everywhere,
+                              const struct run_report *report, unsigned broker)
+{
+    if (everywhere->broker >= 0 && (unsigned)everywhere->broker != broker)
+        return 0;
+    return report->disk_operations[broker];
+}
+
+static uint64_t operations(const struct everywhere *everywhere,
+                           const struct run_report *report)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < (unsigned)everywhere->scenario->brokers; i++)
+        count += operations_of(everywhere, report, i);
+    return count;
+}
+
+/* Of the brokers' operations, one broker after the other, from 0. */
+static struct run_strike strike_at(const struct everywhere *everywhere,
+                                   const struct run_report *report, uint64_t at)
+{
+    unsigned broker = 0;
+
+    while (at >= operations_of(everywhere, report, broker))
+        at -= operations_of(everywhere, report, broker++);
+    return (struct run_strike){.how = everywhere->how,
+                               .broker = broker,
+                               .nth = at + 1,
+                               .late = (at + everywhere->seed) % 2 == 1};
+}
+
+static bool strike_all(const struct everywhere *everywhere,
+                       const struct run_report *report)
+{
+    uint64_t total = operations(everywhere, report);
+    uint64_t count = everywhere->limit > 0 && everywhere->limit < total
+                         ? everywhere->limit
+                         : total;
+    struct run_strike *strikes = calloc(count + 1, sizeof *strikes);
+    struct scenario *scenario = everywhere->scenario;
+    struct sweep sweep = {.scenarios = &scenario,
+                          .scenario_count = 1,
+                          .first_seed = everywhere->seed,
+                          .seeds = 1,
+                          .jobs = everywhere->jobs,
+                          .json = everywhere->json,
+                          .strikes = strikes,
+                          .strike_count = count};
+    bool good;
+
+    if (strikes == NULL)
+        abort();
+    for (uint64_t i = 0; i < count; i++)
+        strikes[i] = strike_at(everywhere, report,
+                               (i * total + everywhere->seed % total) / count);
+    good = sweep_run(&sweep);
+    free(strikes);
+    return good;
+}
+
+/* ---- the whole ---- */
+
+static void tell_counts(const struct everywhere *everywhere,
+                        const struct run_report *report)
+{
+    printf("%s, seed %" PRIu64 ", --how %s: disk operations",
+           everywhere->scenario->path, everywhere->seed,
+           strike_how_name(everywhere->how));
+    for (unsigned i = 0; i < (unsigned)everywhere->scenario->brokers; i++)
+        printf("%s b%u %" PRIu64, i > 0 ? "," : "", i + 1,
+               report->disk_operations[i]);
+    putchar('\n');
+}
+
+bool everywhere_run(const struct everywhere *everywhere)
+{
+    struct run_report *report = calloc(1, sizeof *report);
+    bool good;
+
+    if (report == NULL)
+        abort();
+    run_scenario(everywhere->scenario, everywhere->seed, NULL, NULL, report);
+    good = report->result == RUN_PASS;
+    if (!good)
+        report_failure(everywhere->json ? stderr : stdout, everywhere->scenario,
+                       everywhere->seed, report);
+    if (good && !everywhere->json)
+        tell_counts(everywhere, report);
+    if (good && operations(everywhere, report) > 0)
+        good = strike_all(everywhere, report);
+    free(report);
+    return good;
+}

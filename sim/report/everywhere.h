@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One scenario and seed, again and again: each time another disk operation
+ * of a broker is the one at which it crashes, or which fails.
+ */
+#ifndef REPORT_EVERYWHERE_H
+#define REPORT_EVERYWHERE_H
+
+#include "sim/report/sweep.h"
+
+struct everywhere {
+    struct scenario *scenario; /* borrowed */
+    uint64_t seed;
+    enum strike_how how;
+    int broker;     /* index; -1: all of them */
+    uint64_t limit; /* so many runs, spread evenly; 0: one an operation */
+    unsigned jobs;
+    bool json;
+};
+
+/* True when the run without a strike and every run with one passed. */
+bool everywhere_run(const struct everywhere *everywhere);
+
+#endif
