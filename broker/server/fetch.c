@@ -26,6 +26,7 @@ struct fetch_part {
     uint32_t leader_epoch;
     int64_t limit;
     struct log_range range;
+    bool loading; /* the log has to look at its files first */
 };
 
 struct fetch_request {
@@ -188,6 +189,7 @@ static uint64_t evaluate_part(struct fetch_request *fetch,
     enum error error;
 
     part->range.length = 0;
+    part->loading = false;
     if (part->error != ERROR_NONE || part->divergence.diverges)
         return 0;
     if (partition == NULL || partition->log == NULL) {
@@ -203,6 +205,7 @@ static uint64_t evaluate_part(struct fetch_request *fetch,
         log_locate(partition->log, offset, part->limit, budget, &part->range);
     if (error == ERROR_AGAIN) { /* on_progress follows */
         part->range.length = 0;
+        part->loading = true;
         return 0;
     }
     part->error = error;
@@ -236,6 +239,8 @@ static bool evaluate(struct fetch_request *fetch)
 
 /* ---- parking ---- */
 
+/* A consumer waits for the high watermark, but for a segment that is being
+ * loaded as a follower does: the log's progress, not the watermark's. */
 static void park(struct fetch_request *fetch)
 {
     for (size_t i = 0; i < fetch->part_count; i++) {
@@ -245,8 +250,9 @@ static void park(struct fetch_request *fetch)
 
         list_remove(&part->waiter.node);
         if (partition != NULL)
-            list_append(fetch->is_follower ? &partition->data_waiters
-                                           : &partition->watermark_waiters,
+            list_append(fetch->is_follower || part->loading
+                            ? &partition->data_waiters
+                            : &partition->watermark_waiters,
                         &part->waiter.node);
     }
 }
