@@ -315,6 +315,7 @@ static void stored(struct save_waiter *waiter, enum error error)
 static void store(struct log_body *body, struct place cut)
 {
     struct exclusive_job *job = &body->exclusive;
+
     job->cut = cut;
     job->storing = true;
     job->stored.done = stored;
