@@ -82,8 +82,9 @@ static int lock_path(struct locks *locks, const char *path)
     if (S_ISDIR(status.st_mode))
         snprintf(directory, sizeof directory, "%s", path);
     else
-        snprintf(directory, sizeof directory, "%.*s.",
-                 slash ? (int)(slash - path) + 1 : 0, path);
+        snprintf(directory, sizeof directory, "%.*s",
+                 slash ? (int)(slash - path) + (slash == path) : 1,
+                 slash ? path : ".");
     for (int i = 0; i < 2 && code == EXIT_DONE && !found; i++) {
         code = lock_directory(locks, directory, &found);
         strncat(directory, "/..", sizeof directory - strlen(directory) - 1);

@@ -233,12 +233,11 @@ static void lose(struct checking *checking, const struct log_fault *fault)
 static bool walk_batches(struct checking *checking, struct segment_walk *walk)
 {
     struct log_fault fault;
-    bool whole = true;
 
     while (!checking->ended) {
         switch (segment_walk_next(walk, &fault)) {
         case SEGMENT_END:
-            return whole;
+            return true;
         case SEGMENT_BATCH:
             take_batch(checking, walk);
             break;
@@ -529,6 +528,24 @@ static void claim_recovery(struct checking *checking)
                                          .position = checking->stored_at + 32});
 }
 
+/* A clean shutdown leaves a snapshot at the end, when there are producers. */
+static void check_snapshot_there(struct checking *checking,
+                                 const struct log_names *names)
+{
+    const struct stored_log *stored = checking->stored;
+    char name[SEGMENT_NAME_SIZE];
+
+    if (stored->no_producers || !checking->verify->clean ||
+        stored->recovery.offset != checking->expected)
+        return;
+    segment_name(name, stored->recovery.offset, "producers");
+    if (has_name(names, name))
+        return;
+    checking_file(checking, name);
+    DAMAGE(checking, 0,
+           "the snapshot of producers at the end of the log is missing");
+}
+
 /* ---- the door ---- */
 
 static void check_log(struct checking *checking, const struct log_names *names)
@@ -550,8 +567,10 @@ static void check_log(struct checking *checking, const struct log_names *names)
         return;
     claims_end(checking);
     check_epochs_end(checking);
-    if (checking->stored != NULL)
-        check_end(checking);
+    if (checking->stored == NULL)
+        return;
+    check_end(checking);
+    check_snapshot_there(checking, names);
 }
 
 void verify_log(struct log_verify *verify, const char *name,
