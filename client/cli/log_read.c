@@ -32,7 +32,7 @@ void log_fault_set(struct log_fault *fault, uint64_t position,
     va_end(arguments);
 }
 
-static void fault_errno(struct log_fault *fault, uint64_t position)
+static void errno_fault(struct log_fault *fault, uint64_t position)
 {
     int code = errno;
 
@@ -125,11 +125,11 @@ static int open_file(const char *path, uint64_t *size, struct log_fault *fault)
     struct stat status;
 
     if (fd < 0) {
-        fault_errno(fault, 0);
+        errno_fault(fault, 0);
         return -1;
     }
     if (fstat(fd, &status) != 0) {
-        fault_errno(fault, 0);
+        errno_fault(fault, 0);
         close(fd);
         return -1;
     }
@@ -232,7 +232,7 @@ bool log_small_read(const char *path, uint32_t magic, struct log_small *file,
     file->data = take_memory(NULL, (size_t)size + 1);
     got = read_at(fd, file->data, (size_t)size, 0);
     if (got < 0)
-        fault_errno(fault, 0);
+        errno_fault(fault, 0);
     close(fd);
     if (got < 0 || !small_whole(file->data, (size_t)got, magic, fault))
         return false;
@@ -271,12 +271,15 @@ static const uint8_t *fetch(struct segment_walk *walk, size_t wanted,
                             struct log_fault *fault)
 {
     size_t offset = (size_t)(walk->next - walk->buffer_at);
-    size_t length = wanted > PIECE_BYTES ? wanted : PIECE_BYTES;
+    uint64_t left = walk->size - walk->next;
+    size_t length = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
     ssize_t got;
 
     if (walk->next >= walk->buffer_at && offset <= walk->filled &&
         walk->filled - offset >= wanted)
         return walk->buffer + offset;
+    if (length < wanted)
+        length = wanted;
     if (walk->capacity < length) {
         walk->buffer = take_memory(walk->buffer, length);
         walk->capacity = length;
@@ -285,7 +288,7 @@ static const uint8_t *fetch(struct segment_walk *walk, size_t wanted,
     walk->buffer_at = walk->next;
     got = read_at(walk->fd, walk->buffer, length, walk->next);
     if (got < 0) {
-        fault_errno(fault, walk->next);
+        errno_fault(fault, walk->next);
         return NULL;
     }
     walk->filled = (size_t)got;

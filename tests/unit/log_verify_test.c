@@ -26,7 +26,7 @@
 
 #define FILES_MAX    64
 #define BATCH        180 /* bytes of a batch with a body of 100 */
-#define DAMAGES      4000
+#define DAMAGES      2000
 #define RECORD_TRIES 20000
 
 /* The tools' only need of the rest of kq. */
