@@ -7,6 +7,8 @@
 #include "real/loop.h"
 #include "tests/seam/harness.h"
 
+#define WAIT_US 60000000 /* a machine may stand still for a while */
+
 struct harness {
     struct loop *loop;
     char directory[64];
@@ -95,9 +97,12 @@ void harness_wait(struct harness *harness, bool (*done)(void *context),
         return;
     harness->done = done;
     harness->context = context;
-    run(harness, 20000000);
-    if (!done(context))
-        fail_msg("nothing came within 20 s");
+    run(harness, WAIT_US);
+    if (done(context))
+        return;
+    /* What still runs cannot be taken down safely: no tear-down. */
+    fprintf(stderr, "nothing came within %d s\n", WAIT_US / 1000000);
+    abort();
 }
 
 static bool never(void *context)

@@ -13,7 +13,7 @@
 
 #define NODES     4
 #define PORT      9092
-#define SEEDS     12
+#define SEEDS     5
 #define RUN_US    120000000
 #define CHUNK_MAX 20000
 
