@@ -179,28 +179,29 @@ crash_everywhere() { # scenarios (a pattern), seeds, operations of each
     return "$good"
 }
 
-# scenario, seed and trace hash of every run, in one order.
-hashes() {
+# scenario, seed and trace hash of every run up to a seed, in one order.
+hashes() { # last seed
     python3 -c '
 import json, sys
-for line in sorted(
-        "{scenario} {seed} {trace_hash} {result}".format(**json.loads(line))
-        for line in sys.stdin if line.strip()):
-    print(line)'
+runs = [json.loads(line) for line in sys.stdin if line.strip()]
+for line in sorted("{scenario} {seed} {trace_hash} {result}".format(**run)
+                   for run in runs if run["seed"] <= int(sys.argv[1])):
+    print(line)
+' "$1"
 }
 
-# Two programs, or one twice, must tell the same of the same seeds.
-same_hashes() { # program, program, seeds
+# A program must tell the same of the first seeds as the sweep that wrote
+# these results, also when other processes share the work otherwise.
+same_hashes() { # program, seeds, results of a sweep
     local a b
 
-    a=$("$1" run scenarios --seeds "$3" --jobs "$JOBS" --json | hashes) ||
-        return 1
-    b=$("$2" run scenarios --seeds "$3" --jobs 1 --json | hashes) || return 1
+    a=$(hashes "$2" <"$3") || return 1
+    b=$("$1" run scenarios --seeds "$2" --jobs $((JOBS + 1)) --json |
+        hashes "$2") || return 1
     diff <(echo "$a") <(echo "$b") || {
-        echo "the trace of a seed differs between $1 and $2"
+        echo "the trace of a seed differs between $1 and $3"
         return 1
     }
-    echo "$a" | wc -l
     counted "$(echo "$a" | wc -l)" 0
     [ -n "$a" ]
 }

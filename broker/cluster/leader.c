@@ -63,6 +63,8 @@ void partition_wait_ack(struct partition *partition, int32_t acks,
 
 /* ---- life cycle ---- */
 
+static void take_floor(struct partition *partition);
+
 void leader_start(struct partition *partition)
 {
     int64_t now_us = partition_seam(partition)->now.monotonic_us;
@@ -77,6 +79,7 @@ void leader_start(struct partition *partition)
             .caught_up_us = now_us,
             .last_fetch_end = INT64_MAX,
         };
+    take_floor(partition);
     leader_progress(partition);
 }
 
@@ -120,6 +123,18 @@ static void set_high_watermark(struct partition *partition, int64_t to)
     partition->high_watermark = to;
     log_set_high_watermark(partition->log, to);
     trace_fact(partition_seam(partition)->trace, &fact);
+}
+
+/* A floor was proposed from below a watermark, and a leader has all that is
+ * committed: its own watermark may be behind, its log start must not be. */
+static void take_floor(struct partition *partition)
+{
+    int64_t floor = partition->state.log_start_floor;
+
+    if (floor > partition->high_watermark &&
+        floor <= partition->log->log_end_offset)
+        set_high_watermark(partition, floor);
+    partition_apply_floor(partition);
 }
 
 static uint32_t positions_of(const struct partition *partition,

@@ -101,6 +101,7 @@ static struct topic *topic_new(struct metadata *metadata, const char *name,
     topic->name = heap_strdup(heap, name);
     topic->id = *id;
     topic->partition_count = node->partition_count;
+    topic->seen = true; /* newer than the names a scan under way was given */
     topic->states =
         heap_alloc(heap, node->partition_count * sizeof *topic->states);
     topic->chunk_count =

@@ -288,7 +288,8 @@ void replicas_on_deleted(struct replicas *replicas, struct topic *topic)
 }
 
 /* Logs of topics that were deleted while this broker was away (K20). While
- * some topic cannot be read, none is known to be gone. */
+ * some topic cannot be read, none is known to be gone. A log that a partition
+ * still holds goes with it, when its last operation is done. */
 static void delete_orphans(struct replicas *replicas)
 {
     struct log *next;
@@ -299,7 +300,8 @@ static void delete_orphans(struct replicas *replicas)
     for (struct log *log = log_next(replicas->directory, NULL); log;
          log = next) {
         next = log_next(replicas->directory, log);
-        if (metadata_topic_by_id(replicas->metadata, &log->key.topic_id))
+        if (metadata_topic_by_id(replicas->metadata, &log->key.topic_id) ||
+            replicas_find(replicas, &log->key) != NULL)
             continue;
         uuid_format(&log->key.topic_id, id);
         trace_log(replicas->seam->trace, TRACE_INFO,

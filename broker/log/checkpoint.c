@@ -19,9 +19,6 @@
 #include "base/cursor.h"
 #include "log/internal.h"
 
-#define HEAD_BYTES 24
-#define LOG_BYTES  96
-
 #define FLAG_NO_PRODUCERS 1u
 #define FLAG_DOUBTFUL     2u
 
@@ -95,7 +92,8 @@ static void encode(struct log_directory *directory)
 
     while ((body = body_next(directory, body)) != NULL)
         count += body->segment_count > 0;
-    checkpoint->size = HEAD_BYTES + (size_t)count * LOG_BYTES;
+    checkpoint->size =
+        CHECKPOINT_HEAD_BYTES + (size_t)count * CHECKPOINT_LOG_BYTES;
     checkpoint->data =
         small_file_buffer(directory->seam->heap, checkpoint->size, &payload);
     writer_init(&writer, payload, checkpoint->size);
@@ -116,7 +114,7 @@ static void encode(struct log_directory *directory)
     ASSERT(writer.at == checkpoint->size);
 }
 
-static bool decode_log(struct cursor *cursor, struct stored_log *stored)
+bool stored_log_decode(struct cursor *cursor, struct stored_log *stored)
 {
     const uint8_t *id = cursor_take(cursor, 16);
     uint32_t flags;
@@ -141,27 +139,37 @@ static bool decode_log(struct cursor *cursor, struct stored_log *stored)
            stored->log_start_offset >= 0;
 }
 
+bool checkpoint_head_decode(struct cursor *cursor, struct uuid *boot_id,
+                            uint32_t *count)
+{
+    const uint8_t *boot = cursor_take(cursor, sizeof boot_id->bytes);
+
+    if (boot != NULL)
+        memcpy(boot_id->bytes, boot, sizeof boot_id->bytes);
+    *count = cursor_u32(cursor);
+    cursor_u32(cursor); /* reserved */
+    return !cursor->failed;
+}
+
 bool checkpoint_decode(struct heap *heap, const uint8_t *data, size_t size,
                        struct stored_log **logs, size_t *count,
                        struct uuid *boot_id)
 {
     struct cursor cursor;
-    const uint8_t *boot;
+    uint32_t stored = 0;
 
     cursor_init(&cursor, data, size);
     *logs = NULL;
-    boot = cursor_take(&cursor, sizeof boot_id->bytes);
-    if (boot != NULL)
-        memcpy(boot_id->bytes, boot, sizeof boot_id->bytes);
-    *count = cursor_u32(&cursor);
-    cursor_u32(&cursor);
-    if (cursor.failed || size != HEAD_BYTES + *count * LOG_BYTES)
+    if (!checkpoint_head_decode(&cursor, boot_id, &stored))
+        return false;
+    *count = stored;
+    if (size != CHECKPOINT_HEAD_BYTES + *count * CHECKPOINT_LOG_BYTES)
         return false;
     if (*count == 0)
         return true;
     *logs = heap_alloc(heap, *count * sizeof **logs);
     for (size_t i = 0; i < *count; i++)
-        if (!decode_log(&cursor, &(*logs)[i]) ||
+        if (!stored_log_decode(&cursor, &(*logs)[i]) ||
             (i > 0 && key_compare(&(*logs)[i - 1].key, &(*logs)[i].key) >= 0)) {
             heap_free(heap, *logs);
             *logs = NULL;

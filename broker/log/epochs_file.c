@@ -10,9 +10,6 @@
 #include "base/cursor.h"
 #include "log/internal.h"
 
-#define HEAD_BYTES  8
-#define ENTRY_BYTES 16
-
 static void start(struct log_body *body);
 
 void epochs_note(struct log_body *body, const struct batch_header *header)
@@ -31,7 +28,7 @@ void epochs_note(struct log_body *body, const struct batch_header *header)
     body->log.directory->checkpoint.stale = true;
 }
 
-bool epochs_decode(struct log_body *body, const uint8_t *data, size_t size)
+bool epochs_decode(struct epochs *epochs, const uint8_t *data, size_t size)
 {
     struct cursor cursor;
     uint32_t count;
@@ -40,16 +37,16 @@ bool epochs_decode(struct log_body *body, const uint8_t *data, size_t size)
     count = cursor_u32(&cursor);
     cursor_u32(&cursor);
     if (cursor.failed || count > LOG_EPOCHS_MAX ||
-        size != HEAD_BYTES + (size_t)count * ENTRY_BYTES)
+        size != EPOCHS_HEAD_BYTES + (size_t)count * EPOCHS_ENTRY_BYTES)
         return false;
     for (uint32_t i = 0; i < count; i++) {
-        body->epoch_entries[i].start_offset = (int64_t)cursor_u64(&cursor);
-        body->epoch_entries[i].epoch = cursor_u32(&cursor);
+        epochs->entries[i].start_offset = (int64_t)cursor_u64(&cursor);
+        epochs->entries[i].epoch = cursor_u32(&cursor);
         cursor_u32(&cursor);
     }
-    if (!epochs_valid(body->epoch_entries, count))
+    if (!epochs_valid(epochs->entries, count))
         return false;
-    body->epochs.count = count;
+    epochs->count = count;
     return true;
 }
 
@@ -78,7 +75,7 @@ static void saved(struct small_file *file, enum error error)
 static void start(struct log_body *body)
 {
     const struct epochs *epochs = &body->epochs;
-    size_t size = HEAD_BYTES + epochs->count * ENTRY_BYTES;
+    size_t size = EPOCHS_HEAD_BYTES + epochs->count * EPOCHS_ENTRY_BYTES;
     struct log_directory *directory = body->log.directory;
     uint8_t *payload;
     uint8_t *data = small_file_buffer(directory->seam->heap, size, &payload);

@@ -15,6 +15,7 @@
 
 #include "base/random.h"
 #include "base/tree.h"
+#include "log/format.h"
 #include "log/index.h"
 #include "log/log.h"
 #include "log/producers.h"
@@ -24,19 +25,9 @@
 #include "rules/epochs.h"
 #include "seam/timer.h"
 
-/* Whatever a topic's limit is: nothing longer is taken from a disk. */
-#define LOG_BATCH_BYTES_MAX   (64u << 20)
 #define LOG_APPENDS_MAX       2048 /* submitted at once, in a directory */
 #define LOG_COLD_FILES_MAX    256  /* open files of sealed segments */
-#define LOG_EPOCHS_MAX        256
 #define LOG_SNAPSHOT_INTERVAL (64u << 20) /* bytes between two of them */
-
-/* A place in a log: offset, and where its batch lies or will lie. */
-struct place {
-    int64_t offset;
-    int64_t segment; /* its base offset */
-    uint64_t position;
-};
 
 struct segment {
     struct log *log;
@@ -91,20 +82,6 @@ struct exclusive_job {
     struct steps steps;
     struct scan scan;
     struct small_file snapshot;
-};
-
-/* What the checkpoint holds of a log. */
-struct stored_log {
-    struct partition_key key;
-    uint64_t generation;
-    struct place recovery;
-    int64_t first_append_ms; /* of the segment of `recovery` */
-    int64_t last_append_ms;
-    int64_t max_timestamp_ms;
-    int64_t high_watermark;
-    int64_t log_start_offset;
-    bool no_producers; /* none known at the recovery point */
-    bool doubtful;
 };
 
 struct log_body {
@@ -300,11 +277,9 @@ void recovery_free(struct recovery *recovery);
 void closing_kick(struct log_directory *directory);
 void closing_failed(struct log_directory *directory, enum error error);
 void closing_free(struct log_directory *directory);
-#define CLEAN_MAGIC 0x4c43514bu /* "KQCL" */
 
 /* ---- life.c: making, finding, removing logs ---- */
 
-int key_compare(const struct partition_key *a, const struct partition_key *b);
 struct log_body *log_body_new(struct log_directory *directory,
                               const struct partition_key *key,
                               const struct log_settings *settings);
@@ -319,13 +294,9 @@ bool log_idle(const struct log_body *body);
 void log_kick(struct log_body *body);
 void log_progress(struct log_body *body);
 char *path_of(struct heap *heap, const char *directory, const char *name);
-bool parse_log_name(const char *name, struct partition_key *key);
 
 /* ---- segment.c ---- */
 
-#define SEGMENT_NAME_SIZE 40
-void segment_name(char name[SEGMENT_NAME_SIZE], int64_t offset,
-                  const char *suffix);
 char *segment_path(const struct log_body *body, int64_t offset,
                    const char *suffix);
 struct segment *segment_add(struct log_body *body, int64_t base_offset);
@@ -346,7 +317,6 @@ void cold_fire(struct timer *timer);
 /* Opens the file and loads or rebuilds the index; then log_progress(). */
 void segment_load(struct segment *segment);
 bool segment_ready(const struct segment *segment);
-size_t segment_summary_size(void);
 uint8_t *segment_encode(const struct segment *segment, size_t *size);
 /* Takes the summary from the start of an index file. */
 bool segment_decode_summary(struct segment *segment, const uint8_t *data,
@@ -381,15 +351,11 @@ void checkpoint_release(struct log_directory *directory);
 bool checkpoint_decode(struct heap *heap, const uint8_t *data, size_t size,
                        struct stored_log **logs, size_t *count,
                        struct uuid *boot_id);
-#define INDEX_MAGIC      0x5849514bu /* "KQIX" */
-#define CHECKPOINT_MAGIC 0x4b43514bu /* "KQCK" */
 
 /* ---- epochs_file.c ---- */
 
-#define EPOCHS_MAGIC 0x5045514bu /* "KQEP" */
 void epochs_save(struct log_body *body, struct save_waiter *waiter);
 void epochs_note(struct log_body *body, const struct batch_header *header);
-bool epochs_decode(struct log_body *body, const uint8_t *data, size_t size);
 
 /* ---- snapshots: producers_file.c ---- */
 

@@ -19,10 +19,7 @@
 #include "base/bytes.h"
 #include "log/internal.h"
 
-#define META_MAGIC  0x544d514bu /* "KQMT" */
-#define META_BYTES  40
-#define CLEAN_BYTES 16
-#define DELETED     ".deleted"
+#define DELETED ".deleted"
 
 struct opening {
     struct log_directory *directory;
@@ -508,26 +505,34 @@ static void fresh_listed(struct disk_request *request)
     sync_parent(opening);
 }
 
-static void check_meta(struct opening *opening, const uint8_t *payload)
+bool meta_decode(const uint8_t *data, size_t size, struct meta *meta)
+{
+    if (size != META_BYTES)
+        return false;
+    memcpy(meta->cluster_id.bytes, data, 16);
+    meta->broker_id = load_u32(data + 16);
+    memcpy(meta->directory_id.bytes, data + 24, 16);
+    return true;
+}
+
+static void check_meta(struct opening *opening, const struct meta *meta)
 {
     struct log_directory *directory = opening->directory;
     const struct log_directory_options *options = &directory->options;
     char advice[256], id[UUID_TEXT_SIZE];
-    struct uuid cluster;
 
-    memcpy(cluster.bytes, payload, 16);
-    uuid_format(&cluster, id);
-    if (!uuid_equal(&cluster, &options->cluster_id) ||
-        load_u32(payload + 16) != options->broker_id) {
+    uuid_format(&meta->cluster_id, id);
+    if (!uuid_equal(&meta->cluster_id, &options->cluster_id) ||
+        meta->broker_id != options->broker_id) {
         snprintf(advice, sizeof advice,
                  "it was written by broker %u of cluster %s. Nothing was "
                  "changed. Name another directory in log.dirs, or set "
                  "broker.id and zookeeper.connect as they were",
-                 load_u32(payload + 16), id);
+                 meta->broker_id, id);
         fail(opening, ERROR_FOREIGN, "meta", advice);
         return;
     }
-    memcpy(directory->id.bytes, payload + 24, 16);
+    directory->id = meta->directory_id;
     small_file_release(&opening->file);
     read_clean(opening);
 }
@@ -536,9 +541,11 @@ static void meta_read(struct small_file *file, enum error error)
 {
     struct opening *opening = file->context;
     struct log_directory *directory = opening->directory;
+    struct meta meta;
 
-    if (error == ERROR_NONE && file->payload_size == META_BYTES) {
-        check_meta(opening, file->payload);
+    if (error == ERROR_NONE &&
+        meta_decode(file->payload, file->payload_size, &meta)) {
+        check_meta(opening, &meta);
         return;
     }
     small_file_release(file);

@@ -160,48 +160,52 @@ uint8_t *producers_encode(struct producers *producers,
     return data;
 }
 
-static bool decode_producer(struct producers *producers, struct cursor *cursor)
+bool producers_head_decode(struct cursor *cursor, struct producers_head *head)
 {
-    struct producer producer = {.id = (int64_t)cursor_u64(cursor)};
+    head->place.offset = (int64_t)cursor_u64(cursor);
+    head->place.segment = (int64_t)cursor_u64(cursor);
+    head->place.position = cursor_u64(cursor);
+    head->forgetful = cursor_u32(cursor) != 0;
+    head->count = cursor_u32(cursor);
+    return !cursor->failed && head->count <= PRODUCERS_MAX;
+}
 
-    producer.epoch = cursor_u32(cursor);
-    producer.batch_count = cursor_u32(cursor);
-    producer.more = cursor_u32(cursor) != 0;
-    if (producer.batch_count > PRODUCER_BATCHES_MAX)
+bool producer_decode(struct cursor *cursor, struct producer *producer)
+{
+    *producer = (struct producer){.id = (int64_t)cursor_u64(cursor)};
+    producer->epoch = cursor_u32(cursor);
+    producer->batch_count = cursor_u32(cursor);
+    producer->more = cursor_u32(cursor) != 0;
+    if (producer->batch_count > PRODUCER_BATCHES_MAX)
         return false;
-    for (uint32_t i = 0; i < producer.batch_count; i++) {
-        producer.batches[i].base_sequence = (int32_t)cursor_u32(cursor);
-        producer.batches[i].last_sequence = (int32_t)cursor_u32(cursor);
-        producer.batches[i].base_offset = (int64_t)cursor_u64(cursor);
+    for (uint32_t i = 0; i < producer->batch_count; i++) {
+        producer->batches[i].base_sequence = (int32_t)cursor_u32(cursor);
+        producer->batches[i].last_sequence = (int32_t)cursor_u32(cursor);
+        producer->batches[i].base_offset = (int64_t)cursor_u64(cursor);
     }
-    if (cursor->failed || !producer_valid(&producer) ||
-        find(producers, producer.id) != NULL)
-        return false;
-    add(producers, producer.id)->producer = producer;
-    return true;
+    return !cursor->failed && producer_valid(producer);
 }
 
 bool producers_decode(struct producers *producers, const uint8_t *data,
                       size_t size, struct producers_place *place)
 {
+    struct producers_head head;
+    struct producer producer;
     struct cursor cursor;
-    bool forgetful;
-    uint32_t count;
 
     producers_clear(producers, false);
     cursor_init(&cursor, data, size);
-    place->offset = (int64_t)cursor_u64(&cursor);
-    place->segment = (int64_t)cursor_u64(&cursor);
-    place->position = cursor_u64(&cursor);
-    forgetful = cursor_u32(&cursor) != 0;
-    count = cursor_u32(&cursor);
-    if (count > PRODUCERS_MAX || cursor.failed)
+    if (!producers_head_decode(&cursor, &head))
         return false;
-    for (uint32_t i = 0; i < count; i++)
-        if (!decode_producer(producers, &cursor)) {
+    *place = head.place;
+    for (uint32_t i = 0; i < head.count; i++) {
+        if (!producer_decode(&cursor, &producer) ||
+            find(producers, producer.id) != NULL) {
             producers_clear(producers, false);
             return false;
         }
-    producers->forgetful = forgetful;
+        add(producers, producer.id)->producer = producer;
+    }
+    producers->forgetful = head.forgetful;
     return cursor.at == cursor.size;
 }

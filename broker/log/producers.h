@@ -7,6 +7,7 @@
 #ifndef LOG_PRODUCERS_H
 #define LOG_PRODUCERS_H
 
+#include "base/cursor.h"
 #include "base/list.h"
 #include "base/tree.h"
 #include "rules/producer.h"
@@ -47,6 +48,16 @@ struct producers_place {
     int64_t segment;
     uint64_t position;
 };
+
+/* The head of a snapshot's payload; `count` producers follow it. */
+struct producers_head {
+    struct producers_place place;
+    bool forgetful;
+    uint32_t count;
+};
+
+bool producers_head_decode(struct cursor *cursor, struct producers_head *head);
+bool producer_decode(struct cursor *cursor, struct producer *producer);
 
 /* A small_file_buffer(). */
 uint8_t *producers_encode(struct producers *producers,

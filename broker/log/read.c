@@ -126,16 +126,29 @@ static enum error load(struct log_body *body, struct segment *segment)
     return ERROR_AGAIN;
 }
 
+/* Who reads this segment will want the next one. */
+static void look_ahead(struct log_body *body, size_t at)
+{
+    struct segment *next =
+        at + 1 < body->segment_count ? body->segments[at + 1] : NULL;
+
+    if (next != NULL && !next->unborn && !next->unreadable &&
+        !segment_ready(next) && body->exclusive.kind == EXCLUSIVE_NONE)
+        segment_load(next);
+}
+
 static enum error locate(struct log_body *body, int64_t offset, int64_t limit,
                          uint32_t bytes_max, struct log_range *range)
 {
-    struct segment *segment = body->segments[segment_at(body, offset)];
+    size_t at = segment_at(body, offset);
+    struct segment *segment = body->segments[at];
     struct ring_entry from, above, end;
     uint64_t most = bytes_max;
 
     if (!segment_ready(segment))
         return load(body, segment);
     segment_touch(segment);
+    look_ahead(body, at);
     if (!boundary_floor(body, segment, offset, &from))
         return ERROR_CORRUPT;
     above = boundary_above(body, segment, offset);

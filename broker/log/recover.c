@@ -114,20 +114,6 @@ struct recovery *recover_log(struct log_directory *directory,
 
 /* ---- names ---- */
 
-static bool parse_offset(const char *name, const char *suffix, int64_t *offset)
-{
-    int64_t value = 0;
-
-    for (size_t i = 0; i < 20; i++) {
-        if (name[i] < '0' || name[i] > '9' ||
-            __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, name[i] - '0', &value))
-            return false;
-    }
-    *offset = value;
-    return name[20] == '.' && strcmp(name + 21, suffix) == 0;
-}
-
 /* Names are sorted, and so are offsets of 20 digits. */
 static void take_names(struct recovery *recovery)
 {
@@ -143,11 +129,11 @@ static void take_names(struct recovery *recovery)
         size_t length = strlen(name);
         int64_t offset;
 
-        if (parse_offset(name, "log", &offset))
+        if (segment_name_parse(name, "log", &offset))
             recovery->bases[recovery->base_count++] = offset;
-        else if (parse_offset(name, "producers", &offset))
+        else if (segment_name_parse(name, "producers", &offset))
             recovery->snapshots[recovery->snapshot_count++] = offset;
-        else if (parse_offset(name, "index", &offset))
+        else if (segment_name_parse(name, "index", &offset))
             recovery->indexes[recovery->index_count++] = offset;
         else if (strcmp(name, "epochs") == 0)
             recovery->has_epochs = true;
@@ -199,7 +185,7 @@ static void epochs_read(struct small_file *file, enum error error)
     struct recovery *recovery = file->context;
     struct log_body *body = recovery->body;
     bool good = error == ERROR_NONE &&
-                epochs_decode(body, file->payload, file->payload_size);
+                epochs_decode(&body->epochs, file->payload, file->payload_size);
 
     small_file_release(file);
     if (error != ERROR_NONE && !is_damage(error)) {
@@ -520,7 +506,7 @@ static void segment_opened(struct disk_request *request)
     else
         read_file(recovery,
                   segment_path(recovery->body, segment->base_offset, "index"),
-                  INDEX_MAGIC, segment_summary_size(), summary_read);
+                  INDEX_MAGIC, INDEX_SUMMARY_BYTES, summary_read);
 }
 
 static void next_segment(struct recovery *recovery)

@@ -23,9 +23,6 @@
 #include "base/cursor.h"
 #include "log/internal.h"
 
-#define SUMMARY_BYTES 56
-#define ENTRY_BYTES   24
-
 /* One loading of a cold segment. */
 struct load {
     struct segment *segment;
@@ -41,6 +38,20 @@ void segment_name(char name[SEGMENT_NAME_SIZE], int64_t offset,
                   const char *suffix)
 {
     snprintf(name, SEGMENT_NAME_SIZE, "%020" PRId64 ".%s", offset, suffix);
+}
+
+bool segment_name_parse(const char *name, const char *suffix, int64_t *offset)
+{
+    int64_t value = 0;
+
+    for (size_t i = 0; i < 20; i++) {
+        if (name[i] < '0' || name[i] > '9' ||
+            __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, name[i] - '0', &value))
+            return false;
+    }
+    *offset = value;
+    return name[20] == '.' && strcmp(name + 21, suffix) == 0;
 }
 
 char *segment_path(const struct log_body *body, int64_t offset,
@@ -151,18 +162,13 @@ void segment_note(struct segment *segment, const struct batch_header *header,
 
 /* ---- the index file ---- */
 
-size_t segment_summary_size(void)
-{
-    return SUMMARY_BYTES;
-}
-
 uint8_t *segment_encode(const struct segment *segment, size_t *size)
 {
     const struct index *index = &segment->index;
     uint8_t *payload, *data;
     struct writer writer;
 
-    *size = SUMMARY_BYTES + index->count * ENTRY_BYTES;
+    *size = INDEX_SUMMARY_BYTES + index->count * INDEX_ENTRY_BYTES;
     data =
         small_file_buffer(segment->log->directory->seam->heap, *size, &payload);
     writer_init(&writer, payload, *size);
@@ -173,7 +179,7 @@ uint8_t *segment_encode(const struct segment *segment, size_t *size)
     writer_u64(&writer, (uint64_t)segment->last_append_ms);
     writer_u64(&writer, (uint64_t)segment->max_timestamp_ms);
     writer_u32(&writer, (uint32_t)index->count);
-    writer_u32(&writer, crc32c(0, payload, SUMMARY_BYTES - 4));
+    writer_u32(&writer, crc32c(0, payload, INDEX_SUMMARY_BYTES - 4));
     for (size_t i = 0; i < index->count; i++) {
         writer_u64(&writer, (uint64_t)index->entries[i].offset);
         writer_u64(&writer, index->entries[i].position);
@@ -183,18 +189,42 @@ uint8_t *segment_encode(const struct segment *segment, size_t *size)
     return data;
 }
 
+bool index_summary_decode(const uint8_t *data, size_t size,
+                          struct index_summary *summary)
+{
+    if (size < INDEX_SUMMARY_BYTES ||
+        load_u32(data + 52) != crc32c(0, data, INDEX_SUMMARY_BYTES - 4))
+        return false;
+    *summary =
+        (struct index_summary){.base_offset = (int64_t)load_u64(data),
+                               .end_offset = (int64_t)load_u64(data + 8),
+                               .size = load_u64(data + 16),
+                               .first_append_ms = (int64_t)load_u64(data + 24),
+                               .last_append_ms = (int64_t)load_u64(data + 32),
+                               .max_timestamp_ms = (int64_t)load_u64(data + 40),
+                               .count = load_u32(data + 48)};
+    return true;
+}
+
+void index_entry_decode(const uint8_t *at, struct index_entry *entry)
+{
+    *entry = (struct index_entry){(int64_t)load_u64(at), load_u64(at + 8),
+                                  (int64_t)load_u64(at + 16)};
+}
+
 bool segment_decode_summary(struct segment *segment, const uint8_t *data,
                             size_t size)
 {
-    if (size < SUMMARY_BYTES ||
-        load_u32(data + 52) != crc32c(0, data, SUMMARY_BYTES - 4) ||
-        (int64_t)load_u64(data) != segment->base_offset)
+    struct index_summary summary;
+
+    if (!index_summary_decode(data, size, &summary) ||
+        summary.base_offset != segment->base_offset)
         return false;
-    segment->end_offset = (int64_t)load_u64(data + 8);
-    segment->size = load_u64(data + 16);
-    segment->first_append_ms = (int64_t)load_u64(data + 24);
-    segment->last_append_ms = (int64_t)load_u64(data + 32);
-    segment->max_timestamp_ms = (int64_t)load_u64(data + 40);
+    segment->end_offset = summary.end_offset;
+    segment->size = summary.size;
+    segment->first_append_ms = summary.first_append_ms;
+    segment->last_append_ms = summary.last_append_ms;
+    segment->max_timestamp_ms = summary.max_timestamp_ms;
     return segment->end_offset >= segment->base_offset;
 }
 
@@ -205,23 +235,22 @@ static bool decode_entries(const struct segment *segment, struct index *index,
     struct heap *heap = segment->log->directory->seam->heap;
     size_t count;
 
-    if (size < SUMMARY_BYTES ||
+    if (size < INDEX_SUMMARY_BYTES ||
         (int64_t)load_u64(data) != segment->base_offset ||
         (int64_t)load_u64(data + 8) != segment->end_offset ||
         load_u64(data + 16) != segment->size)
         return false;
     count = load_u32(data + 48);
     if (count > INDEX_ENTRIES_MAX || count == 0 ||
-        size != SUMMARY_BYTES + count * ENTRY_BYTES)
+        size != INDEX_SUMMARY_BYTES + count * INDEX_ENTRY_BYTES)
         return false;
     index->entries = heap_alloc(heap, count * sizeof *index->entries);
     index->capacity = count;
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *at = data + SUMMARY_BYTES + i * ENTRY_BYTES;
+        const uint8_t *at = data + INDEX_SUMMARY_BYTES + i * INDEX_ENTRY_BYTES;
         struct index_entry *entry = &index->entries[i];
 
-        *entry = (struct index_entry){(int64_t)load_u64(at), load_u64(at + 8),
-                                      (int64_t)load_u64(at + 16)};
+        index_entry_decode(at, entry);
         if (entry->offset >= segment->end_offset ||
             entry->position >= segment->size ||
             (i == 0 &&

@@ -176,17 +176,21 @@ static void finish_read(struct small_file *file, enum error error)
     file->done(file, error);
 }
 
-/* `whole`: not just a prefix was asked for. */
-static bool intact(const struct small_file *file, bool whole)
+enum small_file_fault small_file_inspect(const uint8_t *data, size_t size,
+                                         uint32_t magic, bool prefix)
 {
-    if (file->size < SMALL_FILE_HEADER_BYTES ||
-        load_u32(file->data) != file->magic ||
-        load_u32(file->data + 4) != VERSION)
-        return false;
-    if (!whole)
-        return true;
-    return load_u64(file->data + 8) == file->size - SMALL_FILE_HEADER_BYTES &&
-           load_u32(file->data + 16) == checksum(file->data, file->size);
+    if (size < SMALL_FILE_HEADER_BYTES)
+        return SMALL_FILE_SHORT;
+    if (load_u32(data) != magic)
+        return SMALL_FILE_MAGIC;
+    if (load_u32(data + 4) != VERSION)
+        return SMALL_FILE_VERSION;
+    if (prefix)
+        return SMALL_FILE_WHOLE;
+    if (load_u64(data + 8) != size - SMALL_FILE_HEADER_BYTES)
+        return SMALL_FILE_SIZE;
+    return load_u32(data + 16) == checksum(data, size) ? SMALL_FILE_WHOLE
+                                                       : SMALL_FILE_CHECKSUM;
 }
 
 static void read_submit(struct small_file *file)
@@ -230,7 +234,7 @@ static void read_fire(struct timer *timer)
 static void read_step(struct disk_request *request)
 {
     struct small_file *file = container_of(request, struct small_file, request);
-    bool whole = file->size == 0;
+    bool prefix = file->size > 0; /* was asked for */
 
     if (request->error == ERROR_BUSY) {
         wait_for_room(file, read_fire);
@@ -246,7 +250,10 @@ static void read_step(struct disk_request *request)
         return;
     }
     file->size = (size_t)request->size;
-    finish_read(file, intact(file, whole) ? ERROR_NONE : ERROR_CORRUPT);
+    finish_read(file, small_file_inspect(file->data, file->size, file->magic,
+                                         prefix) == SMALL_FILE_WHOLE
+                          ? ERROR_NONE
+                          : ERROR_CORRUPT);
 }
 
 void small_file_read(struct small_file *file, struct seam *seam,

@@ -8,6 +8,7 @@
 #include "seam/net.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -30,6 +31,7 @@ struct net_listener {
     struct source source;
     struct list node;
     uint16_t port;
+    int spare_fd; /* given up to refuse one when descriptors run out */
 };
 
 /* A name being resolved for a connection, off the loop. */
@@ -246,6 +248,30 @@ static void accept_one(struct net_listener *listener, int fd,
         connection_interest(connection);
 }
 
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Without a descriptor left the connection would wait, and wake the loop for
+ * ever: it is taken with the spare one and closed. False: nobody waits. */
+static bool refuse_one(struct net_listener *listener)
+{
+    int fd;
+
+    if (listener->spare_fd >= 0)
+        close(listener->spare_fd);
+    fd = accept4(listener->source.fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    listener->spare_fd = open_spare();
+    if (fd >= 0)
+        trace_log(listener->net->loop->seam.trace, TRACE_WARN,
+                  "refused a connection: no descriptors are left; raise the "
+                  "process's limit (ulimit -n)");
+    return fd >= 0;
+}
+
 static void listener_ready(struct source *source, uint32_t events)
 {
     struct net_listener *listener =
@@ -258,6 +284,9 @@ static void listener_ready(struct source *source, uint32_t events)
         int fd = accept4(source->fd, (struct sockaddr *)&address, &size,
                          SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
+            refuse_one(listener))
+            continue;
         if (fd < 0)
             return;
         accept_one(listener, fd, (struct sockaddr *)&address, size);
@@ -316,6 +345,7 @@ enum error net_listen(struct net *net, const char *host, uint16_t port,
     listener->net = net;
     listener->source = (struct source){listener_ready, fd, false};
     listener->port = port_of(fd);
+    listener->spare_fd = open_spare();
     list_init(&listener->node);
     list_append(&net->listeners, &listener->node);
     if (!loop_watch(net->loop, &listener->source, EPOLLIN)) {
@@ -336,6 +366,8 @@ void net_listener_close(struct net *net, struct net_listener *listener)
     listener->source.dead = true;
     loop_unwatch(net->loop, &listener->source);
     close(listener->source.fd);
+    if (listener->spare_fd >= 0)
+        close(listener->spare_fd);
     list_remove(&listener->node);
     list_append(&net->dead_listeners, &listener->node);
 }

@@ -26,6 +26,7 @@ struct fetch_part {
     uint32_t leader_epoch;
     int64_t limit;
     struct log_range range;
+    bool cold; /* the log is making ready to read there */
 };
 
 struct fetch_request {
@@ -188,6 +189,7 @@ static uint64_t evaluate_part(struct fetch_request *fetch,
     enum error error;
 
     part->range.length = 0;
+    part->cold = false;
     if (part->error != ERROR_NONE || part->divergence.diverges)
         return 0;
     if (partition == NULL || partition->log == NULL) {
@@ -203,6 +205,7 @@ static uint64_t evaluate_part(struct fetch_request *fetch,
         log_locate(partition->log, offset, part->limit, budget, &part->range);
     if (error == ERROR_AGAIN) { /* on_progress follows */
         part->range.length = 0;
+        part->cold = true;
         return 0;
     }
     part->error = error;
@@ -236,6 +239,16 @@ static bool evaluate(struct fetch_request *fetch)
 
 /* ---- parking ---- */
 
+/* Cold data is there when the log makes progress; the watermark does not
+ * have to move for it. */
+static struct list *waiters_of(const struct fetch_part *part,
+                               struct partition *partition)
+{
+    return part->fetch->is_follower || part->cold
+               ? &partition->data_waiters
+               : &partition->watermark_waiters;
+}
+
 static void park(struct fetch_request *fetch)
 {
     for (size_t i = 0; i < fetch->part_count; i++) {
@@ -245,9 +258,7 @@ static void park(struct fetch_request *fetch)
 
         list_remove(&part->waiter.node);
         if (partition != NULL)
-            list_append(fetch->is_follower ? &partition->data_waiters
-                                           : &partition->watermark_waiters,
-                        &part->waiter.node);
+            list_append(waiters_of(part, partition), &part->waiter.node);
     }
 }
 

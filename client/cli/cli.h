@@ -26,6 +26,7 @@ int command_consume(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_cluster(int argc, char **argv);
 int command_dev(int argc, char **argv);
+int command_log(int argc, char **argv);
 
 /* "kq: ..." on standard error; returns the code. */
 int fail(int exit_code, const char *format, ...)

@@ -19,6 +19,7 @@ static const struct command {
     {"bench", command_bench, "measure throughput and latency"},
     {"cluster", command_cluster, "show brokers and what is not well"},
     {"dev", command_dev, "run a whole local cluster"},
+    {"log", command_log, "look into the log directory of a stopped broker"},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

@@ -82,7 +82,7 @@ void run_topic_exists(struct run *run, size_t topic, const struct uuid *id)
 {
     struct run_topic *state = &run->topics[topic];
 
-    if (state->exists || !state->wanted)
+    if (state->exists || !state->wanted || state->deleting)
         return;
     state->exists = true;
     state->id = *id;

@@ -56,7 +56,7 @@ cd "$WORK" || exit 1
 echo "== without a cluster"
 expect 2 'Usage: kq COMMAND' kq
 expect 0 'consume' kq --help
-for command in topic produce consume bench cluster dev; do
+for command in topic produce consume bench cluster dev log; do
     expect 0 '^Usage: kq' kq $command --help
     expect 2 "unknown option '--nonsense'" kq $command --nonsense
 done
@@ -67,6 +67,13 @@ expect 2 'not beginning, end' kq consume t --from yesterday
 expect 2 'acks is 0, 1 or all' kq produce t --acks 2
 expect 2 'not a list of brokers' kq topic list --bootstrap nonsense
 expect 2 'no cluster in' kq dev status
+expect 2 'say dump or verify' kq log
+expect 2 "no 'kq log nonsense'" kq log nonsense
+expect 2 'takes one directory' kq log verify
+expect 2 'takes directories and files' kq log dump
+expect 2 'are for dump' kq log verify . --json
+expect 2 "'missing': No such file" kq log verify missing
+expect 2 'is not the log directory of a broker' kq log verify .
 expect 3 'no broker at 127.0.0.1:1 was ready within 5 s' \
     kq topic list --bootstrap 127.0.0.1:1
 printf 'broker.id=1\n  nonsense=2\n' >bad.properties
@@ -101,6 +108,10 @@ expect 3 "cannot listen on 127.0.0.1:$port: the address is in use" \
 echo "== topics"
 expect 0 'created topic lines' kq topic create lines --partitions 2 --replicas 3
 expect 2 'exists already' kq topic create lines
+expect 3 'a broker runs on kq-dev/broker-1/data: stop it first' \
+    kq log verify kq-dev/broker-1/data
+expect 3 'a broker runs on kq-dev/broker-1/data: stop it first' \
+    kq log dump kq-dev/broker-1/data/meta
 expect 2 'not valid' kq topic create 'no/slash'
 expect 2 'configuration key' kq topic create t --config nonsense=1
 expect 2 'fewer brokers are alive' kq topic create t --replicas 4
@@ -162,12 +173,47 @@ cp pid kq-dev/broker-1/pid
 expect 0 'down after' kq dev down
 expect 0 'down after' kq dev down
 expect 1 '0 of 4 processes run' kq dev status
+
+echo "== the logs on the disk"
+for broker in 1 2 3; do
+    expect 0 '^sound; 0 notes' kq log verify kq-dev/broker-$broker/data
+    expect 0 'clean shutdown$' kq log verify kq-dev/broker-$broker/data
+done
+kq log dump --json --records kq-dev/broker-1/data >dumped
+expect 0 '^record .* key "bin"  value "\\x00\\x01\\xff".* value "1"' \
+    kq log dump --records kq-dev/broker-1/data
+python3 - dumped <<'END' | sort >got
+import json, sys
+for line in open(sys.argv[1], encoding="utf-8"):
+    item = json.loads(line)
+    value = item.get("value") or ""
+    if item["type"] == "record" and value.startswith("line"):
+        print(value)
+END
+same 'records in the dump' <(sort sent) got
+for type in meta clean checkpoint checkpoint_log segment batch epochs epoch \
+    producers producer; do
+    expect 0 '^{' grep -m 1 "^{\"type\":\"$type\",\"file\":" dumped
+done
+expect 0 '"value_base64":"AAH/"' grep bin dumped
+cp -r kq-dev/broker-1/data copy
+segment=$(find copy -name '*.log' -size +10k | sort | head -1)
+expect 0 '^batch ' kq log dump "$segment"
+(cd "$(dirname "$segment")" && kq log dump "$(basename "$segment")") >got
+expect 0 'header_crc_checked yes' cat got
+printf 'x' | dd of="$segment" bs=1 seek=100 conv=notrunc status=none
+expect 1 "^$segment:0: the checksum of the batch at offset 0 does not" \
+    kq log verify copy
+expect 1 "^damaged: 1 problem, 0 notes; the first is at $segment:0$" \
+    kq log verify copy
+expect 1 '^damage .* the checksum of the batch' kq log dump copy
+expect 2 'is no file of a log directory' kq log dump sent
 expect 0 'up: 3 brokers' kq dev up
 kq consume lines --stop-at-end --format '%v\n' | grep '^line' >got
 same 'records after down and up' <(sort sent) <(sort got)
 
 checks=$((checks + 1))
-if grep -E 'ERROR: AddressSanitizer|runtime error|WARNING: ThreadSan|assertion' \
+if grep -E 'AddressSanitizer|runtime error|ThreadSanitizer|assertion' \
     kq-dev/broker-*/log; then
     echo 'FAILED: a broker says so'
     failures=$((failures + 1))

@@ -29,8 +29,8 @@ maxSessionTimeout=60000
 admin.enableServer=false
 preAllocSize=1024
 CFG
-    setsid java -Xms32m -Xmx96m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xss256k \
-        -XX:MaxMetaspaceSize=64m -XX:ReservedCodeCacheSize=32m \
+    setsid java -Xms32m -Xmx96m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+        -Xss256k -XX:MaxMetaspaceSize=64m -XX:ReservedCodeCacheSize=32m \
         -XX:+PerfDisableSharedMem -Xshare:auto \
         -Dzookeeper.jmx.log4j.disable=true -Dzookeeper.forceSync=no \
         -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \

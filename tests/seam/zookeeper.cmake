@@ -41,7 +41,7 @@ add_test(NAME seam/sim/zookeeper-ensemble COMMAND seam_sim_zookeeper_ensemble)
 add_test(NAME seam/sim/zookeeper-coord COMMAND seam_sim_zookeeper_coord)
 add_test(NAME seam/zookeeper-differential
     COMMAND ${CMAKE_SOURCE_DIR}/tests/seam/zookeeper_differential.sh
-        ${CMAKE_BINARY_DIR} 200)
+        ${CMAKE_BINARY_DIR} 40)
 set_tests_properties(seam/real/zookeeper seam/sim/zookeeper
     seam/real/zookeeper-session
     seam/sim/zookeeper-ensemble seam/sim/zookeeper-coord
