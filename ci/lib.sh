@@ -158,6 +158,27 @@ sweep() { # program, seeds, file for the results, then more options
     return "$code"
 }
 
+# A broker crashes at its disk operations, or they fail; every run counts.
+crash_everywhere() { # scenarios (a pattern), seeds, operations of each
+    local file how results="$LOGS/crash-everywhere.json" passed failed good=0
+
+    : >"$results"
+    for file in $1; do
+        for how in power process error; do
+            build/kqsim crash-everywhere "$file" --how "$how" --seeds "$2" \
+                --limit "$3" --jobs "$JOBS" --json >>"$results" || good=1
+        done
+    done
+    passed=$(grep -c '"result" *: *"pass"' "$results")
+    failed=$(grep -vc '"result" *: *"pass"' "$results")
+    counted "$passed" "$failed"
+    if [ "$passed" -eq 0 ]; then
+        echo "no run passed: are there scenarios?"
+        return 1
+    fi
+    return "$good"
+}
+
 # scenario, seed and trace hash of every run up to a seed, in one order.
 hashes() { # last seed
     python3 -c '

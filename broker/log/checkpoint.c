@@ -303,8 +303,25 @@ static void periodic_done(struct save_waiter *waiter, enum error error)
     struct checkpoint *checkpoint =
         container_of(waiter, struct checkpoint, periodic);
 
-    (void)error;
     checkpoint->periodic_running = false;
+    if (checkpoint->again && error == ERROR_NONE)
+        checkpoint_soon(
+            container_of(checkpoint, struct log_directory, checkpoint));
+}
+
+void checkpoint_soon(struct log_directory *directory)
+{
+    struct checkpoint *checkpoint = &directory->checkpoint;
+
+    checkpoint->stale = true;
+    if (!directory_usable(directory))
+        return;
+    checkpoint->again = checkpoint->periodic_running;
+    if (checkpoint->again)
+        return;
+    checkpoint->periodic_running = true;
+    checkpoint->periodic.done = periodic_done;
+    checkpoint_request(directory, &checkpoint->periodic);
 }
 
 static void timer_fire(struct timer *timer)
@@ -318,11 +335,8 @@ static void timer_fire(struct timer *timer)
     while ((body = body_next(directory, body)) != NULL)
         if (body->snapshot_bytes > LOG_SNAPSHOT_INTERVAL)
             snapshot_start(body);
-    if (checkpoint->stale && !checkpoint->periodic_running) {
-        checkpoint->periodic_running = true;
-        checkpoint->periodic.done = periodic_done;
-        checkpoint_request(directory, &checkpoint->periodic);
-    }
+    if (checkpoint->stale && !checkpoint->periodic_running)
+        checkpoint_soon(directory);
     timer_start(directory->seam->timers, timer,
                 directory->seam->now.monotonic_us +
                     directory->options.checkpoint_interval_ms * 1000);

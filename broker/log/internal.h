@@ -188,6 +188,7 @@ struct checkpoint {
     struct save_waiter epochs;
     struct save_waiter periodic;
     bool periodic_running;
+    bool again; /* something became stale meanwhile and cannot wait */
 };
 
 enum directory_phase {
@@ -344,6 +345,8 @@ void commit_release(struct log_directory *directory);
 void checkpoint_init(struct log_directory *directory);
 void checkpoint_request(struct log_directory *directory,
                         struct save_waiter *waiter);
+/* What is stale now is stored without waiting for the interval. */
+void checkpoint_soon(struct log_directory *directory);
 void checkpoint_fail(struct log_directory *directory, enum error error);
 void checkpoint_release(struct log_directory *directory);
 /* The stored logs, by key; heap_free() it; and the boot id of the kernel

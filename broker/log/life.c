@@ -205,7 +205,7 @@ void log_trust(struct log *log)
     if (!log->doubtful)
         return;
     log->doubtful = false;
-    log->directory->checkpoint.stale = true;
+    checkpoint_soon(log->directory);
 }
 
 void log_progress(struct log_body *body)

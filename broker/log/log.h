@@ -146,7 +146,8 @@ void log_create(struct log_directory *directory,
 
 void log_set_owner(struct log *log, struct log_owner *owner); /* or NULL */
 void log_configure(struct log *log, const struct log_settings *settings);
-/* The replica is in sync: whatever was lost is there again. */
+/* The replica is in sync: whatever was lost is there again. Stored at once:
+ * a start that still found the doubt would give up a good replica. */
 void log_trust(struct log *log);
 
 /* Removes the log and its files (renamed away first, so that a crash leaves

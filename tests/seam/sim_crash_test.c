@@ -571,6 +571,101 @@ static void a_full_disk_takes_a_prefix(void **state)
     assert_true(seen.other > 0);
 }
 
+/* ---- strikes ----------------------------------------------------------- */
+
+struct struck {
+    struct node *node;
+    unsigned calls;
+    const char *operation;
+    bool crash;
+};
+
+static void on_strike(void *context, const char *operation)
+{
+    struct struck *struck = context;
+
+    struck->calls++;
+    struck->operation = operation;
+    if (struck->crash)
+        node_crash(struck->node, NODE_CRASH_PROCESS);
+}
+
+/* The second operation from now on. */
+static void strike(struct lab_node *node, enum disk_strike_kind kind,
+                   struct struck *struck)
+{
+    const struct disk_strike plan = {.kind = kind,
+                                     .nth =
+                                         node_disk_operations(node->node) + 2,
+                                     .call = on_strike,
+                                     .context = struck};
+
+    *struck = (struct struck){.node = node->node};
+    node_strike_disk(node->node, &plan);
+}
+
+static void a_strike_fails_one_operation(void **state)
+{
+    struct lab lab;
+    struct lab_node *node = &lab.nodes[0];
+    struct disk_file *file = begin(&lab, 1);
+    struct struck struck;
+
+    (void)state;
+    strike(node, DISK_STRIKE_ERROR, &struck);
+    assert_int_equal(lab_append(node, file, 0, 'A', PART), ERROR_NONE);
+    assert_int_equal(struck.calls, 0);
+    assert_int_equal(lab_append(node, file, PART, 'B', PART), ERROR_IO);
+    assert_string_equal(struck.operation, "append");
+    assert_int_equal(lab_append(node, file, PART, 'C', PART), ERROR_NONE);
+    strike(node, DISK_STRIKE_FULL, &struck);
+    assert_int_equal(lab_sync(node, file), ERROR_NONE);
+    assert_int_equal(lab_append(node, file, 0, 'D', PART), ERROR_DISK_FULL);
+    strike(node, DISK_STRIKE_FULL, &struck);
+    assert_int_equal(lab_append(node, file, 0, 'E', PART), ERROR_NONE);
+    assert_int_equal(lab_sync(node, file), ERROR_IO); /* takes no space */
+    assert_int_equal(struck.calls, 1);
+    lab_release(&lab);
+}
+
+/* As it is submitted it may happen or not; once it is done it has. */
+static void a_strike_crashes_at_one_operation(void **state)
+{
+    struct seen seen = {0};
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct lab lab;
+        struct lab_node *node = &lab.nodes[0];
+        struct disk_file *file = begin(&lab, seed);
+        struct iovec iov = {"BBBBBBBB", 8};
+        struct struck struck;
+        char bytes[LAB_FILE_BYTES];
+        struct lab_op op;
+        bool late = seed % 2 == 0;
+        long size;
+
+        strike(node, late ? DISK_STRIKE_DONE : DISK_STRIKE_SUBMITTED, &struck);
+        struck.crash = true;
+        assert_int_equal(lab_append(node, file, 0, 'A', 10), ERROR_NONE);
+        disk_append(node->seam->disk, lab_op_init(&op), file, &iov, 1, 10);
+        assert_int_equal(node_is_up(node->node), late);
+        lab_pass(&lab, 100000);
+        assert_false(node_is_up(node->node));
+        assert_int_equal(op.done, late);
+        assert_int_equal(struck.calls, 1);
+        node_start(node->node);
+        size = lab_read(node, "a", bytes);
+        assert_int_equal(count(bytes, size, 'A'), 10);
+        if (late)
+            assert_int_equal(size, 18);
+        else
+            tally(&seen, (size_t)size - 10, 8);
+        lab_release(&lab);
+    }
+    expect_all(&seen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -592,6 +687,8 @@ int main(void)
         cmocka_unit_test(a_wiped_disk_is_empty),
         cmocka_unit_test(rot_flips_one_stored_bit),
         cmocka_unit_test(a_full_disk_takes_a_prefix),
+        cmocka_unit_test(a_strike_fails_one_operation),
+        cmocka_unit_test(a_strike_crashes_at_one_operation),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
