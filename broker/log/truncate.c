@@ -169,8 +169,6 @@ static void cut_segments(struct log_body *body, const struct place *cut)
 static void cut_offsets(struct log_body *body, const struct place *cut)
 {
     struct log *log = &body->log;
-    struct fact fact = {
-        .type = FACT_TRUNCATED, .key = log->key, .end_offset = cut->offset};
 
     log->generation++;
     log->next_offset = cut->offset;
@@ -192,7 +190,6 @@ static void cut_offsets(struct log_body *body, const struct place *cut)
     while (body->snapshot_count > 0 &&
            body->snapshots[body->snapshot_count - 1] > cut->offset)
         body->snapshot_count--;
-    trace_fact(log->directory->seam->trace, &fact);
 }
 
 static void truncated(struct log_body *body)
@@ -278,11 +275,15 @@ static void stored(struct save_waiter *waiter, enum error error)
     struct steps *steps = &job->steps;
     bool whole = job->kind == EXCLUSIVE_RESTART;
     size_t keep = whole ? 0 : segment_at(body, job->cut.segment) + 1;
+    struct fact fact = {.type = FACT_TRUNCATED,
+                        .key = body->log.key,
+                        .end_offset = job->cut.offset};
 
     if (error != ERROR_NONE) {
         finish(body, error);
         return;
     }
+    trace_fact(directory->seam->trace, &fact);
     steps_init(steps, directory->seam, stepped, body);
     for (size_t i = body->segment_count; i > keep; i--) {
         add_unlink(body, body->segments[i - 1]->base_offset, "log");

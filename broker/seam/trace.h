@@ -42,7 +42,7 @@ enum fact_type {
     FACT_HIGH_WATERMARK, /* -, end_offset is the high watermark known here */
     FACT_LOG_START,      /* offset: new log start offset, visible */
     FACT_OPENED,         /* log recovered: log start, log end, lossy 0/1 */
-    FACT_TRUNCATED,      /* -, new end offset */
+    FACT_TRUNCATED,      /* -, new end offset; a crash may keep the old one */
     FACT_ROLE,           /* value: enum fact_role; offset: log end */
     FACT_ACKNOWLEDGED,   /* produce answered: base offset, next, acks */
     FACT_SERVED,         /* consumer read: first offset, limit offset */
