@@ -63,26 +63,6 @@ void partition_wait_ack(struct partition *partition, int32_t acks,
 
 /* ---- life cycle ---- */
 
-static void take_floor(struct partition *partition);
-
-void leader_start(struct partition *partition)
-{
-    int64_t now_us = partition_seam(partition)->now.monotonic_us;
-
-    partition->proposed = false;
-    partition->review_at_us = 0;
-    partition->epoch_start_offset = partition->log->log_end_offset;
-    for (uint32_t i = 0; i < partition->state.replica_count; i++)
-        partition->followers[i] = (struct follower){
-            .replica = {partition->state.replicas[i], 0},
-            .counted_offset = NO_POSITION,
-            .caught_up_us = now_us,
-            .last_fetch_end = INT64_MAX,
-        };
-    take_floor(partition);
-    leader_progress(partition);
-}
-
 void leader_stop(struct partition *partition)
 {
     partition->proposed = false;
@@ -123,18 +103,6 @@ static void set_high_watermark(struct partition *partition, int64_t to)
     partition->high_watermark = to;
     log_set_high_watermark(partition->log, to);
     trace_fact(partition_seam(partition)->trace, &fact);
-}
-
-/* A floor was proposed from below a watermark, and a leader has all that is
- * committed: its own watermark may be behind, its log start must not be. */
-static void take_floor(struct partition *partition)
-{
-    int64_t floor = partition->state.log_start_floor;
-
-    if (floor > partition->high_watermark &&
-        floor <= partition->log->log_end_offset)
-        set_high_watermark(partition, floor);
-    partition_apply_floor(partition);
 }
 
 static uint32_t positions_of(const struct partition *partition,
@@ -182,6 +150,37 @@ void leader_progress(struct partition *partition)
     partition_advance(partition);
     if (partition->role == PARTITION_LEADER)
         wake_all(&partition->data_waiters);
+}
+
+/* What lies below the floor was committed before it was written, whatever
+ * this replica has heard of the watermark since. */
+static void trust_floor(struct partition *partition)
+{
+    int64_t floor = partition->state.log_start_floor;
+
+    if (floor > partition->log->log_end_offset)
+        floor = partition->log->log_end_offset;
+    if (floor > partition->high_watermark)
+        set_high_watermark(partition, floor);
+    partition_apply_floor(partition);
+}
+
+void leader_start(struct partition *partition)
+{
+    int64_t now_us = partition_seam(partition)->now.monotonic_us;
+
+    partition->proposed = false;
+    partition->review_at_us = 0;
+    partition->epoch_start_offset = partition->log->log_end_offset;
+    for (uint32_t i = 0; i < partition->state.replica_count; i++)
+        partition->followers[i] = (struct follower){
+            .replica = {partition->state.replicas[i], 0},
+            .counted_offset = NO_POSITION,
+            .caught_up_us = now_us,
+            .last_fetch_end = INT64_MAX,
+        };
+    trust_floor(partition);
+    leader_progress(partition);
 }
 
 /* ---- appending ---- */

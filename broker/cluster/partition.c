@@ -300,6 +300,17 @@ void partition_set_state(struct partition *partition, struct topic *topic,
         leader_progress(partition);
 }
 
+int64_t partition_log_start(const struct partition *partition)
+{
+    int64_t floor = partition->state.log_start_floor;
+
+    if (floor > partition->high_watermark)
+        floor = partition->high_watermark;
+    return floor > partition->log->log_start_offset
+               ? floor
+               : partition->log->log_start_offset;
+}
+
 void partition_apply_floor(struct partition *partition)
 {
     int64_t floor = partition->state.log_start_floor;

@@ -182,5 +182,8 @@ void partition_set_leader_watermark(struct partition *partition,
                                     int64_t high_watermark);
 /* Removes the log's data below the committed floor, where there is any. */
 void partition_apply_floor(struct partition *partition);
+/* Where clients of this leader may begin: at the committed floor, also while
+ * the log has yet to get there. */
+int64_t partition_log_start(const struct partition *partition);
 
 #endif

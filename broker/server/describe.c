@@ -233,7 +233,7 @@ static enum error look_up_offset(struct broker *broker,
     if (!replicas_lease_holds(&broker->replicas))
         return ERROR_LEASE_EXPIRED;
     if (request->spec == KQ__OFFSET_SPEC__EARLIEST) {
-        *offset = partition->log->log_start_offset;
+        *offset = partition_log_start(partition);
         return ERROR_NONE;
     }
     /* A new leader's watermark may be behind what clients have seen (K9). */
@@ -250,6 +250,8 @@ static enum error look_up_offset(struct broker *broker,
                                partition->high_watermark, offset);
     if (error == ERROR_NONE && *offset < 0) /* all are older */
         *offset = partition->high_watermark;
+    if (error == ERROR_NONE && *offset < partition_log_start(partition))
+        *offset = partition_log_start(partition);
     return error;
 }
 

@@ -66,7 +66,7 @@ static void note_served(struct fetch_request *fetch,
         .type = FACT_SERVED,
         .key = part->key,
         .leader_epoch = (int32_t)part->leader_epoch,
-        .offset = part->range.base_offset,
+        .offset = (int64_t)part->request->fetch_offset,
         .end_offset = part->limit,
     };
 
@@ -163,13 +163,15 @@ static enum error limit_of(struct fetch_request *fetch, struct fetch_part *part,
     if (error != ERROR_NONE)
         return error;
     part->high_watermark = partition->high_watermark;
-    part->log_start_offset = log->log_start_offset;
+    part->log_start_offset = fetch->is_follower
+                                 ? log->log_start_offset
+                                 : partition_log_start(partition);
     part->leader_epoch = partition->role_epoch;
     part->limit =
         fetch->is_follower ? log->log_end_offset : partition->high_watermark;
     if (!fetch->is_follower && !replicas_lease_holds(replicas))
         return ERROR_LEASE_EXPIRED;
-    if (offset < log->log_start_offset || offset > log->log_end_offset)
+    if (offset < part->log_start_offset || offset > log->log_end_offset)
         return ERROR_OFFSET_OUT_OF_RANGE;
     /* A reader at the end would be told a watermark behind what it has seen,
      * as long as a new leader does not know better (K9). */

@@ -2,7 +2,7 @@
  *
  * Invariant I12. The start is visible only after it was stored, so a crash
  * does not excuse a node either. Across leaders: nobody leads with a start
- * below one that an earlier leader showed.
+ * below one that an earlier leader showed, nor serves what lies below.
  */
 #include <inttypes.h>
 
@@ -47,6 +47,19 @@ static void check_leader(struct judge *judge, struct log_start_state *start,
         *shown = offset;
 }
 
+static void check_served(struct judge *judge, struct log_start_state *start,
+                         const struct partition *partition, unsigned node,
+                         int64_t offset)
+{
+    int64_t shown = *shown_of(start, partition);
+
+    if (offset < shown)
+        judge_fail(judge, ORACLE_LOG_START, partition, node, offset,
+                   "leader b%u of %s served %" PRId64
+                   ", an earlier leader showed log start %" PRId64,
+                   node + 1, judge_place(judge, partition), offset, shown);
+}
+
 static void on_fact(struct judge *judge, void *state,
                     struct partition *partition, unsigned node,
                     const struct fact *fact)
@@ -60,6 +73,8 @@ static void on_fact(struct judge *judge, void *state,
     if (fact->type == FACT_LOG_START &&
         partition->replicas[node].role == FACT_ROLE_LEADER)
         check_leader(judge, state, partition, node, fact->offset);
+    else if (fact->type == FACT_SERVED)
+        check_served(judge, state, partition, node, fact->offset);
 }
 
 static void on_history(struct judge *judge, void *state,
