@@ -75,6 +75,16 @@ bool checking_small(struct checking *checking, uint32_t magic,
          ? DAMAGE((checking), (position), __VA_ARGS__)                         \
          : NOTE((checking), (position), __VA_ARGS__))
 
+/* ---- log_verify_index.c ---- */
+
+/* Reads the index of the segment looked at. */
+void checking_index_take(struct checking *checking);
+/* The next batch, before it is counted. */
+void checking_index_batch(struct checking *checking, uint64_t position,
+                          const struct batch_header *header);
+/* All batches of the segment were seen: it ends at `size`. */
+void checking_index_end(struct checking *checking, uint64_t size);
+
 /* ---- log_claims.c ---- */
 
 /* Reads the file of the epoch history. */

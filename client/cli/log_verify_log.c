@@ -2,7 +2,8 @@
  *
  * Owns the verification of one log. Its small files are read first; they say
  * what the segments must hold (log_claims.c). Then every batch is read once,
- * in order, and held against all of it; an index against its segment.
+ * in order, and held against all of it; an index against its segment
+ * (log_verify_index.c).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -50,125 +51,6 @@ bool checking_small(struct checking *checking, uint32_t magic,
     return false;
 }
 
-/* ---- an index ---- */
-
-/* Reads the index of the segment looked at. */
-static void take_index(struct checking *checking)
-{
-    struct index_summary *summary = &checking->summary;
-    const struct log_small *index = &checking->index;
-
-    checking->indexed = false;
-    checking->entry_at = 0;
-    checking_numbered(checking, checking->base, "index");
-    if (!checking_small(checking, INDEX_MAGIC, &checking->index))
-        return;
-    if (!index_summary_decode(index->payload, index->payload_size, summary))
-        DAMAGE(checking, SMALL_FILE_HEADER_BYTES,
-               "the checksum of the summary does not match");
-    else if (summary->base_offset != checking->base)
-        DAMAGE(checking, SMALL_FILE_HEADER_BYTES,
-               "it is of the segment at offset %" PRId64
-               ", its name says %" PRId64,
-               summary->base_offset, checking->base);
-    else if (summary->count == 0 || summary->count > INDEX_ENTRIES_MAX ||
-             index->payload_size !=
-                 INDEX_SUMMARY_BYTES +
-                     (size_t)summary->count * INDEX_ENTRY_BYTES)
-        DAMAGE(checking, SMALL_FILE_HEADER_BYTES + 48,
-               "a count of %u entries does not fit a payload of %zu bytes",
-               summary->count, index->payload_size);
-    else
-        checking->indexed = true;
-}
-
-static void entry_of(const struct checking *checking, size_t at,
-                     struct index_entry *entry)
-{
-    index_entry_decode(checking->index.payload + INDEX_SUMMARY_BYTES +
-                           at * INDEX_ENTRY_BYTES,
-                       entry);
-}
-
-/* One message an index: what follows a wrong entry is not compared. */
-static void blame_entry(struct checking *checking, size_t at, const char *what)
-{
-    struct index_entry entry;
-
-    entry_of(checking, at, &entry);
-    checking_numbered(checking, checking->base, "index");
-    DAMAGE(checking,
-           SMALL_FILE_HEADER_BYTES + INDEX_SUMMARY_BYTES +
-               at * INDEX_ENTRY_BYTES,
-           "entry %zu (offset %" PRId64 ", byte %" PRIu64 "): %s", at,
-           entry.offset, entry.position, what);
-    checking->indexed = false;
-    checking_numbered(checking, checking->base, "log");
-}
-
-/* The entry before `entry_at` covers batches up to here. */
-static void close_entry(struct checking *checking)
-{
-    struct index_entry entry;
-
-    if (checking->entry_at == 0)
-        return;
-    entry_of(checking, checking->entry_at - 1, &entry);
-    if (entry.max_timestamp_ms < checking->max_timestamp_ms)
-        blame_entry(checking, checking->entry_at - 1,
-                    "a batch up to the next entry has a higher timestamp");
-}
-
-/* Before the batch is counted. */
-static void index_batch(struct checking *checking, uint64_t position,
-                        const struct batch_header *header)
-{
-    struct index_entry entry;
-
-    if (!checking->indexed || checking->entry_at == checking->summary.count)
-        return;
-    entry_of(checking, checking->entry_at, &entry);
-    if (entry.offset > header->base_offset && entry.position > position &&
-        checking->entry_at > 0)
-        return;
-    if (entry.offset != header->base_offset || entry.position != position) {
-        blame_entry(checking, checking->entry_at,
-                    "no batch begins at this offset and byte");
-        return;
-    }
-    close_entry(checking);
-    if (checking->indexed)
-        checking->entry_at++;
-}
-
-/* All batches of the segment were seen: it ends at `size`. */
-static void index_end(struct checking *checking, uint64_t size)
-{
-    const struct index_summary *summary = &checking->summary;
-
-    if (!checking->indexed)
-        return;
-    if (checking->entry_at < summary->count)
-        blame_entry(checking, checking->entry_at,
-                    "no batch begins at this offset and byte");
-    else
-        close_entry(checking);
-    if (!checking->indexed)
-        return;
-    checking_numbered(checking, checking->base, "index");
-    if (summary->size != size || summary->end_offset != checking->expected)
-        DAMAGE(checking, SMALL_FILE_HEADER_BYTES + 8,
-               "it says that the segment ends at offset %" PRId64
-               " and byte %" PRIu64 "; that is at %" PRId64 " and %" PRIu64,
-               summary->end_offset, summary->size, checking->expected, size);
-    else if (summary->first_append_ms != checking->first_append_ms ||
-             summary->last_append_ms != checking->last_append_ms ||
-             summary->max_timestamp_ms < checking->max_timestamp_ms)
-        DAMAGE(checking, SMALL_FILE_HEADER_BYTES + 24,
-               "the times in its summary are not those of the batches");
-    checking_numbered(checking, checking->base, "log");
-}
-
 /* ---- a segment ---- */
 
 static void count_batch(struct checking *checking,
@@ -208,7 +90,7 @@ static void take_batch(struct checking *checking,
         claims_skip(checking, header->base_offset);
     checking->expected = header->base_offset;
     claims_check(checking, walk->position, header);
-    index_batch(checking, walk->position, header);
+    checking_index_batch(checking, walk->position, header);
     count_batch(checking, header);
     checking->expected = batch_next_offset(header);
     checking->size = walk->next;
@@ -305,7 +187,7 @@ static void begin_segment(struct checking *checking,
              "an index of a segment that is not sealed; the next "
              "start removes it");
     } else {
-        take_index(checking);
+        checking_index_take(checking);
     }
     checking_numbered(checking, checking->base, "log");
 }
@@ -323,7 +205,7 @@ static void walk_segment(struct checking *checking, int64_t next)
         checking->verify->segments++;
         whole = walk_batches(checking, &walk);
         if (whole) {
-            index_end(checking, walk.size);
+            checking_index_end(checking, walk.size);
             check_stored_times(checking);
         }
         segment_walk_close(&walk);
@@ -372,32 +254,72 @@ static void check_segment(struct checking *checking,
     verify_damage((checking)->verify, "checkpoint",                            \
                   (checking)->stored_at + (at), __VA_ARGS__)
 
+/* Nothing at or above the log start was synced: the log is new, or a crash
+ * found it starting over there (log_restart_at() in broker/log/truncate.c). */
+static bool starts_over(const struct checking *checking)
+{
+    return !checking->verify->clean && checking->stored != NULL &&
+           checking->stored->recovery.offset ==
+               checking->stored->log_start_offset;
+}
+
+static void no_segment(struct checking *checking)
+{
+    checking_file(checking, "");
+    if (starts_over(checking))
+        NOTE(checking, 0, "the log has no segment; the next start makes one");
+    else if (checking->stored != NULL || checking->verify->clean)
+        DAMAGE(checking, 0, "the log has no segment");
+}
+
+/* Segments wholly below the log start: a crash leaves them to be removed. */
+static void pass_removed(struct checking *checking)
+{
+    int64_t start = checking->stored->log_start_offset;
+    size_t below = 0;
+
+    while (below + 1 < checking->base_count &&
+           checking->bases[below + 1] <= start) {
+        checking_numbered(checking, checking->bases[below++], "log");
+        NOTE(checking, 0,
+             "all of it is below the log start %" PRId64 "; it is being "
+             "removed",
+             start);
+    }
+    if (checking->verify->clean)
+        return; /* nothing explains them: they are verified */
+    checking->base_count -= below;
+    memmove(checking->bases, checking->bases + below,
+            checking->base_count * sizeof *checking->bases);
+}
+
 /* What the checkpoint says of the start, before the segments are read. */
 static void check_start(struct checking *checking)
 {
     const struct stored_log *stored = checking->stored;
 
     if (checking->base_count == 0) {
-        checking_file(checking, "");
-        if (stored != NULL || checking->verify->clean)
-            DAMAGE(checking, 0, "the log has no segment");
+        no_segment(checking);
         return;
     }
-    if (stored != NULL && stored->log_start_offset < checking->bases[0]) {
-        checking_numbered(checking, checking->bases[0], "log");
-        DAMAGE(checking, 0,
-               "the first segment, but the log starts at %" PRId64
-               ": the records in between are missing",
-               stored->log_start_offset);
+    if (stored == NULL)
+        return;
+    pass_removed(checking);
+    if (stored->log_start_offset >= checking->bases[0])
+        return;
+    checking_numbered(checking, checking->bases[0], "log");
+    if (starts_over(checking)) {
+        NOTE(checking, 0,
+             "the log was to start over at offset %" PRId64
+             "; the next start does it",
+             stored->log_start_offset);
+        checking->base_count = 0;
+        return;
     }
-    for (size_t i = 1; stored != NULL && i < checking->base_count; i++)
-        if (checking->bases[i] <= stored->log_start_offset) {
-            checking_numbered(checking, checking->bases[i - 1], "log");
-            NOTE(checking, 0,
-                 "all of it is below the log start %" PRId64
-                 "; it is being removed",
-                 stored->log_start_offset);
-        }
+    DAMAGE(checking, 0,
+           "the first segment, but the log starts at %" PRId64
+           ": the records in between are missing",
+           stored->log_start_offset);
 }
 
 /* And of the end, after. */
@@ -406,6 +328,13 @@ static void check_end(struct checking *checking)
     const struct stored_log *stored = checking->stored;
     int64_t end = checking->expected;
 
+    if (starts_over(checking) && stored->log_start_offset > end) {
+        verify_note(checking->verify, "checkpoint", checking->stored_at + 88,
+                    "%s was to start over at offset %" PRId64
+                    "; the next start does it",
+                    checking->name, stored->log_start_offset);
+        return;
+    }
     if (stored->recovery.offset > end ||
         (checking->verify->clean && stored->recovery.offset < end))
         ENTRY(checking, 32,
@@ -417,15 +346,10 @@ static void check_end(struct checking *checking)
               "the high watermark of %s was %" PRId64
               ", the log ends at %" PRId64 ": records were lost",
               checking->name, stored->high_watermark, end);
-    if (stored->log_start_offset > end && checking->verify->clean)
+    if (stored->log_start_offset > end)
         ENTRY(checking, 88,
               "the log start of %s is %" PRId64 ", the log ends at %" PRId64,
               checking->name, stored->log_start_offset, end);
-    else if (stored->log_start_offset > end)
-        verify_note(checking->verify, "checkpoint", checking->stored_at + 88,
-                    "%s was to start over at offset %" PRId64
-                    "; the next start does it",
-                    checking->name, stored->log_start_offset);
 }
 
 static void check_epochs_end(struct checking *checking)
@@ -557,7 +481,7 @@ static void check_log(struct checking *checking, const struct log_names *names)
     check_epochs_there(checking, names);
     if (checking->base_count == 0)
         return;
-    if (checking->stored != NULL)
+    if (checking->stored != NULL && !starts_over(checking))
         claim_recovery(checking);
     claims_sort(checking);
     checking->expected = checking->bases[0];

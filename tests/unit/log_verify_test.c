@@ -515,6 +515,39 @@ static void an_older_epoch_after_a_newer_one_is_damage(void **state)
     restore(kept, at);
 }
 
+/* As a crash leaves it at each point of log_restart(). */
+static void a_log_that_was_to_start_over_is_a_note(void **state)
+{
+    struct kept *kept = *state;
+    size_t checkpoint = find(kept, "checkpoint", 0);
+    size_t clean = find(kept, "clean", 0);
+    uint8_t entry[96];
+    char name[256];
+
+    memcpy(entry, kept->data[checkpoint] + SMALL_FILE_HEADER_BYTES + 24, 96);
+    store_u64(entry + 32, 1000);
+    store_u64(entry + 40, 1000);
+    store_u64(entry + 48, 0);
+    store_u64(entry + 80, 1000);
+    store_u64(entry + 88, 1000);
+    forge(kept, checkpoint, 24, entry, sizeof entry);
+    assert_int_equal(verify(kept), EXIT_CHECK);
+    assert_int_equal(unlink(full(kept, kept->names[clean])), 0);
+    assert_sound(kept);
+    assert_non_null(strstr(kept->said, "was to start over at offset 1000"));
+    snprintf(name, sizeof name, "%.34s/00000000000000001000.log",
+             kept->names[find(kept, ".log", 0)]);
+    write_file(kept, name, "", 0);
+    assert_sound(kept);
+    assert_non_null(strstr(kept->said, "all of it is below the log start"));
+    assert_int_equal(unlink(full(kept, name)), 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(unlink(full(kept, kept->names[find(kept, ".log", i)])),
+                         0);
+    assert_sound(kept);
+    assert_non_null(strstr(kept->said, "the log has no segment"));
+}
+
 static void leftovers_are_notes(void **state)
 {
     struct kept *kept = *state;
@@ -677,6 +710,7 @@ int main(void)
         TEST(swapped_files_are_damage, setup),
         TEST(a_lie_with_a_good_checksum_is_found, setup),
         TEST(an_older_epoch_after_a_newer_one_is_damage, setup),
+        TEST(a_log_that_was_to_start_over_is_a_note, setup),
         TEST(leftovers_are_notes, setup),
         TEST(no_damage_breaks_the_tools, setup),
         cmocka_unit_test(no_bytes_break_the_records),
