@@ -46,7 +46,8 @@ int64_t retention_start_offset(const struct retention_segment *segments,
     uint64_t total_bytes = 0;
 
     for (size_t i = 0; i < count; i++)
-        total_bytes += segments[i].size_bytes;
+        if (segments[i].end_offset <= high_watermark)
+            total_bytes += segments[i].size_bytes;
     for (size_t i = 0; i < count; i++) {
         const struct retention_segment *segment = &segments[i];
         bool active = i + 1 == count;

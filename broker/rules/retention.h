@@ -5,7 +5,8 @@
  * append time of the segment's last batch. Client timestamps play no part,
  * so that neither one from the future keeps a segment (R1) nor old ones
  * lose it (R2); file times play none either (R9). By size: while what stays
- * would still be at least the limit. Pure.
+ * of whole committed segments would still be at least the limit; what may yet
+ * be cut pushes nothing out. Pure.
  */
 #ifndef RULES_RETENTION_H
 #define RULES_RETENTION_H

@@ -2,9 +2,9 @@
  *
  * Invariant I13. A segment may be removed when its last batch is older than
  * retention.ms (by the world's clock, not by any node's), or when what
- * stays is still as large as retention.bytes allows. The second is judged at
- * the end, when it is known how large the records are; what is not known
- * counts as large.
+ * stays of what is committed is still as large as retention.bytes allows. The
+ * second is judged at the end, when it is known how large the records are;
+ * what is not known counts as large.
  */
 #include <inttypes.h>
 
@@ -19,7 +19,7 @@ struct removal {
     unsigned node;
     int64_t base_offset;
     int64_t next_offset;
-    int64_t end_offset; /* of the longest log, then */
+    int64_t end_offset; /* of what was committed, then */
     int64_t age_ms;     /* of its youngest batch */
 };
 
@@ -38,15 +38,6 @@ static int64_t age_of_last_ms(const struct judge *judge,
     return (judge->now_us -
             VECTOR_AT(&partition->births, struct birth, at)->born_us) /
            1000;
-}
-
-static int64_t births_end(const struct partition *partition)
-{
-    size_t count = partition->births.count;
-
-    return count == 0 ? 0
-                      : VECTOR_AT(&partition->births, struct birth, count - 1)
-                            ->next_offset;
 }
 
 static void on_fact(struct judge *judge, void *state,
@@ -74,9 +65,9 @@ static void on_fact(struct judge *judge, void *state,
          age_ms >= topic->retention_ms - judge->options.clock_slack_ms))
         return;
     *(struct removal *)vector_push(&keeps->removals, sizeof(struct removal)) =
-        (struct removal){partition->index,      node,
-                         fact->offset,          fact->end_offset,
-                         births_end(partition), age_ms};
+        (struct removal){partition->index,     node,
+                         fact->offset,         fact->end_offset,
+                         partition->committed, age_ms};
 }
 
 static int64_t size_at_most(const struct partition *partition,
