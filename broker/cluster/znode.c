@@ -88,14 +88,17 @@ struct bytes znode_pack(struct heap *heap, const ProtobufCMessage *message)
 
 /* ---- partition states ---- */
 
-static bool decode_set(struct replica_set *set, Kq__ReplicaEpoch *const *from,
+/* Replicas of the partition, each once: so no union of sets is too large. */
+static bool decode_set(const struct partition_state *state,
+                       struct replica_set *set, Kq__ReplicaEpoch *const *from,
                        size_t count)
 {
     memset(set, 0, sizeof *set);
     if (count > REPLICAS_MAX)
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (replica_set_has(set, from[i]->broker_id))
+        if (replica_set_has(set, from[i]->broker_id) ||
+            !partition_state_has_replica(state, from[i]->broker_id))
             return false;
         replica_set_add(
             set, (struct replica){from[i]->broker_id, from[i]->broker_epoch});
@@ -109,11 +112,11 @@ enum error znode_partition_decode(const Kq__PartitionState *from,
     memset(to, 0, sizeof *to);
     if (from->n_replicas == 0 || from->n_replicas > REPLICAS_MAX)
         return ERROR_CORRUPT;
-    if (!decode_set(&to->isr, from->isr, from->n_isr) ||
-        !decode_set(&to->eligible, from->eligible, from->n_eligible))
-        return ERROR_CORRUPT;
     to->replica_count = (uint32_t)from->n_replicas;
     memcpy(to->replicas, from->replicas, from->n_replicas * sizeof(uint32_t));
+    if (!decode_set(to, &to->isr, from->isr, from->n_isr) ||
+        !decode_set(to, &to->eligible, from->eligible, from->n_eligible))
+        return ERROR_CORRUPT;
     to->leader = from->has_leader ? from->leader : NO_BROKER;
     to->leader_epoch = from->leader_epoch;
     to->partition_epoch = from->partition_epoch;
