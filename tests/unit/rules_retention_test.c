@@ -155,19 +155,6 @@ static void results_are_ends_of_segments(void **state)
             }
 }
 
-/* Of 500 bytes 200 are not committed: they may be cut yet. */
-static void what_is_not_committed_pushes_nothing_out(void **state)
-{
-    const struct retention_limits three = {NONE, 300};
-    const struct retention_limits two = {NONE, 200};
-
-    (void)state;
-    assert_int_equal(start(minutes, 5, &three, 30, 0), 0);
-    assert_int_equal(start(minutes, 5, &three, 35, 0), 0);
-    assert_int_equal(start(minutes, 5, &two, 35, 0), 10);
-    assert_int_equal(start(minutes, 5, &three, 50, 0), 20);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,7 +162,6 @@ int main(void)
         cmocka_unit_test(nothing_above_the_watermark_goes),
         cmocka_unit_test(r5_retention_waits_for_the_watermark),
         cmocka_unit_test(size_keeps_at_least_the_limit),
-        cmocka_unit_test(what_is_not_committed_pushes_nothing_out),
         cmocka_unit_test(r1_r2_only_append_times_count),
         cmocka_unit_test(r9_a_clock_that_went_back_deletes_nothing),
         cmocka_unit_test(r13_empty_segments_hold_nothing),
