@@ -81,7 +81,9 @@ static size_t fill_lost(struct replicas *replicas, Kq__LostReplica *parts,
 
     for (partition = replicas_first(replicas); partition;
          partition = replicas_next(partition)) {
-        if (!partition->state_known || !partition_is_lost(partition))
+        /* also where the state known here does not name it: a leader may
+         * have brought it in under the old registration meanwhile */
+        if (!partition->state_known || partition_is_whole(partition))
             continue;
         kq__lost_replica__init(&parts[count]);
         parts[count].topic_id.data = partition->key.topic_id.bytes;

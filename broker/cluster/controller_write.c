@@ -221,6 +221,7 @@ static enum error replica_lost(struct controller *controller,
     if (partition_state_replica_lost(state, sender->broker_id,
                                      sender->broker_epoch)) {
         staged->changed = true;
+        controller->decide_all = true; /* it may have led */
         SOMETIMES(controller->seam->trace, REPLICA_LOST);
         trace_log(controller->seam->trace, TRACE_WARN,
                   "broker %u lost its replica of %s/%u", sender->broker_id,

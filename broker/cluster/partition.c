@@ -123,6 +123,14 @@ static bool has_role(const struct partition *partition,
 
 /* ---- the log ---- */
 
+bool partition_is_whole(const struct partition *partition)
+{
+    const struct log *log = partition->log;
+
+    return log != NULL && !log->lossy &&
+           !(partition->state.lazy && log->doubtful);
+}
+
 bool partition_is_lost(const struct partition *partition)
 {
     struct replica self = replicas_self(partition->replicas);
@@ -134,8 +142,7 @@ bool partition_is_lost(const struct partition *partition)
                   !replica_set_has_epoch(&state->eligible, self.broker_id,
                                          self.broker_epoch));
 
-    return named && (partition->log == NULL || partition->log->lossy ||
-                     (state->lazy && partition->log->doubtful));
+    return named && !partition_is_whole(partition);
 }
 
 static void log_created(void *context, enum error error, struct log *log)
@@ -155,7 +162,8 @@ static void create_log(struct partition *partition)
 {
     struct replicas *replicas = partition->replicas;
     struct log_settings settings =
-        topic_log_settings(partition->topic, &replicas->options.log_settings);
+        topic_log_settings(partition->topic, partition->state.lazy,
+                           &replicas->options.log_settings);
 
     if (log_directory_failed(replicas->directory))
         return;

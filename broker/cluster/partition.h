@@ -122,6 +122,9 @@ void partition_update(struct partition *partition);
  * before this registration, and there is no log, or a lossy one. It must be
  * reported before the log may be created or take a role. */
 bool partition_is_lost(const struct partition *partition);
+/* Its log holds all that this replica may have been counted for, as far as
+ * recovery can tell. */
+bool partition_is_whole(const struct partition *partition);
 /* Session over: no role until a new state comes. */
 void partition_suspend(struct partition *partition);
 

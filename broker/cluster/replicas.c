@@ -241,8 +241,8 @@ static void take_state(struct replicas *replicas, struct topic *topic,
             partition_set_log(partition, log);
     }
     if (partition->log != NULL) {
-        struct log_settings settings =
-            topic_log_settings(topic, &replicas->options.log_settings);
+        struct log_settings settings = topic_log_settings(
+            topic, state->lazy, &replicas->options.log_settings);
 
         log_configure(partition->log, &settings);
     }

@@ -53,7 +53,7 @@ int64_t topic_setting(const struct topic *topic, enum topic_setting setting,
     return value;
 }
 
-struct log_settings topic_log_settings(const struct topic *topic,
+struct log_settings topic_log_settings(const struct topic *topic, bool lazy,
                                        const struct log_settings *defaults)
 {
     struct log_settings out = *defaults;
@@ -66,7 +66,8 @@ struct log_settings topic_log_settings(const struct topic *topic,
         topic_setting(topic, TOPIC_RETENTION_MS, defaults->retention_ms);
     out.retention_bytes =
         topic_setting(topic, TOPIC_RETENTION_BYTES, defaults->retention_bytes);
-    out.flush_ms = topic_setting(topic, TOPIC_FLUSH_MS, defaults->flush_ms);
+    out.flush_ms =
+        lazy ? topic_setting(topic, TOPIC_FLUSH_MS, defaults->flush_ms) : 0;
     out.batch_bytes_max = (uint32_t)topic_setting(
         topic, TOPIC_MAX_MESSAGE_BYTES, defaults->batch_bytes_max);
     return out;

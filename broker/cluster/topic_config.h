@@ -22,8 +22,10 @@ const char *topic_config_check(const char *key, const char *value);
 int64_t topic_setting(const struct topic *topic, enum topic_setting setting,
                       int64_t other);
 
-/* All that a log needs, with the broker's defaults for what is not set. */
-struct log_settings topic_log_settings(const struct topic *topic,
+/* All that a log needs, with the broker's defaults for what is not set. A
+ * partition that is not lazy is synced before it counts, whatever a broker's
+ * own default became since the topic was made. */
+struct log_settings topic_log_settings(const struct topic *topic, bool lazy,
                                        const struct log_settings *defaults);
 
 #endif

@@ -202,9 +202,11 @@ void log_configure(struct log *log, const struct log_settings *settings)
 
 void log_trust(struct log *log)
 {
-    if (!log->doubtful)
+    if (!log->doubtful && !log->lossy)
         return;
     log->doubtful = false;
+    log->lossy = false;
+    body_of(log)->evidence = -1;
     checkpoint_soon(log->directory);
 }
 

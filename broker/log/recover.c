@@ -582,7 +582,8 @@ static void recovered(struct recovery *recovery)
             epochs_append(&body->epochs, recovery->noted[i].epoch,
                           log->log_end_offset);
     epochs_cut_start(&body->epochs, log->log_start_offset);
-    producers_cut_end(&body->producers, log->log_end_offset);
+    if (!producers_cut_end(&body->producers, log->log_end_offset))
+        body->producers.forgetful = true;
     body_insert(body);
     recovery->body = NULL;
 }

@@ -94,6 +94,21 @@ static void check_up_to(struct judge *judge, const struct partition *partition,
     }
 }
 
+/* A lazy topic may lose what was committed when several replicas lose power:
+ * who is cut to what is left says so. */
+static void forget(struct judge *judge, const struct partition *partition,
+                   struct agreed_partition *agreed, int64_t end_offset)
+{
+    const struct judge_topic *topic = judge_settings(judge, partition);
+
+    if (topic == NULL || topic->flush_ms == 0)
+        return;
+    while (agreed->batches.count > 0 &&
+           VECTOR_AT(&agreed->batches, struct agreed, agreed->batches.count - 1)
+                   ->next_offset > end_offset)
+        agreed->batches.count--;
+}
+
 static void on_fact(struct judge *judge, void *state,
                     struct partition *partition, unsigned node,
                     const struct fact *fact)
@@ -108,6 +123,8 @@ static void on_fact(struct judge *judge, void *state,
                  sizeof(struct agreed_partition));
     agreed = VECTOR_AT(&agree->partitions, struct agreed_partition,
                        partition->index);
+    if (fact->type == FACT_TRUNCATED)
+        forget(judge, partition, agreed, fact->end_offset);
     if (fact->type == FACT_HIGH_WATERMARK)
         check_up_to(judge, partition, node, agreed, fact->end_offset);
     else if (fact->end_offset < agreed->checked[node])
