@@ -449,9 +449,42 @@ static void test_deleted_topic_is_forgotten(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* All replicas of a topic with this flush.ms are cut below what they had
+ * committed, and other records take the place. */
+static bool agrees_after_a_loss(int64_t flush_ms)
+{
+    struct judge_topic topic = topics[0];
+    struct judge_options options = {.oracles = 1ULL << ORACLE_AGREE,
+                                    .brokers = 3,
+                                    .topics = &topic,
+                                    .topic_count = 1};
+    struct judge *judge = judge_new(&options);
+    bool agrees;
+
+    topic.flush_ms = flush_ms;
+    judge_topic_is(judge, &key.topic_id, 0);
+    for (unsigned node = 0; node < 3; node++)
+        judge_node(judge, node, NODE_STARTED);
+    append_all(judge, 0, 11);
+    for (unsigned node = 0; node < 3; node++)
+        fact(judge, node, FACT_TRUNCATED, 0, 0, 0);
+    append_all(judge, 0, 12);
+    agrees = judge_violation(judge) == NULL;
+    judge_free(judge);
+    return agrees;
+}
+
+static void only_a_lazy_topic_may_lose_what_was_committed(void **state)
+{
+    (void)state;
+    assert_true(agrees_after_a_loss(200));
+    assert_false(agrees_after_a_loss(0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_a_lazy_topic_may_lose_what_was_committed),
         CASE(test_good_run_is_silent),
         CASE(test_lost_acknowledged),
         CASE(test_retention_excuses_acknowledged),
