@@ -6,7 +6,6 @@
  */
 #include <argp.h>
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +18,6 @@
 #define EXIT_USAGE       2
 #define EXIT_ENVIRONMENT 3
 #define FILE_BYTES_MAX   (1 << 20)
-#define KEEP_BLOCK_BYTES (32 << 20)
-#define KEEP_FREE_BYTES  (128 << 20)
 #define SETS_MAX         256
 #define HELP_COLUMNS     68
 
@@ -260,14 +257,11 @@ static void on_event(void *node, const struct event *event)
         broker_on_event(process->broker, event);
 }
 
-/* Many partitions and connections are many descriptors. Memory of batches is
- * kept for the next ones: giving it back costs a page fault each 4 KiB. */
+/* Many partitions and connections are many descriptors. */
 static void prepare(void)
 {
     struct rlimit limit;
 
-    mallopt(M_MMAP_THRESHOLD, KEEP_BLOCK_BYTES);
-    mallopt(M_TRIM_THRESHOLD, KEEP_FREE_BYTES);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     limit.rlim_cur = limit.rlim_max;
