@@ -64,9 +64,9 @@ void *znode_unpack(struct heap *heap,
     ProtobufCAllocator allocator = {arena_allocate, arena_ignore, &arena};
     void *message;
 
-    *block = heap_try_alloc(heap, budget);
-    if (*block == NULL)
-        return NULL;
+    /* bounded by COORD_DATA_BYTES_MAX; refused memory must not pass for a
+     * damaged znode, whose change would then be missed for ever */
+    *block = heap_alloc(heap, budget);
     arena_init(&arena, *block, budget);
     message =
         protobuf_c_message_unpack(descriptor, &allocator, data.size, data.data);
