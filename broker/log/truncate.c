@@ -296,6 +296,10 @@ static void stored(struct save_waiter *waiter, enum error error)
         if (whole || body->snapshots[i - 1] > job->cut.offset)
             add_unlink(body, body->snapshots[i - 1], "producers");
     if (whole) {
+        /* the old history would call the new batches' epochs a step back */
+        steps_add(steps, DISK_UNLINK,
+                  path_of(directory->seam->heap, body->path, "epochs"), NULL,
+                  ERROR_NOT_FOUND);
         steps_open(steps, segment_path(body, job->cut.offset, "log"),
                    DISK_OPEN_CREATE_EXCL);
     } else {
