@@ -168,6 +168,20 @@ static bool at_rest(void *context)
            !directory->checkpoint.saver.running && !directory->space_asked;
 }
 
+static bool settled(void *context)
+{
+    struct log_directory *directory = context;
+
+    return at_rest(directory) && !directory->checkpoint.stale;
+}
+
+void world_settle(struct world *world)
+{
+    do /* what else happens in the turn may start something anew */
+        world_until_true(world, settled, world->directory);
+    while (!settled(world->directory));
+}
+
 void world_drop(struct world *world)
 {
     if (log_directory_failed(world->directory))
@@ -237,14 +251,24 @@ void world_shutdown(struct world *world)
     world->directory = NULL;
 }
 
+/* What was submitted goes on while the loop stands still: a copy counts when
+ * nothing changed under it. */
+static const char copy_command[] =
+    "look() { find %s -printf '%%p %%i %%s %%T@\\n' 2>&1; }; "
+    "for attempt in $(seq 100); do "
+    "rm -rf %s; before=$(look); "
+    "cp -r %s %s 2>/dev/null && [ \"$before\" = \"$(look)\" ] && exit 0; "
+    "done; exit 1";
+
 void world_crash_closed(struct world *world)
 {
     static unsigned copies;
-    char command[320];
+    char command[2000];
     char copy[sizeof world->path];
 
     snprintf(copy, sizeof copy, "%s/copy%u", world->root, copies++);
-    snprintf(command, sizeof command, "cp -r %s %s", world->path, copy);
+    snprintf(command, sizeof command, copy_command, world->path, copy,
+             world->path, copy);
     assert_int_equal(system(command), 0);
     world_drop(world);
     memcpy(world->path, copy, sizeof copy);

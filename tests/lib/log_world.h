@@ -94,7 +94,10 @@ void world_begin_epoch(struct world *world, struct log *log, uint32_t epoch);
 void world_until(struct world *world, const bool *flag);
 void world_until_true(struct world *world, bool (*test)(void *context),
                       void *context);
-/* Runs the loop for so long. */
+/* Runs the loop until nothing is left to do and the checkpoint on disk is of
+ * now; not for a world whose checkpoints are far apart. */
+void world_settle(struct world *world);
+/* Runs the loop for so long: to see that something does not happen. */
 void world_run(struct world *world, unsigned ms);
 
 /* log_locate(), waiting while it says AGAIN. */

@@ -65,7 +65,7 @@ static void a_crash_keeps_what_was_durable(void **state)
     struct log *log = filled(world, 123);
 
     log_set_high_watermark(log, 120);
-    world_run(world, 60);
+    world_settle(world);
     assert_int_equal(world_crash(world), ERROR_NONE);
     log = world_log(world, 0);
     assert_int_equal(log->log_end_offset, 123);
@@ -179,7 +179,7 @@ static void an_index_is_made_again(void **state)
     assert_int_equal(log->log_end_offset, 200);
     assert_int_equal(log->size_bytes, 200 * BATCH);
     assert_int_equal(world_read(world, log, 0, 200), 200);
-    world_run(world, 50);
+    world_settle(world);
     assert_true(
         world_exists(world_file(world, 0, "00000000000000000000.index")));
 }
@@ -310,7 +310,7 @@ static void removed_segments_do_not_come_back(void **state)
     assert_int_equal(system(command), 0);
     log_set_high_watermark(log, 100);
     log_advance_start(log, 50);
-    world_run(world, 100);
+    world_settle(world);
     world_crash_closed(world);
     snprintf(command, sizeof command, "cp %s %s", path,
              world_file(world, 0, "00000000000000000000.log"));
@@ -515,7 +515,7 @@ static void a_failed_write_fences_the_directory(void **state)
     struct log *log = filled(world, 10);
     struct world_append *first, *last;
 
-    world_run(world, 60);
+    world_settle(world);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     limit = before;
     limit.rlim_cur = 10 * BATCH + 50;

@@ -71,7 +71,7 @@ static void one_append_may_go_over_several_segments(void **state)
     }
     assert_int_equal(log_append(other, &append, bytes, size), ERROR_NONE);
     assert_int_equal(other->next_offset, 100);
-    world_run(world, 100);
+    world_settle(world);
     assert_int_equal(other->durable_end_offset, 100);
     assert_int_equal(world_read(world, other, 0, 100), 100);
     for (unsigned i = 0; i < 5; i++) {
@@ -251,7 +251,7 @@ static void the_log_start_is_stored_before_anything_goes(void **state)
     log_set_high_watermark(log, 100);
     log_advance_start(log, 60);
     assert_int_equal(log->log_start_offset, 0); /* not stored yet */
-    world_run(world, 100);
+    world_settle(world);
     assert_int_equal(log->log_start_offset, 60);
     assert_false(
         world_exists(world_file(world, 0, "00000000000000000000.log")));
@@ -288,10 +288,10 @@ static void retention_counts_age_and_bytes(void **state)
     assert_int_equal(log_retention_target(log, 1000), 0);
     target = log_retention_target(log, 1000000);
     assert_true(target < 100); /* the active segment is rolled first */
-    world_run(world, 50);
+    world_settle(world);
     assert_int_equal(log_retention_target(log, 1000000), 100);
     log_advance_start(log, 100);
-    world_run(world, 100);
+    world_settle(world);
     assert_int_equal(log->log_start_offset, 100);
     assert_int_equal(log->size_bytes, 0);
     world_append(world, log, &(struct world_batch){.epoch = 1});
@@ -377,7 +377,7 @@ static void a_log_is_removed_and_made_again(void **state)
     world_append(world, log, &(struct world_batch){.epoch = 4});
     assert_int_equal(world_read(world, log, 0, 1), 1);
     log_delete(log);
-    world_run(world, 100);
+    world_settle(world);
     assert_false(world_exists(world_file(world, 0, "")));
     assert_int_equal(world_crash(world), ERROR_NONE);
     assert_null(world_log(world, 0));
@@ -427,6 +427,11 @@ static void a_busy_disk_is_waited_for(void **state)
     free(files);
 }
 
+static bool first_is_durable(void *context)
+{
+    return ((const struct log *)context)->durable_end_offset >= 1;
+}
+
 static void flush_ms_decides_what_counts(void **state)
 {
     struct world *world = *state;
@@ -441,7 +446,7 @@ static void flush_ms_decides_what_counts(void **state)
     assert_int_equal(log_counted_offset(log), 1);
     settings.flush_ms = 30;
     log_configure(log, &settings);
-    world_run(world, 100);
+    world_until_true(world, first_is_durable, log);
     assert_int_equal(log->durable_end_offset, 1);
     settings.flush_ms = -1;
     log_configure(log, &settings);
