@@ -52,8 +52,10 @@ CFG
     exit 3
 }
 
+# A server that is still starting may take the question and never answer.
 answer() {
-    (exec 3<>"/dev/tcp/127.0.0.1/$1" && printf srvr >&3 && cat <&3) 2>/dev/null
+    (exec 3<>"/dev/tcp/127.0.0.1/$1" && printf srvr >&3 && timeout 2 cat <&3) \
+        2>/dev/null
 }
 
 stop() {
