@@ -391,6 +391,25 @@ static void fill_report(struct run *run, bool set_up)
 
 /* ---- building ---- */
 
+/* A session that is ended by force ends before the lease does. */
+static bool forces_sessions(const struct scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->step_count; i++)
+        if (scenario->steps[i].action == STEP_EXPIRE)
+            return true;
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        if (scenario->faults[i].point == FAULT_ZOOKEEPER_EXPIRE)
+            return true;
+    return false;
+}
+
+static uint64_t oracles_of(const struct scenario *scenario)
+{
+    return forces_sessions(scenario)
+               ? scenario->oracles & ~(UINT64_C(1) << ORACLE_LEASE)
+               : scenario->oracles;
+}
+
 static void build(struct run *run, FILE *trace, struct judge_topic *topics)
 {
     const struct scenario *scenario = run->scenario;
@@ -398,7 +417,7 @@ static void build(struct run *run, FILE *trace, struct judge_topic *topics)
                                     .observer = &run->observer,
                                     .trace = trace,
                                     .wall_start_ms = WALL_START_MS};
-    struct judge_options judge = {.oracles = scenario->oracles,
+    struct judge_options judge = {.oracles = oracles_of(scenario),
                                   .brokers = (unsigned)scenario->brokers,
                                   .clock_slack_ms = scenario->clock_slack_ms,
                                   .topics = topics,

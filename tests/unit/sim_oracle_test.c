@@ -387,6 +387,45 @@ static void test_two_leaders(void **state)
     assert_broken(*state, ORACLE_ONE_LEADER);
 }
 
+static void role(struct judge *judge, unsigned node, int32_t epoch)
+{
+    judge_fact(judge, node,
+               &(struct fact){.type = FACT_ROLE,
+                              .key = key,
+                              .leader_epoch = epoch,
+                              .value = FACT_ROLE_LEADER});
+}
+
+static void test_answer_after_the_lease(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    append(*state, 0, 2, 52);
+    role(*state, 1, 2);
+    fact(*state, 0, FACT_ACKNOWLEDGED, 2, 3, 1); /* epoch 1, acks=1 */
+    assert_broken(*state, ORACLE_LEASE);
+}
+
+static void test_reader_served_after_the_lease(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    role(*state, 1, 2);
+    fact(*state, 0, FACT_SERVED, 0, 2, 0);
+    assert_broken(*state, ORACLE_LEASE);
+}
+
+/* acks=all rests on the replicas, not on the lease. */
+static void test_all_may_answer_after_the_lease(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    fact(*state, 0, FACT_SERVED, 0, 2, 0);
+    role(*state, 1, 2);
+    fact(*state, 0, FACT_ACKNOWLEDGED, 1, 2, -1);
+    assert_silent(*state);
+}
+
 static void test_log_start_back(void **state)
 {
     good_run(*state);
@@ -507,6 +546,9 @@ int main(void)
         CASE(test_durable_lost),
         CASE(test_wiped_may_be_empty),
         CASE(test_two_leaders),
+        CASE(test_answer_after_the_lease),
+        CASE(test_reader_served_after_the_lease),
+        CASE(test_all_may_answer_after_the_lease),
         CASE(test_log_start_back),
         CASE(test_young_removed),
         CASE(test_uncommitted_removed),
