@@ -205,19 +205,3 @@ same_hashes() { # program, seeds, results of a sweep
     counted "$(echo "$a" | wc -l)" 0
     [ -n "$a" ]
 }
-
-# Patches of planted bugs still fit the sources.
-planted_apply() {
-    local patch passed=0 failed=0
-
-    for patch in tests/planted/*.patch; do
-        if git apply --check "$patch"; then
-            passed=$((passed + 1))
-        else
-            echo "$patch: does not apply any more: make it anew"
-            failed=$((failed + 1))
-        fi
-    done
-    counted "$passed" "$failed"
-    [ "$failed" -eq 0 ]
-}

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A copy of the tree in which sources may be spoilt: what ci/planted and
+ci/mutants share. It is built without warnings (spoilt code has unused names)
+and without debug information (it is linked hundreds of times)."""
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def run(command, seconds=None, **options):
+    """Output, errors and exit code; None for a code when it took longer."""
+    done = subprocess.Popen(command, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True,
+                            errors="replace", start_new_session=True,
+                            **options)
+    try:
+        out, err = done.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(done.pid, 9)
+        done.communicate()
+        return "", "", None
+    return out, err, done.returncode
+
+
+def commit_number():
+    """A number drawn by the commit, for samples; 0 outside of git."""
+    out, _, code = run(["git", "-C", ROOT, "rev-parse", "HEAD"])
+    return int(out[:12], 16) if code == 0 else 0
+
+
+def sizes():
+    """The values of ci/sizes that are numbers."""
+    values = {}
+    with open(f"{ROOT}/ci/sizes", encoding="utf-8") as file:
+        for line in file:
+            name, _, value = line.split("#")[0].strip().partition("=")
+            if value.isdigit():
+                values[name] = int(value)
+    return values
+
+
+class Tree:
+    """Made from the files that git knows or would take in."""
+
+    def __init__(self, flags="-O2"):
+        self.path = tempfile.mkdtemp(prefix="kq-tree.", dir="/tmp")
+        atexit.register(shutil.rmtree, self.path, True)
+        self.build_path = f"{self.path}/build"
+        names = subprocess.run(
+            ["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"],
+            stdout=subprocess.PIPE, text=True, check=True).stdout
+        for name in names.splitlines():
+            if os.path.isfile(f"{ROOT}/{name}"):
+                target = f"{self.path}/{name}"
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                shutil.copy2(f"{ROOT}/{name}", target)
+        subprocess.run(
+            ["cmake", "-S", self.path, "-B", self.build_path, "-G", "Ninja",
+             "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_C_FLAGS={flags} -w",
+             "-DCMAKE_C_FLAGS_RELEASE="],
+            stdout=subprocess.DEVNULL, check=True)
+
+    def build(self, targets, jobs):
+        """What the compiler says when it fails; None when all is well."""
+        out, err, code = run(["ninja", "-C", self.build_path, f"-j{jobs}",
+                              *targets])
+        return None if code == 0 else (out + err)[-2000:]
+
+    def patch(self, path, reverse=False):
+        """Whether the patch could be put in, or taken out again."""
+        _, _, code = run(["git", "apply", *(["--reverse"] * reverse), path],
+                         cwd=self.path,
+                         env={**os.environ, "GIT_CEILING_DIRECTORIES": "/tmp"})
+        return code == 0
+
+    def sweep(self, scenarios, seeds, first=1, jobs=1, seconds=240,
+              program="kqsim"):
+        """The runs, and a sentence when the sweep itself came to nothing."""
+        out, err, code = run(
+            [f"{self.build_path}/{program}", "run", *scenarios, "--seeds",
+             str(seeds), "--from", str(first), "--jobs", str(jobs), "--json"],
+            seconds, cwd=self.path)
+        if code is None:
+            return [], f"kqsim did not end within {seconds} s"
+        runs = [json.loads(line) for line in out.splitlines() if line]
+        if code > 1 or code < 0 or not runs:
+            return runs, f"kqsim ended with {code}: {err[:300]}"
+        return runs, None
+
+    def test(self, name, seconds=60):
+        """What a unit test says that fails (or does not end), else None."""
+        out, err, code = run([f"{self.build_path}/{name}"], seconds)
+        if code == 0:
+            return None
+        if code is None:
+            return f"does not end within {seconds} s"
+        for line in (out + err).splitlines():
+            if "FAILED" in line and ":" not in line:
+                return line.split()[-1]
+        return f"ended with {code}"
