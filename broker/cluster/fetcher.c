@@ -14,7 +14,8 @@
 #include "seam/memory.h"
 #include "seam/trace.h"
 
-#define BACK_OFF_US 100000
+#define BACK_OFF_US      100000
+#define BACK_OFF_FULL_US 1000000 /* no space: that does not change soon */
 
 /* One fetch request, and then the appends of its answer. */
 struct fetch {
@@ -46,16 +47,27 @@ static void set_idle(struct fetcher *fetcher, struct partition *partition)
                     fetcher->replicas->seam->now.monotonic_us);
 }
 
-static void back_off(struct fetcher *fetcher, struct partition *partition)
+static struct partition *waiting_partition(struct list *node)
+{
+    return container_of(node, struct partition, fetch_node);
+}
+
+static void back_off(struct fetcher *fetcher, struct partition *partition,
+                     int64_t pause_us)
 {
     struct seam *seam = fetcher->replicas->seam;
+    struct list *after = &fetcher->waiting; /* in the order of their time */
 
     partition->step = FOLLOWER_WAITING;
-    partition->retry_at_us = seam->now.monotonic_us + BACK_OFF_US;
+    partition->retry_at_us = seam->now.monotonic_us + pause_us;
     list_remove(&partition->fetch_node);
-    list_append(&fetcher->waiting, &partition->fetch_node);
-    if (!timer_running(&fetcher->back_off))
-        timer_start(seam->timers, &fetcher->back_off, partition->retry_at_us);
+    while (after->previous != &fetcher->waiting &&
+           waiting_partition(after->previous)->retry_at_us >
+               partition->retry_at_us)
+        after = after->previous;
+    list_append(after, &partition->fetch_node);
+    timer_start(seam->timers, &fetcher->back_off,
+                waiting_partition(list_first(&fetcher->waiting))->retry_at_us);
 }
 
 static void back_off_fire(struct timer *timer)
@@ -64,8 +76,7 @@ static void back_off_fire(struct timer *timer)
     struct seam *seam = fetcher->replicas->seam;
 
     list_for_each_safe (node, &fetcher->waiting) {
-        struct partition *partition =
-            container_of(node, struct partition, fetch_node);
+        struct partition *partition = waiting_partition(node);
 
         if (partition->retry_at_us > seam->now.monotonic_us) {
             timer_start(seam->timers, timer, partition->retry_at_us);
@@ -175,6 +186,20 @@ void fetcher_progress(struct fetcher *fetcher, struct partition *partition)
                     fetcher->replicas->seam->now.monotonic_us);
 }
 
+static void recall_epoch(struct partition *partition)
+{
+    partition->has_last_epoch = log_epoch_before(
+        partition->log, partition->log->next_offset, &partition->last_epoch);
+}
+
+void fetcher_taken_back(struct fetcher *fetcher, struct partition *partition)
+{
+    if (partition->step == FOLLOWER_CUTTING)
+        return; /* cut_done() sees to it */
+    recall_epoch(partition);
+    back_off(fetcher, partition, BACK_OFF_FULL_US);
+}
+
 /* ---- cutting ---- */
 
 static void cut_done(void *context, enum error error)
@@ -190,9 +215,7 @@ static void cut_done(void *context, enum error error)
         partition->high_watermark = partition->log->log_end_offset;
     if (partition->role == PARTITION_FOLLOWER &&
         partition->step == FOLLOWER_CUTTING) {
-        partition->has_last_epoch =
-            log_epoch_before(partition->log, partition->log->next_offset,
-                             &partition->last_epoch);
+        recall_epoch(partition);
         partition->told_counted = NO_POSITION;
         set_idle(partition->fetcher, partition);
     } else {
@@ -309,9 +332,9 @@ static enum error check_batches(struct partition *partition,
     return ERROR_NONE;
 }
 
-/* False when the partition has to back off. */
-static bool append_batches(struct fetch *fetch, struct partition *partition,
-                           const uint8_t *data, size_t size)
+/* How long the partition has to back off; 0: it was taken. */
+static int64_t append_batches(struct fetch *fetch, struct partition *partition,
+                              const uint8_t *data, size_t size)
 {
     struct follower_append *follower;
     const uint8_t *from;
@@ -319,7 +342,7 @@ static bool append_batches(struct fetch *fetch, struct partition *partition,
     enum error error = check_batches(partition, data, size, &from, &take);
 
     if (error == ERROR_NONE && take == 0)
-        return true;
+        return 0;
     if (error == ERROR_NONE) {
         follower = heap_alloc(fetch->heap, sizeof *follower);
         follower->fetch = fetch;
@@ -327,17 +350,18 @@ static bool append_batches(struct fetch *fetch, struct partition *partition,
         error = log_append(partition->log, &follower->append, from, take);
         if (error == ERROR_NONE) {
             fetch->appends++;
-            return true;
+            return 0;
         }
         heap_free(fetch->heap, follower);
     }
-    partition->has_last_epoch = log_epoch_before(
-        partition->log, partition->log->next_offset, &partition->last_epoch);
+    recall_epoch(partition);
+    if (error == ERROR_DISK_FULL)
+        return BACK_OFF_FULL_US; /* the directory has told it */
     trace_log(partition_seam(partition)->trace, TRACE_WARN,
               "partition %s/%u: what broker %u sent is not taken: %s",
               partition->topic->name, partition->key.partition,
               partition->role_leader, error_sentence(error));
-    return false;
+    return BACK_OFF_US;
 }
 
 static void take_result(struct fetcher *fetcher, struct fetch *fetch,
@@ -346,13 +370,14 @@ static void take_result(struct fetcher *fetcher, struct fetch *fetch,
                         const uint8_t *data, size_t size)
 {
     enum error error = error_from_code(result->error);
+    int64_t pause_us;
 
     if (error == ERROR_OFFSET_OUT_OF_RANGE && result->has_log_start_offset) {
         out_of_range(partition, (int64_t)result->log_start_offset);
         return;
     }
     if (error != ERROR_NONE) {
-        back_off(fetcher, partition);
+        back_off(fetcher, partition, BACK_OFF_US);
         return;
     }
     if (result->has_diverging_epoch && result->has_diverging_end_offset) {
@@ -360,8 +385,9 @@ static void take_result(struct fetcher *fetcher, struct fetch *fetch,
                  (int64_t)result->diverging_end_offset);
         return;
     }
-    if (!append_batches(fetch, partition, data, size)) {
-        back_off(fetcher, partition);
+    pause_us = append_batches(fetch, partition, data, size);
+    if (pause_us > 0) {
+        back_off(fetcher, partition, pause_us);
         return;
     }
     if (result->has_high_watermark)
@@ -431,7 +457,7 @@ static void fetch_done(struct call *call, enum error error, struct frame *frame)
         if (error == ERROR_NONE)
             set_idle(fetcher, partition); /* nothing new for it */
         else
-            back_off(fetcher, partition);
+            back_off(fetcher, partition, BACK_OFF_US);
     }
     if (error == ERROR_TIMED_OUT) /* a peer that hears but does not answer */
         channel_close(&fetcher->peer.channel, error);

@@ -41,5 +41,7 @@ void fetcher_add(struct fetcher *fetcher, struct partition *partition);
 void fetcher_remove(struct fetcher *fetcher, struct partition *partition);
 /* The partition's counted offset moved, or its appends are done. */
 void fetcher_progress(struct fetcher *fetcher, struct partition *partition);
+/* What the last fetches brought found no space: fetched again later. */
+void fetcher_taken_back(struct fetcher *fetcher, struct partition *partition);
 
 #endif

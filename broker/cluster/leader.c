@@ -51,6 +51,33 @@ static void finish_acks(struct list *waiters, int64_t reached, enum error error)
     }
 }
 
+/* Those who wait for an offset past the log's end: what they wait for is not
+ * in the log, and other records will be there. */
+static void refuse_acks(struct list *waiters, int64_t log_end)
+{
+    struct list refused;
+    struct list *node;
+
+    list_init(&refused);
+    list_for_each_safe (at, waiters) {
+        if (container_of(at, struct ack_waiter, node)->end_offset <= log_end)
+            continue;
+        list_remove(at);
+        list_append(&refused, at);
+    }
+    while ((node = list_pop(&refused)) != NULL) {
+        struct ack_waiter *waiter = container_of(node, struct ack_waiter, node);
+
+        waiter->done(waiter, ERROR_DISK_FULL);
+    }
+}
+
+void leader_taken_back(struct partition *partition)
+{
+    refuse_acks(&partition->leader_acks, partition->log->log_end_offset);
+    refuse_acks(&partition->all_acks, partition->log->log_end_offset);
+}
+
 void partition_wait_ack(struct partition *partition, int32_t acks,
                         struct ack_waiter *waiter)
 {

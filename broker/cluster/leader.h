@@ -14,5 +14,7 @@ void leader_start(struct partition *partition);
 void leader_stop(struct partition *partition);
 /* The log moved on, or the committed state did. */
 void leader_progress(struct partition *partition);
+/* What was past the log's end found no space. */
+void leader_taken_back(struct partition *partition);
 
 #endif

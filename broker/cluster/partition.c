@@ -31,6 +31,17 @@ static void on_progress(struct log_owner *owner)
         partition_update(partition);
 }
 
+static void on_taken_back(struct log_owner *owner)
+{
+    struct partition *partition =
+        container_of(owner, struct partition, log_owner);
+
+    if (partition->role == PARTITION_LEADER)
+        leader_taken_back(partition);
+    else if (partition->role == PARTITION_FOLLOWER)
+        fetcher_taken_back(partition->fetcher, partition);
+}
+
 void partition_init(struct partition *partition, struct replicas *replicas,
                     const struct partition_key *key)
 {
@@ -38,6 +49,7 @@ void partition_init(struct partition *partition, struct replicas *replicas,
     partition->replicas = replicas;
     partition->key = *key;
     partition->log_owner.on_progress = on_progress;
+    partition->log_owner.on_taken_back = on_taken_back;
     list_init(&partition->alter_node);
     list_init(&partition->data_waiters);
     list_init(&partition->watermark_waiters);

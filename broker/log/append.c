@@ -7,6 +7,10 @@
  *     log_append() --file ready, slot free--> in_flight --written, and all
  *         before it--> log_end, done()
  *     log_append() --else--> held --append_pump()--> in_flight
+ *
+ * An append that finds no space, and all that were submitted after it, come
+ * to nothing: any prefix of them may lie in the file. Once none is in flight
+ * any more, truncate.c cuts them off; until then no append is taken.
  */
 #include "base/assert.h"
 #include "log/internal.h"
@@ -65,39 +69,68 @@ static void take_in(struct log_body *body, struct log_append *append)
     note_appended(body, append);
 }
 
+static bool taking_back(const struct log_body *body)
+{
+    return body->torn || body->exclusive.kind == EXCLUSIVE_TAKE_BACK;
+}
+
+void append_take_back(struct log_body *body)
+{
+    struct list *node;
+
+    space_starve(body->log.directory);
+    if (body->exclusive.kind == EXCLUSIVE_NONE && !body->dying)
+        exclusive_take_back(body);
+    list_remove(&body->held_node);
+    while ((node = list_pop(&body->held)) != NULL) {
+        struct log_append *append = append_of(node);
+
+        append->done(append, ERROR_DISK_FULL);
+    }
+}
+
+/* The first append in flight is complete: what became of it. */
+static enum error outcome(struct log_body *body, struct log_append *append)
+{
+    if (body->log.directory->failed)
+        return ERROR_LOG_DIRECTORY_FAILED;
+    if (append->request.error == ERROR_DISK_FULL) {
+        body->torn = true;
+        append_take_back(body);
+    }
+    if (body->torn)
+        return ERROR_DISK_FULL;
+    take_in(body, append);
+    return body->dying || body->exclusive.kind == EXCLUSIVE_TRUNCATE ||
+                   body->exclusive.kind == EXCLUSIVE_RESTART
+               ? ERROR_CANCELLED
+               : ERROR_NONE;
+}
+
 static void append_done(struct disk_request *request)
 {
     struct log_append *append =
         container_of(request, struct log_append, request);
     struct log_body *body = body_of(append->log);
     struct log_directory *directory = body->log.directory;
-    bool moved = false;
+    int64_t end = body->log.log_end_offset;
+    bool moved;
 
     directory->appends--;
     append->private = NULL;
-    if (request->error != ERROR_NONE)
+    if (request->error != ERROR_NONE && request->error != ERROR_DISK_FULL)
         directory_fail(directory, request->error, "append to a segment of",
                        body->path);
     while (!list_empty(&body->in_flight)) {
-        enum error error = ERROR_NONE;
-
         append = append_of(list_first(&body->in_flight));
         if (append->private != NULL)
             break;
         list_remove(&append->node);
-        if (directory->failed) {
-            error = ERROR_LOG_DIRECTORY_FAILED;
-        } else {
-            take_in(body, append);
-            moved = true;
-        }
-        if (error == ERROR_NONE &&
-            (body->dying || body->exclusive.kind != EXCLUSIVE_NONE))
-            error = ERROR_CANCELLED;
-        append->done(append, error);
+        append->done(append, outcome(body, append));
     }
     if (directory->failed)
         return;
+    moved = body->log.log_end_offset > end;
     if (moved) {
         commit_want(body, false);
         log_progress(body);
@@ -265,6 +298,8 @@ enum error log_append(struct log *log, struct log_append *append,
     ASSERT(size > 0);
     if (!directory_usable(log->directory))
         return ERROR_LOG_DIRECTORY_FAILED;
+    if (taking_back(body) || log->directory->space.starved)
+        return ERROR_DISK_FULL;
     if (body->exclusive.kind != EXCLUSIVE_NONE || body->dying)
         return ERROR_AGAIN;
     for (;;) {
@@ -291,6 +326,8 @@ enum error log_check_producer(struct log *log, const struct batch_header *batch,
 {
     struct producers *producers = &body_of(log)->producers;
 
+    if (taking_back(body_of(log))) /* they remember what is being taken back */
+        return ERROR_DISK_FULL;
     if (!producer_applies(batch))
         return ERROR_NONE;
     switch (producer_decide(producers_find(producers, batch->producer_id),

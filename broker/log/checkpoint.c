@@ -239,6 +239,7 @@ static void start(struct log_directory *directory)
     checkpoint->cursor_set = false;
     checkpoint->file.done = written;
     checkpoint->file.context = directory;
+    checkpoint->file.space = &directory->space;
     encode(directory);
     next_history(directory);
 }

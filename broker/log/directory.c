@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Owns the life of a log directory and its end by failure. A failed write or
- * sync is final: nothing is tried again, nothing in doubt counts (B34).
+ * sync is final: nothing is tried again, nothing in doubt counts (B34). A
+ * disk without space is no failure: log/space.h.
  *
  *     NEW -> OPENING -> OPEN -> CLOSING -> CLOSED
  *     `failed` in any of them
@@ -11,8 +12,6 @@
 
 #include "base/assert.h"
 #include "log/internal.h"
-
-#define SPACE_INTERVAL_US 1000000
 
 /* ---- savers ---- */
 
@@ -37,49 +36,6 @@ void saver_finish(struct list *waiters, enum error error)
     }
 }
 
-/* ---- free space ---- */
-
-static void space_known(struct disk_request *request)
-{
-    struct log_directory *directory =
-        container_of(request, struct log_directory, space_request);
-    bool was = directory->full;
-
-    directory->space_asked = false;
-    if (directory->closing != NULL)
-        closing_kick(directory);
-    if (request->error != ERROR_NONE)
-        return; /* what was known holds */
-    directory->full = request->size < directory->options.reserve_bytes;
-    if (directory->full != was)
-        trace_log(directory->seam->trace,
-                  directory->full ? TRACE_ERROR : TRACE_INFO,
-                  directory->full
-                      ? "%s: only %llu bytes are free, less than "
-                        "log.reserve.bytes: producers are refused until "
-                        "there is room"
-                      : "%s: %llu bytes are free: producers are served again",
-                  directory->options.path, (unsigned long long)request->size);
-}
-
-static void space_fire(struct timer *timer)
-{
-    struct log_directory *directory =
-        container_of(timer, struct log_directory, space_timer);
-    struct seam *seam = directory->seam;
-
-    if (directory->failed || directory->phase == DIRECTORY_CLOSED)
-        return;
-    if (!directory->space_asked) {
-        directory->space_asked = true;
-        directory->space_request.done = space_known;
-        disk_free_space(seam->disk, &directory->space_request,
-                        directory->options.path);
-    }
-    timer_start(seam->timers, timer,
-                seam->now.monotonic_us + SPACE_INTERVAL_US);
-}
-
 /* ---- life ---- */
 
 struct log_directory *log_directory_new(
@@ -97,10 +53,10 @@ struct log_directory *log_directory_new(
     list_init(&directory->cold);
     RB_INIT(&directory->tree);
     random_init(&directory->random, seam->random_key ^ 0x6c6f6764697231ULL);
-    directory->space_timer.fire = space_fire;
     directory->cold_timer.fire = cold_fire;
     commit_init(directory);
     checkpoint_init(directory);
+    space_init(directory);
     return directory;
 }
 
@@ -121,10 +77,10 @@ void log_directory_free(struct log_directory *directory)
     while (!list_empty(&directory->dying))
         log_body_free(body_of(
             container_of(list_first(&directory->dying), struct log, node)));
-    timer_stop(seam->timers, &directory->space_timer);
     timer_stop(seam->timers, &directory->cold_timer);
     commit_release(directory);
     checkpoint_release(directory);
+    space_release(directory);
     disk_close(seam->disk, directory->lock);
     heap_free(seam->heap, directory);
 }
@@ -141,7 +97,7 @@ const struct uuid *log_directory_clean_token(const struct log_directory *dir)
 
 bool log_directory_full(const struct log_directory *directory)
 {
-    return directory->full;
+    return directory->space.full;
 }
 
 bool log_directory_failed(const struct log_directory *directory)
@@ -186,7 +142,7 @@ void directory_fail(struct log_directory *directory, enum error error,
     trace_log(directory->seam->trace, TRACE_ERROR, "%s: %s",
               directory->options.path, directory->detail);
     trace_fact(directory->seam->trace, &fact);
-    timer_stop(directory->seam->timers, &directory->space_timer);
+    space_fail(directory);
     fail_logs(directory);
     checkpoint_fail(directory, ERROR_LOG_DIRECTORY_FAILED);
     if (phase == DIRECTORY_OPENING)
@@ -205,6 +161,5 @@ void directory_start(struct log_directory *directory)
     timer_start(seam->timers, &directory->checkpoint.timer,
                 seam->now.monotonic_us +
                     directory->options.checkpoint_interval_ms * 1000);
-    timer_start(seam->timers, &directory->space_timer,
-                seam->now.monotonic_us + SPACE_INTERVAL_US);
+    space_start(directory);
 }

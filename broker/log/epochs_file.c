@@ -95,6 +95,7 @@ static void start(struct log_body *body)
     ASSERT(!writer.failed);
     body->epochs_file.done = saved;
     body->epochs_file.context = body;
+    body->epochs_file.space = &directory->space;
     small_file_write(&body->epochs_file, directory->seam, body->path, "epochs",
                      EPOCHS_MAGIC, data, size);
 }

@@ -18,6 +18,7 @@
 /* Whatever a topic's limit is: nothing longer is taken from a disk. */
 #define LOG_BATCH_BYTES_MAX (64u << 20)
 #define LOG_EPOCHS_MAX      256
+#define BALLAST_NAME        "ballast" /* space set aside: log/space.h */
 
 #define META_MAGIC       0x544d514bu /* "KQMT" */
 #define CLEAN_MAGIC      0x4c43514bu /* "KQCL" */

@@ -9,6 +9,7 @@
  *     truncate.c, remove.c    alone with the log: they wait until nothing of
  *                             it is in flight (log_idle()), then run
  *     recover.c   before anybody else
+ *     space.c     never: it wakes who waits for space
  */
 #ifndef LOG_INTERNAL_H
 #define LOG_INTERNAL_H
@@ -21,6 +22,7 @@
 #include "log/producers.h"
 #include "log/scan.h"
 #include "log/small_file.h"
+#include "log/space.h"
 #include "log/steps.h"
 #include "rules/epochs.h"
 #include "seam/timer.h"
@@ -64,7 +66,12 @@ struct saver {
     bool running;
 };
 
-enum exclusive { EXCLUSIVE_NONE, EXCLUSIVE_TRUNCATE, EXCLUSIVE_RESTART };
+enum exclusive {
+    EXCLUSIVE_NONE,
+    EXCLUSIVE_TRUNCATE,
+    EXCLUSIVE_RESTART,
+    EXCLUSIVE_TAKE_BACK /* appends that found no space: append.c */
+};
 
 struct exclusive_job {
     enum exclusive kind;
@@ -77,6 +84,11 @@ struct exclusive_job {
     int64_t offset;
     void (*done)(void *context, enum error error);
     void *context;
+    /* Asked for while appends are taken back: the next one. */
+    enum exclusive next;
+    int64_t next_offset;
+    void (*next_done)(void *context, enum error error);
+    void *next_context;
     struct place cut;
     struct save_waiter stored;
     struct steps steps;
@@ -98,6 +110,7 @@ struct log_body {
     struct list in_flight; /* struct log_append: submitted, in order */
     struct list held;      /* struct log_append: wait for a file, a slot */
     struct list held_node; /* directory->held */
+    bool torn; /* one of in_flight found no space: nothing after it counts */
     struct place log_end;
     struct place durable_end;
 
@@ -213,7 +226,6 @@ struct log_directory {
     bool clean;
     bool rebooted; /* the last use did not end cleanly, in another boot */
     bool failed;
-    bool full;
     char detail[512];
     struct disk_file *lock;
 
@@ -229,9 +241,7 @@ struct log_directory {
 
     struct commit commit;
     struct checkpoint checkpoint;
-    struct timer space_timer;
-    struct disk_request space_request;
-    bool space_asked;
+    struct space space;
 
     struct opening *opening;
     struct closing *closing;
@@ -328,6 +338,9 @@ bool segment_decode_summary(struct segment *segment, const uint8_t *data,
 void append_note(struct log_body *body, struct segment *segment,
                  const struct batch_header *header, uint64_t position);
 void append_pump(struct log_body *body);
+/* Something at the log's end found no space: what is held comes to nothing,
+ * and what lies past the end is cut off once nothing is in flight. */
+void append_take_back(struct log_body *body);
 void roll_start(struct log_body *body);
 void seal_next(struct log_body *body);
 
@@ -374,6 +387,7 @@ void snapshots_prune(struct log_body *body, int64_t recovery_offset);
 bool boundary_floor(const struct log_body *body, const struct segment *segment,
                     int64_t offset, struct ring_entry *found);
 void exclusive_run(struct log_body *body);
+void exclusive_take_back(struct log_body *body);
 void exclusive_fail(struct log_body *body, enum error error);
 void advance_next(struct log_body *body);
 void remove_run(struct log_body *body);

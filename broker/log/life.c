@@ -322,6 +322,7 @@ static void create_run(struct log_body *body)
 
     segment_add(body, 0)->indexed = true;
     steps_init(steps, directory->seam, create_stepped, body);
+    steps->space = &directory->space;
     steps_add(steps, DISK_MKDIR, heap_strdup(heap, body->path), NULL,
               ERROR_NONE);
     steps_open(steps, segment_path(body, 0, "log"), DISK_OPEN_CREATE_EXCL);
@@ -407,6 +408,7 @@ void remove_run(struct log_body *body)
     snprintf(away, room, "%s.%" PRIu64 ".deleted", body->path,
              directory->removals++);
     steps_init(steps, directory->seam, remove_stepped, body);
+    steps->space = &directory->space;
     steps_add(steps, DISK_RENAME, heap_strdup(heap, body->path), away,
               ERROR_NONE);
     steps_add(steps, DISK_SYNC_DIRECTORY,

@@ -10,6 +10,7 @@
  *                                start, generation of every log
  *     clean                      token of a clean shutdown, removed at start
  *     lock
+ *     ballast                    space set aside (log/space.h)
  *     TOPICID-PARTITION/         32 hex digits, '-', decimal
  *         %020d.log              segment, by base offset
  *         %020d.index            of a sealed segment: sparse (offset,
@@ -102,6 +103,10 @@ bool log_directory_failed(const struct log_directory *directory);
 struct log_owner {
     /* log_end or durable_end moved forward. */
     void (*on_progress)(struct log_owner *owner);
+    /* Appends found no space and were taken back: next_offset is log_end
+     * again. Whoever waits for an offset past it waits for what is not in the
+     * log, and other records will be there. May be NULL. */
+    void (*on_taken_back)(struct log_owner *owner);
 };
 
 /* Read freely; written by log/ alone. */
@@ -120,7 +125,7 @@ struct log {
     /* The kernel went down under it: what was never synced may be gone
      * without a trace. Stays until log_trust(). */
     bool doubtful;
-    bool truncating;       /* appends are refused until it is done */
+    bool truncating;       /* or taking back: appends are refused meanwhile */
     uint64_t size_bytes;   /* of all segments */
     struct list node;      /* in the directory's list, by key */
     struct log_body *body; /* private */
@@ -156,9 +161,11 @@ void log_delete(struct log *log);
 
 /* One append: whole batches, stamped, first base offset == next_offset, in
  * one leader epoch or several ascending ones, offsets dense. Embedded by the
- * caller, untouched until done. On an error the directory is fenced. The
- * generation may have moved on meanwhile (truncation): then the batches are
- * not in the log any more and done says ERROR_CANCELLED. */
+ * caller, untouched until done. ERROR_DISK_FULL: there was no space, and the
+ * last batches at least are not in the log; on_taken_back follows. On any
+ * other error of the disk the directory is fenced. The generation may have
+ * moved on meanwhile (truncation): then the batches are not in the log any
+ * more and done says ERROR_CANCELLED. */
 struct log_append {
     void (*done)(struct log_append *append, enum error error);
     const uint8_t *batches; /* borrowed until done */
@@ -176,8 +183,9 @@ struct log_append {
 
 /* ERROR_NONE: submitted, next_offset moved. ERROR_AGAIN: a truncation or a
  * roll is running (on_progress follows when it is over) and nothing was
- * done. ERROR_LOG_DIRECTORY_FAILED. The batches' headers are trusted: the
- * caller has checked them. */
+ * done. ERROR_DISK_FULL: there is no space, or appends that found none are
+ * being taken back. ERROR_LOG_DIRECTORY_FAILED. The batches' headers are
+ * trusted: the caller has checked them. */
 enum error log_append(struct log *log, struct log_append *append,
                       const uint8_t *batches, size_t size);
 
@@ -251,7 +259,8 @@ void log_advance_start(struct log *log, int64_t offset);
  * made before log_append(); the state follows appended batches, on leaders
  * and followers, through recovery and truncation. ERROR_NONE: append it.
  * ERROR_DUPLICATE_SEQUENCE: *base_offset is where it was written.
- * ERROR_OUT_OF_ORDER_SEQUENCE, ERROR_FENCED_PRODUCER. */
+ * ERROR_OUT_OF_ORDER_SEQUENCE, ERROR_FENCED_PRODUCER. ERROR_DISK_FULL: appends
+ * are being taken back, what is known of the producer is not certain. */
 enum error log_check_producer(struct log *log, const struct batch_header *batch,
                               int64_t *base_offset);
 

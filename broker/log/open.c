@@ -24,7 +24,8 @@
 struct opening {
     struct log_directory *directory;
     struct disk_request request;
-    struct disk_request inner; /* the listing of a leftover */
+    struct disk_request inner;  /* the listing of a leftover */
+    struct space_waiter waiter; /* for the directory or its lock */
     struct small_file file;
     struct steps steps;
     char *path; /* of the request under way */
@@ -63,6 +64,7 @@ void opening_free(struct log_directory *directory)
         return;
     directory->opening = NULL;
     list_remove(&opening->saved.node);
+    space_forget(&opening->waiter);
     recovery_free(opening->recovery);
     for (size_t i = 0; i < opening->name_count; i++)
         heap_free(heap, opening->names[i]);
@@ -80,7 +82,7 @@ void opening_failed(struct log_directory *directory, enum error error,
     struct log_directory_owner *owner = directory->owner;
 
     directory->failed = true;
-    timer_stop(directory->seam->timers, &directory->space_timer);
+    space_stop(directory);
     trace_log(directory->seam->trace, TRACE_ERROR, "%s: %s",
               directory->options.path, detail);
     if (directory->opening != NULL && detail != directory->detail) {
@@ -125,7 +127,7 @@ static void space_known(struct disk_request *request)
     struct log_body *body = NULL;
 
     if (request->error == ERROR_NONE)
-        directory->full = request->size < directory->options.reserve_bytes;
+        space_note(directory, request->size);
     opening_free(directory);
     while ((body = body_next(directory, body)) != NULL) {
         struct fact fact = {.type = FACT_OPENED,
@@ -206,6 +208,7 @@ static void leftover_listed(struct disk_request *request)
         return;
     }
     steps_init(steps, seam, leftover_removed, opening);
+    steps->space = &opening->directory->space;
     for (size_t i = 0; i < request->name_count; i++)
         steps_add(steps, DISK_UNLINK,
                   path_of(seam->heap, opening->path, request->names[i]), NULL,
@@ -228,6 +231,7 @@ static void unlink_leftover(struct opening *opening, const char *name)
     struct seam *seam = opening->directory->seam;
 
     steps_init(&opening->steps, seam, leftover_removed, opening);
+    opening->steps.space = &opening->directory->space;
     steps_add(&opening->steps, DISK_UNLINK,
               path_of(seam->heap, root_of(opening), name), NULL,
               ERROR_NOT_FOUND);
@@ -391,6 +395,7 @@ static void clean_read(struct small_file *file, enum error error)
         return;
     }
     steps_init(&opening->steps, seam, clean_removed, opening);
+    opening->steps.space = &directory->space;
     steps_add(&opening->steps, DISK_UNLINK,
               path_of(seam->heap, root_of(opening), "clean"), NULL,
               ERROR_NOT_FOUND);
@@ -569,10 +574,23 @@ static void read_meta(struct opening *opening)
 
 /* ---- the directory itself ---- */
 
+/* On a full disk even a name may find no space: it is tried again. */
+static bool waits(struct opening *opening, const struct disk_request *request,
+                  void (*again)(struct space_waiter *waiter))
+{
+    opening->waiter.again = again;
+    return request->error == ERROR_DISK_FULL &&
+           space_wait(&opening->directory->space, &opening->waiter);
+}
+
+static void lock_again(struct space_waiter *waiter);
+
 static void locked(struct disk_request *request)
 {
     struct opening *opening = container_of(request, struct opening, request);
 
+    if (waits(opening, request, lock_again))
+        return;
     if (request->error != ERROR_NONE) {
         fail(opening, request->error, "lock",
              request->error == ERROR_LOCKED
@@ -592,10 +610,28 @@ static void take_lock(struct opening *opening)
     disk_lock(opening->directory->seam->disk, &opening->request, opening->path);
 }
 
+static void lock_again(struct space_waiter *waiter)
+{
+    take_lock(container_of(waiter, struct opening, waiter));
+}
+
+static void make(struct opening *opening)
+{
+    disk_mkdir(opening->directory->seam->disk, &opening->request,
+               opening->directory->options.path);
+}
+
+static void make_again(struct space_waiter *waiter)
+{
+    make(container_of(waiter, struct opening, waiter));
+}
+
 static void made(struct disk_request *request)
 {
     struct opening *opening = container_of(request, struct opening, request);
 
+    if (waits(opening, request, make_again))
+        return;
     if (request->error != ERROR_NONE && request->error != ERROR_EXISTS) {
         fail(opening, request->error, "",
              "the directory cannot be made: make its parent, or name another "
@@ -616,8 +652,8 @@ void log_directory_open(struct log_directory *directory)
     directory->opening = opening;
     opening->directory = directory;
     opening->file.context = opening;
+    opening->file.space = &directory->space;
     list_init(&opening->saved.node);
     opening->request.done = made;
-    disk_mkdir(directory->seam->disk, &opening->request,
-               directory->options.path);
+    make(opening);
 }

@@ -39,6 +39,12 @@ static void written(struct small_file *file, enum error error)
     struct log_directory *directory = body->log.directory;
 
     body->snapshotting = false;
+    if (error == ERROR_DISK_FULL) { /* later: recovery can do without */
+        space_starve(directory);
+        body->snapshot_bytes = LOG_SNAPSHOT_INTERVAL + 1;
+        log_kick(body);
+        return;
+    }
     if (error != ERROR_NONE) {
         directory_fail(directory, error, "write a producer snapshot in",
                        body->path);
@@ -59,7 +65,7 @@ void snapshot_start(struct log_body *body)
     size_t size;
 
     if (body->snapshotting || body->rolling || body->dying || body->creating ||
-        body->exclusive.kind != EXCLUSIVE_NONE ||
+        directory->space.starved || body->exclusive.kind != EXCLUSIVE_NONE ||
         (body->snapshot_count > 0 &&
          body->snapshots[body->snapshot_count - 1] >= place.offset))
         return;
@@ -100,6 +106,7 @@ void snapshots_prune(struct log_body *body, int64_t recovery_offset)
         return;
     body->pruning = true;
     steps_init(&body->prune_steps, directory->seam, pruned, body);
+    body->prune_steps.space = &directory->space;
     for (size_t i = 0; i < old; i++)
         steps_add(&body->prune_steps, DISK_UNLINK,
                   segment_path(body, body->snapshots[i], "producers"), NULL,

@@ -220,6 +220,7 @@ static void list_done(struct disk_request *request)
         return;
     }
     steps_init(&recovery->steps, seam, NULL, recovery);
+    recovery->steps.space = &recovery->directory->space;
     take_names(recovery);
     disk_names_free(seam->disk, request);
     if (recovery->lost && recovery->base_count > 0)
@@ -418,6 +419,7 @@ static void scan_segment(struct recovery *recovery, const struct place *from)
         return;
     }
     recovery->scan.seam = recovery->directory->seam;
+    recovery->scan.space = &recovery->directory->space;
     recovery->scan.key = recovery->body->log.key;
     recovery->scan.file = segment->file;
     recovery->scan.position = from->position;

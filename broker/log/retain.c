@@ -100,6 +100,7 @@ static void removed(struct steps *steps, enum error error)
 
 static size_t count_removable(struct log_body *body)
 {
+    const struct segment *sealing = body->sealing ? body->seal_segment : NULL;
     size_t count = 0;
 
     if (body->window_loading || body->in_round)
@@ -109,7 +110,8 @@ static size_t count_removable(struct log_body *body)
         const struct segment *segment = body->segments[count];
 
         if (segment->end_offset > body->log.log_start_offset ||
-            segment->loading || segment->seal_wanted || segment->dirty ||
+            segment->loading || segment->dirty || segment == sealing ||
+            (segment->seal_wanted && !body->log.directory->space.starved) ||
             segment->base_offset == body->durable_end.segment)
             break;
         count++;
@@ -125,6 +127,7 @@ static void remove_segments(struct log_body *body, size_t count)
     body->storing_start = body->log.log_start_offset;
     body->start_removed = count;
     steps_init(steps, body->log.directory->seam, removed, body);
+    steps->space = &body->log.directory->space;
     for (size_t i = 0; i < count; i++) {
         int64_t base = body->segments[i]->base_offset;
 

@@ -10,14 +10,19 @@
 
 /* ---- sealing ---- */
 
-static void seal_finish(struct log_body *body)
+static void seal_end(struct log_body *body)
 {
-    body->seal_segment->seal_wanted = false;
-    segment_touch(body->seal_segment);
     body->seal_segment = NULL;
     body->sealing = false;
     seal_next(body);
     log_kick(body);
+}
+
+static void seal_finish(struct log_body *body)
+{
+    body->seal_segment->seal_wanted = false;
+    segment_touch(body->seal_segment);
+    seal_end(body);
 }
 
 static void snapshot_written(struct small_file *file, enum error error)
@@ -25,7 +30,9 @@ static void snapshot_written(struct small_file *file, enum error error)
     struct log_body *body = file->context;
     struct log_directory *directory = body->log.directory;
 
-    if (error != ERROR_NONE)
+    if (error == ERROR_DISK_FULL)
+        space_starve(directory); /* an older one will do */
+    else if (error != ERROR_NONE)
         directory_fail(directory, error, "write a producer snapshot in",
                        body->path);
     else
@@ -40,6 +47,11 @@ static void index_written(struct small_file *file, enum error error)
     char name[SEGMENT_NAME_SIZE];
     uint8_t *data = segment->snapshot;
 
+    if (error == ERROR_DISK_FULL) { /* once there is space again */
+        space_starve(body->log.directory);
+        seal_end(body);
+        return;
+    }
     if (error != ERROR_NONE)
         directory_fail(body->log.directory, error, "write an index in",
                        body->path);
@@ -61,7 +73,8 @@ void seal_next(struct log_body *body)
     size_t size;
     uint8_t *data;
 
-    if (body->sealing || body->log.directory->failed)
+    if (body->sealing || body->log.directory->failed ||
+        body->log.directory->space.starved)
         return;
     for (size_t i = 0; i < body->segment_count && segment == NULL; i++)
         if (body->segments[i]->seal_wanted)
@@ -86,12 +99,29 @@ void seal_next(struct log_body *body)
 
 static void roll_run(struct log_body *body);
 
+/* The log ends where it ended before the roll. One that was to let retention
+ * go on gets the ballast, and is tried again with the next check. */
+static void no_room(struct log_body *body)
+{
+    steps_release(&body->roll_steps);
+    body->roll_segment = NULL;
+    body->rolling = false;
+    if (list_empty(&body->held))
+        space_give_ballast(body->log.directory);
+    append_take_back(body);
+    log_kick(body);
+}
+
 static void roll_stepped(struct steps *steps, enum error error)
 {
     struct log_body *body = steps->context;
     struct log_directory *directory = body->log.directory;
     struct segment *segment = body->roll_segment;
 
+    if (steps_lacked_space(steps, error)) {
+        no_room(body);
+        return;
+    }
     if (error != ERROR_NONE)
         directory_fail(directory, error, "make", steps_path(steps));
     segment->file = steps->file;

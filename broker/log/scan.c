@@ -17,19 +17,32 @@ void scan_release(struct scan *scan)
     if (scan->seam == NULL)
         return;
     heap_free(scan->seam->heap, scan->buffer);
+    space_forget(&scan->waiter);
     scan->buffer = NULL;
     scan->capacity = 0;
     scan->filled = 0;
 }
 
 static void read_more(struct scan *scan, size_t wanted);
+static void leave(struct scan *scan);
 
 /* ---- leaving the buffer ---- */
+
+/* A file system that never writes in place needs space for it. */
+static void rewrite_again(struct space_waiter *waiter)
+{
+    leave(container_of(waiter, struct scan, waiter));
+}
 
 static void rewrote(struct disk_request *request)
 {
     struct scan *scan = container_of(request, struct scan, request);
 
+    if (request->error == ERROR_DISK_FULL && scan->space != NULL) {
+        scan->waiter.again = rewrite_again;
+        if (space_wait(scan->space, &scan->waiter))
+            return;
+    }
     scan->rewritten = scan->position;
     if (request->error != ERROR_NONE) {
         scan->ending = true;

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "log/space.h"
 #include "rules/batch.h"
 #include "seam/disk.h"
 #include "seam/seam.h"
@@ -33,6 +34,7 @@ struct scan {
      * After a failed sync the cache holds pages that are not on the disk and
      * that no later sync would write (B34): reading proves nothing. */
     bool rewrite;
+    struct space *space; /* rewriting waits there for space, if it must */
     /* False: stop before this batch. */
     bool (*on_batch)(struct scan *scan, const struct batch_header *header);
     void (*done)(struct scan *scan);
@@ -50,6 +52,7 @@ struct scan {
     size_t wanted;
     struct iovec iov;
     struct disk_request request;
+    struct space_waiter waiter;
 };
 
 /* position < end. The caller keeps the file open. */

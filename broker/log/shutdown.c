@@ -38,7 +38,7 @@ static void finish_fire(struct timer *timer)
     enum error error = closing->error;
 
     directory->phase = DIRECTORY_CLOSED;
-    timer_stop(directory->seam->timers, &directory->space_timer);
+    space_stop(directory);
     timer_stop(directory->seam->timers, &directory->checkpoint.timer);
     closing_free(directory);
     done(context, error);
@@ -97,6 +97,7 @@ static void write_token(struct closing *closing)
     random_fill(&directory->random, payload, sizeof(struct uuid));
     closing->file.done = token_written;
     closing->file.context = closing;
+    closing->file.space = &directory->space;
     small_file_write(&closing->file, directory->seam, directory->options.path,
                      "clean", CLEAN_MAGIC, data, sizeof(struct uuid));
 }
@@ -121,7 +122,8 @@ static bool at_rest(struct log_directory *directory)
             body->exclusive.kind != EXCLUSIVE_NONE)
             return false;
     return list_empty(&directory->dying) && !directory->commit.running &&
-           !directory->checkpoint.saver.running && !directory->space_asked;
+           !directory->checkpoint.saver.running &&
+           space_idle(&directory->space);
 }
 
 static bool all_synced(struct log_directory *directory)

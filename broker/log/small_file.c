@@ -39,6 +39,7 @@ void small_file_release(struct small_file *file)
         return;
     heap = file->seam->heap;
     timer_stop(file->seam->timers, &file->pause);
+    space_forget(&file->waiter);
     disk_close(file->seam->disk, file->file);
     heap_free(heap, file->data);
     heap_free(heap, file->directory);
@@ -65,6 +66,16 @@ static void prepare(struct small_file *file, struct seam *seam, uint32_t magic)
 
 /* ---- writing ---- */
 
+enum {
+    STEP_OPEN,
+    STEP_EMPTY,
+    STEP_WRITE,
+    STEP_SYNC,
+    STEP_RENAME,
+    STEP_NAME,
+    STEP_REMOVE
+};
+
 static void finish_write(struct small_file *file, enum error error)
 {
     small_file_release(file);
@@ -77,24 +88,27 @@ static void write_submit(struct small_file *file)
     struct disk_request *request = &file->request;
 
     switch (file->step) {
-    case 0:
+    case STEP_OPEN:
         disk_open(disk, request, file->temporary, DISK_OPEN_CREATE);
         return;
-    case 1:
+    case STEP_EMPTY:
         disk_truncate(disk, request, file->file, 0);
         return;
-    case 2:
+    case STEP_WRITE:
         file->iov = (struct iovec){file->data, file->size};
         disk_append(disk, request, file->file, &file->iov, 1, 0);
         return;
-    case 3:
+    case STEP_SYNC:
         disk_sync(disk, request, &file->file, 1);
         return;
-    case 4:
+    case STEP_RENAME:
         disk_rename(disk, request, file->temporary, file->path);
         return;
-    case 5:
+    case STEP_NAME:
         disk_sync_directory(disk, request, file->directory);
+        return;
+    case STEP_REMOVE:
+        disk_unlink(disk, request, file->temporary);
         return;
     default:
         UNREACHABLE();
@@ -115,6 +129,41 @@ static void write_fire(struct timer *timer)
     write_submit(container_of(timer, struct small_file, pause));
 }
 
+static void write_again(struct space_waiter *waiter)
+{
+    struct small_file *file = container_of(waiter, struct small_file, waiter);
+
+    if (space_lost(file->space))
+        finish_write(file, ERROR_LOG_DIRECTORY_FAILED);
+    else
+        write_submit(file);
+}
+
+/* A sync that says so has failed for good, like any other. */
+static bool lacked_space(const struct small_file *file, enum error error)
+{
+    return error == ERROR_DISK_FULL && file->step != STEP_SYNC &&
+           file->step != STEP_NAME;
+}
+
+/* It begins again with an empty file: what was written of it is given back. */
+static void find_space(struct small_file *file)
+{
+    if (file->step == STEP_WRITE)
+        file->step = STEP_EMPTY;
+    file->waiter.again = write_again;
+    if (file->space != NULL && space_wait(file->space, &file->waiter))
+        return;
+    if (file->step == STEP_OPEN || file->step == STEP_REMOVE) {
+        finish_write(file, ERROR_DISK_FULL);
+        return;
+    }
+    disk_close(file->seam->disk, file->file);
+    file->file = NULL;
+    file->step = STEP_REMOVE;
+    write_submit(file);
+}
+
 static void write_step(struct disk_request *request)
 {
     struct small_file *file = container_of(request, struct small_file, request);
@@ -123,17 +172,25 @@ static void write_step(struct disk_request *request)
         wait_for_room(file, write_fire);
         return;
     }
+    if (file->step == STEP_REMOVE) {
+        finish_write(file, ERROR_DISK_FULL);
+        return;
+    }
+    if (lacked_space(file, request->error)) {
+        find_space(file);
+        return;
+    }
     if (request->error != ERROR_NONE) {
         finish_write(file, request->error);
         return;
     }
-    if (file->step == 0)
+    if (file->step == STEP_OPEN)
         file->file = request->file;
-    if (file->step == 3) {
+    if (file->step == STEP_SYNC) {
         disk_close(file->seam->disk, file->file);
         file->file = NULL;
     }
-    if (file->step++ == 5)
+    if (file->step++ == STEP_NAME)
         finish_write(file, ERROR_NONE);
     else
         write_submit(file);

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 
+#include "log/space.h"
 #include "seam/disk.h"
 #include "seam/memory.h"
 #include "seam/timer.h"
@@ -27,12 +28,16 @@
 struct small_file {
     void (*done)(struct small_file *file, enum error error);
     void *context;
+    /* A writing that finds no space waits there and goes on, for as long as
+     * it takes. NULL: it leaves no file, and done hears of ERROR_DISK_FULL. */
+    struct space *space;
     uint8_t *payload; /* read: until small_file_release() */
     size_t payload_size;
     /* small_file.c's */
     struct seam *seam;
     struct disk_request request;
     struct timer pause;
+    struct space_waiter waiter;
     struct iovec iov;
     struct disk_file *file;
     uint8_t *data;

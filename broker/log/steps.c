@@ -46,6 +46,7 @@ void steps_release(struct steps *steps)
     if (steps->seam == NULL)
         return;
     timer_stop(steps->seam->timers, &steps->pause);
+    space_forget(&steps->waiter);
     for (size_t i = 0; i < steps->count; i++) {
         heap_free(steps->seam->heap, steps->items[i].path);
         heap_free(steps->seam->heap, steps->items[i].path_to);
@@ -62,6 +63,16 @@ const char *steps_path(const struct steps *steps)
         steps->at < steps->count ? steps->items[steps->at].path : NULL;
 
     return path ? path : "";
+}
+
+bool steps_lacked_space(const struct steps *steps, enum error error)
+{
+    enum disk_operation operation;
+
+    if (error != ERROR_DISK_FULL || steps->at >= steps->count)
+        return false;
+    operation = steps->items[steps->at].operation;
+    return operation != DISK_SYNC && operation != DISK_SYNC_DIRECTORY;
 }
 
 static void submit(struct steps *steps)
@@ -100,6 +111,16 @@ static void submit(struct steps *steps)
     }
 }
 
+static void try_again(struct space_waiter *waiter)
+{
+    struct steps *steps = container_of(waiter, struct steps, waiter);
+
+    if (space_lost(steps->space))
+        steps->done(steps, ERROR_LOG_DIRECTORY_FAILED);
+    else
+        submit(steps);
+}
+
 static void step_done(struct disk_request *request)
 {
     struct steps *steps = container_of(request, struct steps, request);
@@ -109,6 +130,11 @@ static void step_done(struct disk_request *request)
         timer_start(steps->seam->timers, &steps->pause,
                     steps->seam->now.monotonic_us + DISK_BUSY_PAUSE_US);
         return;
+    }
+    if (steps->space != NULL && steps_lacked_space(steps, request->error)) {
+        steps->waiter.again = try_again;
+        if (space_wait(steps->space, &steps->waiter))
+            return;
     }
     if (request->error != ERROR_NONE && request->error != step->allowed) {
         steps->done(steps, request->error);

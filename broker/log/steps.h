@@ -6,6 +6,7 @@
 #ifndef LOG_STEPS_H
 #define LOG_STEPS_H
 
+#include "log/space.h"
 #include "seam/disk.h"
 #include "seam/seam.h"
 #include "seam/timer.h"
@@ -29,6 +30,9 @@ struct steps {
     uint64_t file_size;
     struct disk_file *cut_file; /* what DISK_TRUNCATE and DISK_SYNC work on */
     uint64_t cut_size;
+    /* Set after steps_init(): a step that finds no space waits there and is
+     * tried again, for as long as it takes. NULL: done hears of it. */
+    struct space *space;
     /* steps.c's */
     struct seam *seam;
     struct step *items;
@@ -36,6 +40,7 @@ struct steps {
     size_t at;
     struct disk_request request;
     struct timer pause;
+    struct space_waiter waiter;
 };
 
 void steps_init(struct steps *steps, struct seam *seam,
@@ -48,6 +53,9 @@ void steps_open(struct steps *steps, char *path, unsigned flags);
 void steps_run(struct steps *steps);
 /* The path that failed, while done runs. */
 const char *steps_path(const struct steps *steps);
+/* The one that failed, with this error, found no space; nothing was done. A
+ * sync that says so has failed for good, like any other. */
+bool steps_lacked_space(const struct steps *steps, enum error error);
 void steps_release(struct steps *steps);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Owns cuts: log_truncate() and log_restart_at(). Alone with the log:
+ * Owns cuts: log_truncate(), log_restart_at(), and the taking back of appends
+ * that found no space. Alone with the log:
  *
  *     wait until idle -> find the batch of the cut
  *     -> checkpoint: new generation, recovery point not above the cut
@@ -10,25 +11,50 @@
  * A crash before the cut is durable leaves the old tail, found again by
  * recovery from the new recovery point: as if the cut had not begun, for
  * nobody has been told that it had. What is below the cut is not touched.
+ *
+ * What is taken back was never the log's: the generation stays, and there is
+ * nothing to store. But it is cut durably before the next append. Else that
+ * one, at the same offsets and in the same epoch, could be followed by what
+ * was left of these after a loss of power, and nobody could tell.
  */
 #include <string.h>
 
 #include "base/assert.h"
 #include "log/internal.h"
 
+static void begin(struct log *log, enum exclusive kind, int64_t offset,
+                  void (*done)(void *context, enum error error), void *context);
+
+/* Nobody asked for it but the owner must know: whoever waits for an offset
+ * past the end waits in vain. */
+static void tell_taken_back(void *context, enum error error)
+{
+    struct log_body *body = context;
+    struct log_owner *owner = body->log.owner;
+
+    if (error == ERROR_NONE && owner != NULL && owner->on_taken_back != NULL)
+        owner->on_taken_back(owner);
+}
+
 static void finish(struct log_body *body, enum error error)
 {
     struct exclusive_job *job = &body->exclusive;
     void (*done)(void *context, enum error error) = job->done;
+    enum exclusive next = job->next;
 
     job->kind = EXCLUSIVE_NONE;
+    job->next = EXCLUSIVE_NONE;
     job->running = false;
     job->storing = false;
     job->done = NULL;
+    body->torn = false;
     body->log.truncating = false;
     scan_release(&job->scan);
     small_file_release(&job->snapshot);
     done(job->context, error);
+    if (next != EXCLUSIVE_NONE)
+        begin(&body->log, next, job->next_offset, job->next_done,
+              job->next_context);
     if (error != ERROR_NONE)
         return;
     log_progress(body);
@@ -156,6 +182,8 @@ static void cut_segments(struct log_body *body, const struct place *cut)
     segment->end_offset = cut->offset;
     segment->sealed = false;
     segment->seal_wanted = false;
+    heap_free(body->log.directory->seam->heap, segment->snapshot);
+    segment->snapshot = NULL;
     index_cut_end(&segment->index, cut->offset);
     if (cut->position == 0) {
         segment->indexed = true;
@@ -166,24 +194,14 @@ static void cut_segments(struct log_body *body, const struct place *cut)
     list_remove(&segment->cold);
 }
 
-static void cut_offsets(struct log_body *body, const struct place *cut)
+/* What is past the end is forgotten. */
+static void cut_tables(struct log_body *body, const struct place *cut)
 {
     struct log *log = &body->log;
-    struct fact fact = {
-        .type = FACT_TRUNCATED, .key = log->key, .end_offset = cut->offset};
 
-    log->generation++;
     log->next_offset = cut->offset;
     log->log_end_offset = cut->offset;
     body->log_end = *cut;
-    if (log->durable_end_offset > cut->offset) {
-        log->durable_end_offset = cut->offset;
-        body->durable_end = *cut;
-    }
-    if (log->high_watermark > cut->offset)
-        log->high_watermark = cut->offset;
-    body->evidence = -1;
-    log->lossy = false;
     body->window.count = 0;
     body->window.from = 0;
     body->window.to = 0;
@@ -192,19 +210,34 @@ static void cut_offsets(struct log_body *body, const struct place *cut)
     while (body->snapshot_count > 0 &&
            body->snapshots[body->snapshot_count - 1] > cut->offset)
         body->snapshot_count--;
+}
+
+static void cut_offsets(struct log_body *body, const struct place *cut)
+{
+    struct log *log = &body->log;
+    struct fact fact = {
+        .type = FACT_TRUNCATED, .key = log->key, .end_offset = cut->offset};
+
+    log->generation++;
+    cut_tables(body, cut);
+    if (log->durable_end_offset > cut->offset) {
+        log->durable_end_offset = cut->offset;
+        body->durable_end = *cut;
+    }
+    if (log->high_watermark > cut->offset)
+        log->high_watermark = cut->offset;
+    body->evidence = -1;
+    log->lossy = false;
     trace_fact(log->directory->seam->trace, &fact);
 }
 
-static void truncated(struct log_body *body)
+/* The ring and the producers; then it is finished. */
+static void cut_rest(struct log_body *body)
 {
     struct exclusive_job *job = &body->exclusive;
     bool whole;
 
-    job->storing = false;
-    cut_segments(body, &job->cut);
-    cut_offsets(body, &job->cut);
     ring_cut_end(&body->ring, job->cut.offset);
-    epochs_cut_end(&body->epochs, job->cut.offset);
     whole = producers_cut_end(&body->producers, job->cut.offset);
     commit_want(body, false);
     if (whole) {
@@ -213,6 +246,30 @@ static void truncated(struct log_body *body)
     }
     job->snapshot_at = body->snapshot_count;
     rebuild_start(body);
+}
+
+static void truncated(struct log_body *body)
+{
+    struct exclusive_job *job = &body->exclusive;
+
+    job->storing = false;
+    cut_segments(body, &job->cut);
+    cut_offsets(body, &job->cut);
+    epochs_cut_end(&body->epochs, job->cut.offset);
+    cut_rest(body);
+}
+
+/* An epoch that began at the end stays: its leader noted it there (K5). */
+static void taken_back(struct log_body *body)
+{
+    const struct place *cut = &body->exclusive.cut;
+
+    ASSERT_INVARIANT(L1, cut->offset == body->log.log_end_offset);
+    SOMETIMES(body->log.directory->seam->trace, TAKEN_BACK);
+    cut_segments(body, cut);
+    cut_tables(body, cut);
+    epochs_cut_end(&body->epochs, cut->offset + 1);
+    cut_rest(body);
 }
 
 static void restarted(struct log_body *body, struct disk_file *file)
@@ -257,6 +314,8 @@ static void stepped(struct steps *steps, enum error error)
         finish(body, ERROR_LOG_DIRECTORY_FAILED);
     } else if (body->exclusive.kind == EXCLUSIVE_TRUNCATE) {
         truncated(body);
+    } else if (body->exclusive.kind == EXCLUSIVE_TAKE_BACK) {
+        taken_back(body);
     } else {
         restarted(body, file);
     }
@@ -269,25 +328,16 @@ static void add_unlink(struct log_body *body, int64_t offset,
               segment_path(body, offset, suffix), NULL, ERROR_NOT_FOUND);
 }
 
-static void stored(struct save_waiter *waiter, enum error error)
+static void cut_files(struct log_body *body)
 {
-    struct exclusive_job *job =
-        container_of(waiter, struct exclusive_job, stored);
-    struct log_body *body = container_of(job, struct log_body, exclusive);
+    struct exclusive_job *job = &body->exclusive;
     struct log_directory *directory = body->log.directory;
     struct steps *steps = &job->steps;
     bool whole = job->kind == EXCLUSIVE_RESTART;
-    struct fact fact = {.type = FACT_TRUNCATING,
-                        .key = body->log.key,
-                        .end_offset = whole ? 0 : job->cut.offset};
     size_t keep = whole ? 0 : segment_at(body, job->cut.segment) + 1;
 
-    if (error != ERROR_NONE) {
-        finish(body, error);
-        return;
-    }
-    trace_fact(directory->seam->trace, &fact);
     steps_init(steps, directory->seam, stepped, body);
+    steps->space = &directory->space;
     for (size_t i = body->segment_count; i > keep; i--) {
         add_unlink(body, body->segments[i - 1]->base_offset, "log");
         add_unlink(body, body->segments[i - 1]->base_offset, "index");
@@ -312,6 +362,24 @@ static void stored(struct save_waiter *waiter, enum error error)
     steps_add(steps, DISK_SYNC_DIRECTORY,
               heap_strdup(directory->seam->heap, body->path), NULL, ERROR_NONE);
     steps_run(steps);
+}
+
+static void stored(struct save_waiter *waiter, enum error error)
+{
+    struct exclusive_job *job =
+        container_of(waiter, struct exclusive_job, stored);
+    struct log_body *body = container_of(job, struct log_body, exclusive);
+    struct fact fact = {
+        .type = FACT_TRUNCATING,
+        .key = body->log.key,
+        .end_offset = job->kind == EXCLUSIVE_RESTART ? 0 : job->cut.offset};
+
+    if (error != ERROR_NONE) {
+        finish(body, error);
+        return;
+    }
+    trace_fact(body->log.directory->seam->trace, &fact);
+    cut_files(body);
 }
 
 /* ---- the place ---- */
@@ -397,7 +465,7 @@ void exclusive_run(struct log_body *body)
         store(body, (struct place){job->offset, job->offset, 0});
         return;
     }
-    if (job->offset > log->log_end_offset)
+    if (job->offset > log->log_end_offset || job->kind == EXCLUSIVE_TAKE_BACK)
         job->offset = log->log_end_offset;
     place_settle(body, &body->log_end);
     segment = job->offset == log->log_end_offset
@@ -414,6 +482,11 @@ void exclusive_run(struct log_body *body)
         return;
     }
     job->running = true;
+    if (job->kind == EXCLUSIVE_TAKE_BACK) {
+        job->cut = body->log_end;
+        cut_files(body);
+        return;
+    }
     find(body, segment);
 }
 
@@ -434,8 +507,16 @@ static void begin(struct log *log, enum exclusive kind, int64_t offset,
     struct log_body *body = body_of(log);
     struct exclusive_job *job = &body->exclusive;
 
-    ASSERT(job->kind == EXCLUSIVE_NONE);
     ASSERT(offset >= 0);
+    if (job->kind == EXCLUSIVE_TAKE_BACK) {
+        ASSERT(job->next == EXCLUSIVE_NONE);
+        job->next = kind;
+        job->next_offset = offset;
+        job->next_done = done;
+        job->next_context = context;
+        return;
+    }
+    ASSERT(job->kind == EXCLUSIVE_NONE);
     job->kind = kind;
     job->tried = false;
     job->offset = offset;
@@ -450,6 +531,19 @@ static void begin(struct log *log, enum exclusive kind, int64_t offset,
     job->later.fire = later_fire;
     timer_start(log->directory->seam->timers, &job->later,
                 log->directory->seam->now.monotonic_us);
+}
+
+/* log_kick() runs it once nothing is in flight any more. */
+void exclusive_take_back(struct log_body *body)
+{
+    struct exclusive_job *job = &body->exclusive;
+
+    ASSERT(job->kind == EXCLUSIVE_NONE);
+    job->kind = EXCLUSIVE_TAKE_BACK;
+    job->tried = false;
+    job->done = tell_taken_back;
+    job->context = body;
+    body->log.truncating = true;
 }
 
 void log_truncate(struct log *log, int64_t end_offset,

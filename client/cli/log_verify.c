@@ -212,7 +212,8 @@ static bool ends_with(const char *name, const char *end)
 
 static bool is_ours(const char *name)
 {
-    static const char *const names[] = {"lock", "meta", "checkpoint", "clean"};
+    static const char *const names[] = {"lock", "meta", "checkpoint", "clean",
+                                        BALLAST_NAME};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)

@@ -122,6 +122,11 @@ static void progressed(struct log_owner *owner)
     container_of(owner, struct world, log_owner)->progress++;
 }
 
+static void took_back(struct log_owner *owner)
+{
+    container_of(owner, struct world, log_owner)->taken_back++;
+}
+
 struct world *world_new(void)
 {
     struct world *world = calloc(1, sizeof *world);
@@ -151,6 +156,7 @@ struct world *world_new(void)
     };
     world->owner = (struct log_directory_owner){opened, failed};
     world->log_owner.on_progress = progressed;
+    world->log_owner.on_taken_back = took_back;
     world->clock_ms = 1000;
     return world;
 }
@@ -165,7 +171,8 @@ static bool at_rest(void *context)
         if (!log_idle(body))
             return false;
     return list_empty(&directory->dying) && !directory->commit.running &&
-           !directory->checkpoint.saver.running && !directory->space_asked;
+           !directory->checkpoint.saver.running &&
+           space_idle(&directory->space);
 }
 
 static bool settled(void *context)

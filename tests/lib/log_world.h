@@ -38,6 +38,7 @@ struct world {
     unsigned failures;
     struct log_owner log_owner;
     unsigned progress;
+    unsigned taken_back;
     struct world_append *appends[WORLD_APPENDS_MAX];
     unsigned append_count;
     unsigned done_count;
