@@ -164,7 +164,7 @@ crash_everywhere() { # scenarios (a pattern), seeds, operations of each
 
     : >"$results"
     for file in $1; do
-        for how in power process error; do
+        for how in power process error full; do
             build/kqsim crash-everywhere "$file" --how "$how" --seeds "$2" \
                 --limit "$3" --jobs "$JOBS" --json >>"$results" || good=1
         done

@@ -453,6 +453,11 @@ void node_set_disk_capacity(struct node *node, uint64_t bytes)
     node->disk->capacity = bytes;
 }
 
+uint64_t node_disk_used(const struct node *node)
+{
+    return node->disk->used;
+}
+
 bool node_rot(struct node *node, const char *path, uint64_t offset)
 {
     struct inode *inode = tree_find(node->disk, path);

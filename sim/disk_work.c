@@ -9,6 +9,11 @@
 
 #define NAME_BYTES_MAX 256
 
+static uint64_t room_left(const struct disk *disk)
+{
+    return disk->used < disk->capacity ? disk->capacity - disk->used : 0;
+}
+
 static enum error work_open(struct operation *operation)
 {
     struct disk_request *request = operation->request;
@@ -27,6 +32,8 @@ static enum error work_open(struct operation *operation)
     if (inode == NULL) {
         if (!(flags & (DISK_OPEN_CREATE | DISK_OPEN_CREATE_EXCL)))
             return ERROR_NOT_FOUND;
+        if (room_left(disk) == 0)
+            return ERROR_DISK_FULL; /* a name takes space, too */
         inode = inode_new(disk, false);
         tree_link(parent, name, inode);
         inode_drop(inode);
@@ -112,11 +119,6 @@ static uint64_t some_prefix(struct disk *disk, uint64_t limit)
 {
     return world_random_below(disk_world(disk), disk->node, PURPOSE_DISK_FAULT,
                               limit + 1);
-}
-
-static uint64_t room_left(const struct disk *disk)
-{
-    return disk->used < disk->capacity ? disk->capacity - disk->used : 0;
 }
 
 static uint64_t append_size(const struct disk_request *request)
@@ -282,6 +284,8 @@ static enum error work_mkdir(struct operation *operation)
                    : ERROR_NOT_FOUND;
     if (entries_find(parent, CACHE, name) != NULL)
         return ERROR_EXISTS;
+    if (room_left(operation->disk) == 0)
+        return ERROR_DISK_FULL;
     inode = inode_new(operation->disk, true);
     tree_link(parent, name, inode);
     inode_drop(inode);

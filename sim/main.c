@@ -18,7 +18,8 @@ static const char usage[] =
     "usage: kqsim run FILE|DIR... [--seed S | --seeds N [--from S]]\n"
     "                 [--jobs J] [--json] [--trace FILE]\n"
     "       kqsim crash-everywhere FILE [--seed S | --seeds N [--from S]]\n"
-    "                 [--how power|process|error] [--node bN] [--limit N]\n"
+    "                 [--how power|process|error|full] [--node bN] [--limit "
+    "N]\n"
     "                 [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
     "                 crash at each disk operation in turn, or let it fail\n"
     "       kqsim lint FILE|DIR...     check scenario files\n"
@@ -215,7 +216,8 @@ static int take_option(struct options *options, int count, char **arguments,
     if (strcmp(name, "--trace") == 0)
         return take_text(name, value, "the name of a file", &options->trace);
     if (strcmp(name, "--how") == 0)
-        return take_text(name, value, "power, process or error", &options->how);
+        return take_text(name, value, "power, process, error or full",
+                         &options->how);
     if (strcmp(name, "--node") == 0)
         return take_text(name, value, "a broker, b1", &options->node);
     if (strcmp(name, "--at") == 0)
@@ -385,9 +387,9 @@ static int command_crash_everywhere(int count, char **arguments)
         code = fail(EXIT_USAGE, "kqsim crash-everywhere takes one scenario");
     if (code == EXIT_DONE && options.how != NULL &&
         !strike_how_parse(options.how, &how))
-        code =
-            fail(EXIT_USAGE, "--how is power, process or error, and not '%s'",
-                 options.how);
+        code = fail(EXIT_USAGE,
+                    "--how is power, process, error or full, and not '%s'",
+                    options.how);
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)

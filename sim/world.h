@@ -109,6 +109,7 @@ void node_clock_jump(struct node *node, int64_t by_ms);
 /* An empty disk; the node is down. */
 void node_wipe_disk(struct node *node);
 void node_set_disk_capacity(struct node *node, uint64_t bytes);
+uint64_t node_disk_used(const struct node *node); /* bytes */
 /* Flips a bit of this file's stored bytes; false when it is not so long. */
 bool node_rot(struct node *node, const char *path, uint64_t offset);
 

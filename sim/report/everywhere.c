@@ -17,6 +17,7 @@ static const char *const how_names[] = {
     [STRIKE_POWER] = "power",
     [STRIKE_PROCESS] = "process",
     [STRIKE_ERROR] = "error",
+    [STRIKE_FULL] = "full",
 };
 
 const char *strike_how_name(enum strike_how how)

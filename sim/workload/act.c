@@ -6,8 +6,7 @@
 
 #include "sim/workload/step.h"
 
-#define DISK_BYTES_UNBOUND UINT64_MAX
-#define ROT_SPAN           16384
+#define ROT_SPAN 16384
 
 static void tell(struct run *run, const struct party *party, const char *what)
 {
@@ -344,7 +343,8 @@ void run_steps_heal(struct run *run)
         if (host->skew_ms != 0)
             node_clock_jump(host->node, -host->skew_ms);
         host->skew_ms = 0;
-        host->planned = false;
+        host->again = host->planned && node_is_up(host->node);
+        host->planned = host->again;
         heal_node(run, host->node);
     }
     for (int64_t i = 0; i < scenario->client_count; i++)

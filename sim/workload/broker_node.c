@@ -85,9 +85,12 @@ void broker_host_init(struct run *run, unsigned index)
 
 void broker_host_start(struct broker_host *host)
 {
-    if (node_is_up(host->node))
+    if (node_is_up(host->node)) {
+        host->again = host->planned; /* a clean end takes its time */
         return;
+    }
     host->planned = false;
+    host->again = false;
     node_start(host->node);
 }
 
@@ -106,6 +109,13 @@ static void ended(struct broker_host *host)
     int code = node_exit_code(host->node);
     const char *why = node_exit_why(host->node);
 
+    if (code == 3 && why != NULL &&
+        strstr(why, error_sentence(ERROR_DISK_FULL)) != NULL) {
+        snprintf(run->unsound, sizeof run->unsound,
+                 "a full disk is an answer, and the broker ended: %s", why);
+        judge_unsound(run->judge, host->index, run->unsound);
+        return;
+    }
     if (code == 3) {
         world_at(run->world,
                  world_now_us(run->world) + run->scenario->restart_delay_us,
@@ -129,5 +139,8 @@ void broker_host_down(struct broker_host *host)
         judge_unsound(run->judge, host->index, run->unsound);
     } else if (!host->planned) {
         ended(host);
+    } else if (host->again) {
+        host->planned = false;
+        world_at(run->world, world_now_us(run->world), start_again, host);
     }
 }

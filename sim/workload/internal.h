@@ -36,6 +36,7 @@ struct broker_host {
     struct config config;
     struct broker_owner owner;
     bool planned; /* its next end was asked for by a step */
+    bool again;   /* ... and it is to be started as soon as it has ended */
     int64_t skew_ms;
 };
 
@@ -196,6 +197,7 @@ void run_steps_fact(struct run *run, unsigned node, const struct fact *fact);
 void run_steps_release(struct run *run);
 /* Everybody is up, connected and on time again. */
 void run_steps_heal(struct run *run);
+#define DISK_BYTES_UNBOUND UINT64_MAX /* a capacity */
 void fault_plan_begin(struct run *run);
 /* How often they took effect, into the report. */
 void fault_plan_report(struct run *run);

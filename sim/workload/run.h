@@ -21,7 +21,8 @@ enum run_result {
 enum strike_how {
     STRIKE_POWER,   /* its machine loses power; started again soon */
     STRIKE_PROCESS, /* it is killed; started again soon */
-    STRIKE_ERROR    /* the operation fails */
+    STRIKE_ERROR,   /* the operation fails */
+    STRIKE_FULL     /* from it on its disk has no space, for a while */
 };
 
 /* What befalls one disk operation of one broker, besides the scenario. */
@@ -30,7 +31,9 @@ struct run_strike {
     unsigned broker; /* index */
     uint64_t nth;    /* of the disk operations it submits; 0: no strike */
     bool late;       /* a crash: once the operation is done, else as it is
-                        submitted; an error: no space, else EIO */
+                        submitted; an error: no space, else EIO; a full
+                        disk: not even what is given up makes room, else no
+                        more than that */
 };
 
 /* Holds no pointer: it crosses a pipe between processes. */
