@@ -154,6 +154,7 @@ static void submit(struct log_body *body, struct log_append *append)
         (struct iovec){(void *)(uintptr_t)append->batches, append->size};
     list_append(&body->in_flight, &append->node);
     directory->appends++;
+    space_take(directory, append->size);
     disk_append(directory->seam->disk, &append->request, segment->file,
                 &append->iov, 1, append->request.offset);
 }

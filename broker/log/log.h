@@ -95,7 +95,8 @@ void log_directory_free(struct log_directory *directory);
 const struct uuid *log_directory_id(const struct log_directory *directory);
 /* Whether the last shutdown was clean; its token (NULL otherwise). */
 const struct uuid *log_directory_clean_token(const struct log_directory *dir);
-/* Free space is below the reserve: refuse produce. Checked every second. */
+/* Free space is below the reserve, or there is none: refuse produce. Looked
+ * at every second, and when what was above the reserve may be written. */
 bool log_directory_full(const struct log_directory *directory);
 bool log_directory_failed(const struct log_directory *directory);
 

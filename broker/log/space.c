@@ -56,8 +56,10 @@ void space_note(struct log_directory *directory, uint64_t free_bytes)
 {
     struct space *space = &directory->space;
     bool roomy = is_roomy(directory, free_bytes);
+    uint64_t reserve = directory->options.reserve_bytes;
 
-    if (!space->full && free_bytes < directory->options.reserve_bytes) {
+    space->left = free_bytes > reserve ? free_bytes - reserve : 0;
+    if (!space->full && free_bytes < reserve) {
         space->full = true;
         trace_log(directory->seam->trace, TRACE_ERROR,
                   "%s: only %llu bytes are free, less than "
@@ -98,6 +100,27 @@ static void poll_done(struct disk_request *request)
         closing_kick(directory);
 }
 
+static void ask(struct log_directory *directory)
+{
+    struct space *space = &directory->space;
+
+    if (space->asked)
+        return;
+    space->asked = true;
+    disk_free_space(directory->seam->disk, &space->poll_request,
+                    directory->options.path);
+}
+
+void space_take(struct log_directory *directory, uint64_t bytes)
+{
+    struct space *space = &directory->space;
+    bool was_left = space->left > 0;
+
+    space->left -= bytes < space->left ? bytes : space->left;
+    if (was_left && space->left == 0 && !space->full)
+        ask(directory);
+}
+
 static void poll_fire(struct timer *timer)
 {
     struct space *space = container_of(timer, struct space, poll);
@@ -106,11 +129,7 @@ static void poll_fire(struct timer *timer)
 
     if (directory->failed || directory->phase == DIRECTORY_CLOSED)
         return;
-    if (!space->asked) {
-        space->asked = true;
-        disk_free_space(seam->disk, &space->poll_request,
-                        directory->options.path);
-    }
+    ask(directory);
     timer_start(seam->timers, timer, seam->now.monotonic_us + POLL_US);
 }
 

@@ -143,7 +143,7 @@ struct scenario_step {
     struct target to;
     bool one_way;
     int64_t by_ms; /* clock-jump */
-    int64_t bytes; /* disk-capacity */
+    int64_t bytes; /* disk-capacity; -1: what is used at that time */
     int64_t topic; /* create-topic, delete-topic, rot */
     int64_t partition;
 };

@@ -198,10 +198,8 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                                : "%s needs 'by': how far the clock moves, "
                                  "such as 30d or -5s",
                  name);
-    if (draft->has_bytes != (action == STEP_DISK_CAPACITY))
-        complain(loader, node,
-                 draft->has_bytes ? "bytes belongs to disk-capacity, not to %s"
-                                  : "%s needs 'bytes': the size of the disk",
+    if (draft->has_bytes && action != STEP_DISK_CAPACITY)
+        complain(loader, node, "bytes belongs to disk-capacity, not to %s",
                  name);
     if (draft->has_place != (action == STEP_ROT))
         complain(loader, node,
@@ -237,7 +235,8 @@ static void check_times(struct loader *loader, yaml_node_t *node,
 static void read_step(struct loader *loader, yaml_node_t *node,
                       struct scenario_step *step)
 {
-    struct draft draft = {.step = {.hold = {-1, -1}, .times = -1, .line = 0}};
+    struct draft draft = {
+        .step = {.hold = {-1, -1}, .times = -1, .bytes = -1, .line = 0}};
 
     read_mapping(loader, node, "a step", step_fields, COUNT_OF(step_fields),
                  &draft);

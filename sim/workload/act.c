@@ -225,7 +225,9 @@ static void act_one(struct run *run, const struct scenario_step *step,
         break;
     case STEP_DISK_CAPACITY:
         if (party->node)
-            node_set_disk_capacity(party->node, (uint64_t)step->bytes);
+            node_set_disk_capacity(party->node,
+                                   step->bytes < 0 ? node_disk_used(party->node)
+                                                   : (uint64_t)step->bytes);
         break;
     default:
         break;
