@@ -120,6 +120,7 @@ static enum error deliver(struct reader *reader, struct bytes data)
     return ERROR_NONE;
 }
 
+/* Once at each place; again there if it went back, which no end may do. */
 static void reader_told_end(struct reader *reader, int64_t high_watermark)
 {
     struct subscription *subscription = reader->subscription;
@@ -128,9 +129,11 @@ static void reader_told_end(struct reader *reader, int64_t high_watermark)
     if (!reader_flows(reader))
         return;
     offset = subscription->next_offset;
-    if (offset < high_watermark || offset == reader->told_end)
+    if (offset < high_watermark || (offset == reader->told_end &&
+                                    high_watermark >= reader->told_watermark))
         return;
     reader->told_end = offset;
+    reader->told_watermark = high_watermark;
     if (subscription->on_end)
         subscription->on_end(subscription, high_watermark);
 }

@@ -265,7 +265,8 @@ struct reader {
     bool skip_older;  /* records before timestamp_ms */
     bool replaced;    /* the topic was deleted, another bears its name */
     int64_t timestamp_ms;
-    int64_t told_end; /* offset at which on_end was told */
+    int64_t told_end;       /* offset at which on_end was told */
+    int64_t told_watermark; /* what was told there */
     uint32_t fetch_bytes;
     unsigned failures;
     int64_t retry_at_us;

@@ -228,6 +228,26 @@ static void test_acknowledged_before_durable(void **state)
     assert_broken(*state, ORACLE_COUNTED);
 }
 
+/* B1: as far as the leader, with a tail of its own. */
+static void test_acknowledged_by_another_tail(void **state)
+{
+    good_run(*state);
+    append(*state, 0, 2, 52);
+    append(*state, 1, 2, 99);
+    fact(*state, 0, FACT_ACKNOWLEDGED, 2, 3, -1);
+    assert_broken(*state, ORACLE_COUNTED);
+}
+
+static void test_acknowledged_by_two_of_three(void **state)
+{
+    good_run(*state);
+    append(*state, 0, 2, 52);
+    append(*state, 1, 2, 52);
+    append(*state, 2, 2, 99);
+    fact(*state, 0, FACT_ACKNOWLEDGED, 2, 3, -1);
+    assert_silent(*state);
+}
+
 static void test_invented(void **state)
 {
     good_run(*state);
@@ -528,6 +548,8 @@ int main(void)
         CASE(test_lost_acknowledged),
         CASE(test_retention_excuses_acknowledged),
         CASE(test_acknowledged_before_durable),
+        CASE(test_acknowledged_by_another_tail),
+        CASE(test_acknowledged_by_two_of_three),
         CASE(test_invented),
         CASE(test_two_values),
         CASE(test_acknowledged_elsewhere),
