@@ -188,6 +188,8 @@ static enum error work_allocate(struct operation *operation)
     struct inode *inode = operation->file->inode;
     uint64_t length = operation->request->length;
 
+    if (operation->file->read_only)
+        return ERROR_IO;
     if (length <= inode->charged)
         return ERROR_NONE;
     if (length - inode->charged > room_left(operation->disk))

@@ -42,6 +42,13 @@ void harness_on_accepted(struct harness *harness,
  * but seven calls. */
 const char *harness_path(struct harness *harness, const char *name);
 
+/* From now on that directory, still empty, holds no more than so many bytes.
+ * False where that cannot be arranged: the test has nothing to show. */
+bool harness_limit_space(struct harness *harness, uint64_t bytes);
+/* From now on nothing in it can be changed; after harness_limit_space(), with
+ * no file open. False likewise. */
+bool harness_forbid_writes(struct harness *harness);
+
 static inline bool harness_flag(void *context)
 {
     return *(bool *)context;

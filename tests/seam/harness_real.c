@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 struct harness {
     struct loop *loop;
     char directory[64];
+    bool mounted;
     void (*accepted)(const struct event *event);
     char paths[8][512];
     unsigned next_path;
@@ -46,6 +49,19 @@ static void on_alarm(struct timer *timer)
     container_of(timer, struct harness, alarm)->rang = true;
 }
 
+/* What a test mounts is seen by this process alone and goes with it. Threads
+ * made later share that. */
+static bool stand_apart(void)
+{
+    static bool tried, apart;
+
+    if (!tried)
+        apart = unshare(CLONE_NEWNS) == 0 &&
+                mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+    tried = true;
+    return apart;
+}
+
 struct harness *harness_new(void)
 {
     struct harness *harness = calloc(1, sizeof *harness);
@@ -57,6 +73,7 @@ struct harness *harness_new(void)
              "/tmp/kq-seam-XXXXXX");
     if (mkdtemp(harness->directory) == NULL)
         return NULL;
+    stand_apart();
     harness->loop = loop_new(&options);
     harness->alarm.fire = on_alarm;
     return harness;
@@ -69,6 +86,8 @@ void harness_free(struct harness *harness)
     if (harness == NULL)
         return;
     loop_free(harness->loop);
+    if (harness->mounted && umount(harness->directory) != 0)
+        perror(harness->directory);
     snprintf(command, sizeof command, "rm -rf '%s'", harness->directory);
     if (system(command) != 0)
         fprintf(stderr, "cannot remove %s\n", harness->directory);
@@ -129,4 +148,20 @@ const char *harness_path(struct harness *harness, const char *name)
 
     snprintf(path, sizeof harness->paths[0], "%s/%s", harness->directory, name);
     return path;
+}
+
+bool harness_limit_space(struct harness *harness, uint64_t bytes)
+{
+    char options[64];
+
+    snprintf(options, sizeof options, "size=%llu", (unsigned long long)bytes);
+    harness->mounted = stand_apart() && mount("none", harness->directory,
+                                              "tmpfs", 0, options) == 0;
+    return harness->mounted;
+}
+
+bool harness_forbid_writes(struct harness *harness)
+{
+    return harness->mounted && mount("none", harness->directory, "tmpfs",
+                                     MS_REMOUNT | MS_RDONLY, NULL) == 0;
 }

@@ -92,3 +92,16 @@ const char *harness_path(struct harness *harness, const char *name)
     snprintf(path, sizeof harness->paths[0], "/%s", name);
     return path;
 }
+
+bool harness_limit_space(struct harness *harness, uint64_t bytes)
+{
+    node_set_disk_capacity(harness->node, bytes);
+    return true;
+}
+
+/* A simulated disk knows no permissions. */
+bool harness_forbid_writes(struct harness *harness)
+{
+    (void)harness;
+    return false;
+}
