@@ -8,6 +8,7 @@
 # Sourced by bash from the root of the repository.
 
 LOGS=build/ci
+SKIPPED=77 # exit code of a step that this machine cannot run
 PASSED=0
 FAILED=0
 FAILED_STEPS=()
@@ -60,6 +61,7 @@ wait_step() {
 tally() { # name, exit code
     local passed=1 failed=0
 
+    [ "$2" -ne "$SKIPPED" ] || return 0
     [ "$2" -eq 0 ] || { passed=0 failed=1; }
     if [ -f "$LOGS/counted" ]; then
         read -r passed failed <"$LOGS/counted"
@@ -86,6 +88,11 @@ step() {
     code=$?
     STEP_PID=
     tally "$name" "$code"
+    if [ "$code" -eq "$SKIPPED" ]; then
+        printf 'skipped %4d s  %s\n' $((SECONDS - start)) \
+            "$(grep -m 1 '^skipped: ' "$log" | cut -c 10-)"
+        return 0
+    fi
     if [ "$code" -eq 0 ]; then
         printf 'ok      %4d s' $((SECONDS - start))
         [ ! -f "$LOGS/counted" ] ||

@@ -10,6 +10,7 @@ BROKER=$PWD/build/kafkaesqued
 FAILURES=0
 CLUSTER=
 OTHERS=()
+MOUNTS=()
 
 for program in "$KQ" "$BROKER"; do
     [ -x "$program" ] || {
@@ -29,12 +30,15 @@ failed() {
 
 # Stops what cluster_up() and `other` started.
 cluster_down() {
-    local pid
+    local pid mount
 
     for pid in "${OTHERS[@]}"; do
         kill "$pid" 2>/dev/null
     done
     [ -z "$CLUSTER" ] || "$KQ" dev down --dir "$CLUSTER" >/dev/null
+    for mount in "${MOUNTS[@]}"; do
+        ! mountpoint -q "$mount" || umount "$mount" || umount --lazy "$mount"
+    done
 }
 
 leave() {
@@ -53,12 +57,24 @@ leave() {
 trap leave EXIT
 trap 'exit 1' INT TERM
 
+# The directory of the cluster to come.
+cluster_directory() {
+    [ -n "$CLUSTER" ] ||
+        CLUSTER=$(mktemp -d "${TMPDIR:-/tmp}/kq-cluster.XXXXXX")
+}
+
+# What is mounted there is unmounted at the end. Seen by this script and what
+# it starts alone: `unshare --mount` comes first.
+mounted() { # directory
+    MOUNTS+=("$1")
+}
+
 # cluster_up BROKERS [--set KEY=VALUE]...
 cluster_up() {
     local brokers=$1
 
     shift
-    CLUSTER=$(mktemp -d /tmp/kq-cluster.XXXXXX)
+    cluster_directory
     "$KQ" dev up --brokers "$brokers" --dir "$CLUSTER" "$@" || exit 3
     KQ_BOOTSTRAP=$(sed -n 's/^broker\.[0-9]*\.port=/127.0.0.1:/p' \
         "$CLUSTER/cluster" | paste -sd,)

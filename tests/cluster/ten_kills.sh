@@ -16,24 +16,10 @@ RANDOM=${1-1}
 cluster_up 3
 "$KQ" topic create load --partitions 3 --replicas 3 || exit 1
 
-# Lines at an even pace; what cannot be sent yet is sent later.
-offer() {
-    python3 -c '
-import sys, time
-rate, seconds = int(sys.argv[1]), int(sys.argv[2])
-start = time.monotonic()
-for n in range(rate * seconds):
-    late = start + n / rate - time.monotonic()
-    if late > 0:
-        sys.stdout.flush()
-        time.sleep(late)
-    print("%d the load of this test, %s" % (n + 1, "x" * 60))
-' "$LOAD_RECORDS_A_SECOND" "$1"
-}
-
 seconds=$((KILLS * (KILL_PAUSE_SECONDS + 3)))
 [ "$seconds" -ge "$LOAD_SECONDS" ] || seconds=$LOAD_SECONDS
-offer "$seconds" | "$KQ" produce load --report "$CLUSTER/acknowledged" \
+python3 tests/cluster/offer.py "$LOAD_RECORDS_A_SECOND" "$seconds" |
+    "$KQ" produce load --report "$CLUSTER/acknowledged" \
     2>"$CLUSTER/produce.err" &
 producer=$!
 other "$producer"
