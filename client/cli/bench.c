@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/cli/cli.h"
 #include "client/cli/parse.h"
@@ -28,6 +29,7 @@ static const char help[] =
     "  --acks 0|1|all    (default all)\n"
     "  --in-flight N     produce requests a broker (default 5)\n"
     "  --linger-ms N     (default 5; latency 0)\n"
+    "  --rate N          produce: no more than N records a second\n"
     "  --batch BYTES     batch size (default 128k)\n"
     "  --bootstrap HOST:PORT,...  the cluster\n";
 
@@ -37,6 +39,7 @@ struct bench {
     int64_t records;
     int64_t size;
     int64_t linger_ms;
+    int64_t rate; /* 0: as fast as it goes */
     struct kq_options options;
     /* told by the client's thread */
     uint32_t *latency_us; /* by record */
@@ -126,11 +129,24 @@ static enum kq_error send_one(struct bench *bench, struct kq_client *client,
                       on_delivered, sample, KQ_WAIT);
 }
 
+/* Until record `index` is due. */
+static void keep_pace(const struct bench *bench, int64_t start_us,
+                      int64_t index)
+{
+    int64_t early_us =
+        bench->rate == 0 ? 0
+                         : start_us + index * 1000000 / bench->rate - now_us();
+
+    if (early_us > 0)
+        usleep((useconds_t)early_us);
+}
+
 /* Sends all; one at a time when `in_turn`. */
 static enum kq_error send_all(struct bench *bench, struct kq_client *client,
                               struct sample *samples, bool in_turn)
 {
     char *value = malloc((size_t)bench->size + 1);
+    int64_t start_us = now_us();
     enum kq_error error = KQ_ERROR_NONE;
     struct progress progress;
 
@@ -140,6 +156,7 @@ static enum kq_error send_all(struct bench *bench, struct kq_client *client,
     progress_init(&progress);
     for (int64_t i = 0; i < bench->records && error == KQ_ERROR_NONE; i++) {
         samples[i] = (struct sample){.bench = bench, .index = i};
+        keep_pace(bench, start_us, i);
         error = send_one(bench, client, value, &samples[i]);
         if (in_turn && error == KQ_ERROR_NONE)
             error = kq_flush(client, -1);
@@ -293,6 +310,8 @@ static int read_option(struct bench *bench, int option)
         return read_number("size", 0, RECORD_SIZE_MAX, &bench->size);
     case 'l':
         return read_number("linger-ms", 0, 60000, &bench->linger_ms);
+    case 'r':
+        return read_number("rate", 1, RECORDS_MAX, &bench->rate);
     case 'i':
         code = read_number("in-flight", 1, 1000, &number);
         bench->options.in_flight_max = (uint32_t)number;
@@ -320,6 +339,7 @@ static int read_options(int argc, char **argv, struct bench *bench)
         {"size", required_argument, NULL, 's'},
         {"acks", required_argument, NULL, 'a'},
         {"in-flight", required_argument, NULL, 'i'},
+        {"rate", required_argument, NULL, 'r'},
         {"linger-ms", required_argument, NULL, 'l'},
         {"batch", required_argument, NULL, 'B'},
         {"bootstrap", required_argument, NULL, 'b'},

@@ -81,6 +81,15 @@ static void assert_sound(struct kept *kept)
         BROKEN("%s", kept->said);
 }
 
+/* The byte that the first problem is said to be at. */
+static size_t first_byte(const struct kept *kept)
+{
+    const char *first = strstr(kept->said, "the first is at ");
+
+    assert_non_null(first);
+    return strtoull(strrchr(first, ':') + 1, NULL, 10);
+}
+
 /* Damaged, and the first problem is in this file. */
 static void assert_damaged_at(struct kept *kept, const char *name,
                               const char *what)
@@ -350,6 +359,11 @@ static void a_flipped_bit_is_found_in_its_file(void **state)
              at += at < 2 * BATCH ? 1 : step) {
             world_flip(full(kept, kept->names[i]), (long)at);
             assert_damaged_at(kept, kept->names[i], "a flip");
+            /* of a batch its first byte; a small file has one checksum */
+            if (ends(kept->names[i], ".log"))
+                assert_int_equal(first_byte(kept), at / BATCH * BATCH);
+            else
+                assert_true(first_byte(kept) <= at);
             restore(kept, i);
         }
     }
@@ -548,6 +562,31 @@ static void a_log_that_was_to_start_over_is_a_note(void **state)
     assert_non_null(strstr(kept->said, "the log has no segment"));
 }
 
+/* Deleted, and no checkpoint was written since. */
+static void a_deletion_cut_short_is_a_note(void **state)
+{
+    struct kept *kept = *state;
+    struct world *world = kept->world;
+    struct log *log = world_create(world, 0, &world_settings);
+    char name[64], command[512];
+
+    world_fill(world, log, 10, &(struct world_batch){.epoch = 1});
+    world_create(world, 1, &world_settings);
+    world_shutdown(world);
+    keep(kept);
+    assert_sound(kept);
+    snprintf(name, sizeof name, "%.34s",
+             kept->names[find(kept, "00000.log", 0)]);
+    snprintf(command, sizeof command, "rm -r %s", full(kept, name));
+    assert_int_equal(system(command), 0);
+    assert_damaged_at(kept, "checkpoint", "a missing log");
+    assert_int_equal(unlink(full(kept, kept->names[find(kept, "clean", 0)])),
+                     0);
+    assert_sound(kept);
+    assert_non_null(strstr(kept->said, "note: the log "));
+    assert_non_null(strstr(kept->said, " is missing"));
+}
+
 static void leftovers_are_notes(void **state)
 {
     struct kept *kept = *state;
@@ -711,6 +750,7 @@ int main(void)
         TEST(a_lie_with_a_good_checksum_is_found, setup),
         TEST(an_older_epoch_after_a_newer_one_is_damage, setup),
         TEST(a_log_that_was_to_start_over_is_a_note, setup),
+        TEST(a_deletion_cut_short_is_a_note, setup_open),
         TEST(leftovers_are_notes, setup),
         TEST(no_damage_breaks_the_tools, setup),
         cmocka_unit_test(no_bytes_break_the_records),
