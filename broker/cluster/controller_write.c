@@ -591,8 +591,10 @@ static void nothing_staged(struct controller *controller,
         intent_finish(intent, ERROR_NONE);
     }
     free_write(write);
-    if (controller->decide_all)
-        controller_run(controller);
+    /* what found no room among so much that stays as it is goes next */
+    if (controller->decide_all || !list_empty(&controller->intents))
+        timer_start(controller->seam->timers, &controller->coalesce,
+                    controller->seam->now.monotonic_us);
 }
 
 static void refuse_all(struct controller *controller)

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One controller without an ensemble: what it decides about intents that
+ * change nothing, so that nothing is ever sent.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "cluster/controller.h"
+#include "real/loop.h"
+#include "seam/dispatch.h"
+#include "seam/memory.h"
+
+#define TOPICS  (3 * CONTROLLER_WRITE_CHUNKS_MAX)
+#define WAIT_US 5000000
+
+struct fixture {
+    struct loop *loop;
+    struct seam *seam;
+    struct coord_listener coord_listener;
+    struct coord *coord;
+    struct metadata_listener listener;
+    struct metadata metadata;
+    struct controller controller;
+    struct intent intent;
+    bool done;
+    struct timer patience;
+};
+
+static void on_topic(struct metadata_listener *listener, struct topic *topic)
+{
+    (void)listener;
+    (void)topic;
+}
+
+static void on_states(struct metadata_listener *listener, struct topic *topic,
+                      uint32_t first, uint32_t count)
+{
+    (void)listener;
+    (void)topic;
+    (void)first;
+    (void)count;
+}
+
+static void on_nothing(struct metadata_listener *listener)
+{
+    (void)listener;
+}
+
+static void on_coord(struct coord_listener *listener)
+{
+    (void)listener;
+}
+
+static void add_topic(struct fixture *fixture, uint32_t number)
+{
+    Kq__TopicNode node = KQ__TOPIC_NODE__INIT;
+    struct partition_state state = {.replica_count = 1,
+                                    .replicas = {1},
+                                    .leader = 1,
+                                    .leader_epoch = 7,
+                                    .isr = {1, {{1, 10}}},
+                                    .min = 1};
+    struct uuid id = {{(uint8_t)number, (uint8_t)(number >> 8), 1}};
+    struct topic *topic;
+    char name[16];
+
+    snprintf(name, sizeof name, "t%u", number);
+    node.topic_id.data = id.bytes;
+    node.topic_id.len = sizeof id.bytes;
+    node.partition_count = 1;
+    topic = metadata_apply_topic(&fixture->metadata, name, &node);
+    assert_non_null(topic);
+    metadata_apply_chunk(&fixture->metadata, topic, 0, 0, &state);
+}
+
+static int setup(void **state)
+{
+    static struct fixture fixture;
+    struct loop_options options = {.heap_bytes_max = 64u << 20,
+                                   .log_level = TRACE_ERROR,
+                                   .name = "test",
+                                   .without_disk = true};
+    struct controller_options controller = {.broker_id = 1};
+
+    fixture = (struct fixture){.loop = loop_new(&options)};
+    fixture.seam = loop_seam(fixture.loop);
+    fixture.coord_listener =
+        (struct coord_listener){on_coord, on_coord, on_coord};
+    fixture.coord =
+        coord_new(fixture.seam, "127.0.0.1:1", 6000, &fixture.coord_listener);
+    fixture.listener =
+        (struct metadata_listener){on_nothing, on_states, on_topic, on_nothing};
+    metadata_init(&fixture.metadata, fixture.seam, fixture.coord,
+                  &fixture.listener);
+    controller_init(&fixture.controller, fixture.seam, fixture.coord,
+                    &fixture.metadata, &controller);
+    fixture.controller.live =
+        heap_alloc(fixture.seam->heap, sizeof *fixture.controller.live);
+    fixture.controller.live[0] = (struct live_broker){1, 10, true};
+    fixture.controller.live_count = 1;
+    fixture.controller.state = CONTROLLER_ACTIVE;
+    *state = &fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    controller_release(&fixture->controller);
+    metadata_release(&fixture->metadata);
+    coord_free(fixture->coord);
+    loop_free(fixture->loop);
+    return 0;
+}
+
+static void on_event(void *node, const struct event *event)
+{
+    struct fixture *fixture = node;
+
+    fixture->seam->now = event->now;
+    event_dispatch(event);
+}
+
+static void intent_done(struct intent *intent)
+{
+    struct fixture *fixture = container_of(intent, struct fixture, intent);
+
+    fixture->done = true;
+    loop_stop(fixture->loop);
+}
+
+static void give_up(struct timer *timer)
+{
+    loop_stop(container_of(timer, struct fixture, patience)->loop);
+}
+
+/* An intent over more chunks than a write takes, none of which it changes. */
+static void what_changes_nothing_is_answered_without_a_write(void **state)
+{
+    struct fixture *fixture = *state;
+    struct heap *heap = fixture->seam->heap;
+    struct intent_item *items = heap_alloc(heap, TOPICS * sizeof *items);
+    uint32_t number = 0;
+
+    while (number < TOPICS)
+        add_topic(fixture, number++);
+    number = 0;
+    for (struct topic *topic = metadata_first(&fixture->metadata); topic;
+         topic = metadata_next(topic))
+        items[number++] =
+            (struct intent_item){.topic_id = topic->id, .leader_epoch = 6};
+    fixture->intent = (struct intent){.kind = INTENT_ALTER,
+                                      .done = intent_done,
+                                      .sender = {1, 10},
+                                      .items = items,
+                                      .item_count = TOPICS};
+    controller_submit(&fixture->controller, &fixture->intent);
+    fixture->patience.fire = give_up;
+    timer_start(fixture->seam->timers, &fixture->patience,
+                fixture->seam->now.monotonic_us + WAIT_US);
+    loop_run(fixture->loop, on_event, fixture);
+    timer_stop(fixture->seam->timers, &fixture->patience);
+    assert_true(fixture->done);
+    assert_int_equal(fixture->intent.error, ERROR_NONE);
+    for (number = 0; number < TOPICS; number++)
+        assert_int_equal(items[number].error, ERROR_FENCED_EPOCH);
+    heap_free(heap, items);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            what_changes_nothing_is_answered_without_a_write, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
