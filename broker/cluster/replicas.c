@@ -129,9 +129,13 @@ static void retention_fire(struct timer *timer)
 
     look_at_clock(replicas);
     RB_FOREACH(partition, partitions, &replicas->partitions)
-    partition_retain(partition, clock_is_believed(&replicas->clock)
-                                    ? replicas_now_ms(replicas)
-                                    : NOTHING_IS_OLD_MS);
+    {
+        if (partition->log != NULL)
+            log_roll_idle(partition->log, replicas_now_ms(replicas));
+        partition_retain(partition, clock_is_believed(&replicas->clock)
+                                        ? replicas_now_ms(replicas)
+                                        : NOTHING_IS_OLD_MS);
+    }
     timer_start(replicas->seam->timers, timer,
                 replicas->seam->now.monotonic_us +
                     replicas->options.retention_check_us);

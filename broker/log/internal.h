@@ -342,6 +342,8 @@ void append_pump(struct log_body *body);
  * and what lies past the end is cut off once nothing is in flight. */
 void append_take_back(struct log_body *body);
 void roll_start(struct log_body *body);
+/* The active segment holds something and nothing stands against a roll. */
+bool roll_allowed(const struct log_body *body);
 void seal_next(struct log_body *body);
 
 /* ---- commit.c ---- */

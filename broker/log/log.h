@@ -246,6 +246,11 @@ void log_begin_epoch(struct log *log, uint32_t epoch,
 /* Remembered for the next checkpoint; never back within a generation. */
 void log_set_high_watermark(struct log *log, int64_t high_watermark);
 
+/* Rolls the active segment when its first batch is older than segment_ms,
+ * though nothing is appended that would roll it. One that holds nothing stays
+ * (R13). `now_ms` is believed time. */
+void log_roll_idle(struct log *log, int64_t now_ms);
+
 /* Retention: the log start offset that time and size ask for now, never
  * above high_watermark and for no more bytes than are below it;
  * log_start_offset when nothing is to go. `now_ms` is believed time. Whole

@@ -65,8 +65,7 @@ int64_t log_retention_target(struct log *log, int64_t now_ms)
     if (target <= active->base_offset || active->size == 0)
         return target;
     /* all of the active segment has expired: it is rolled first */
-    if (!body->rolling && !body->dying && directory_usable(log->directory) &&
-        body->exclusive.kind == EXCLUSIVE_NONE)
+    if (roll_allowed(body))
         roll_start(body);
     return active->base_offset > log->log_start_offset ? active->base_offset
                                                        : log->log_start_offset;

@@ -181,3 +181,24 @@ void roll_start(struct log_body *body)
     if (!body->rolling)
         roll_run(body);
 }
+
+bool roll_allowed(const struct log_body *body)
+{
+    return active_segment(body)->size > 0 && !body->rolling && !body->dying &&
+           directory_usable(body->log.directory) &&
+           body->exclusive.kind == EXCLUSIVE_NONE;
+}
+
+void log_roll_idle(struct log *log, int64_t now_ms)
+{
+    struct log_body *body = body_of(log);
+    int64_t age_ms;
+
+    if (!roll_allowed(body) ||
+        __builtin_sub_overflow(now_ms, active_segment(body)->first_append_ms,
+                               &age_ms) ||
+        age_ms < log->settings.segment_ms)
+        return;
+    SOMETIMES(log->directory->seam->trace, SEGMENT_ROLLED_IDLE);
+    roll_start(body);
+}

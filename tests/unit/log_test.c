@@ -302,6 +302,38 @@ static void retention_counts_age_and_bytes(void **state)
     assert_int_equal(log->log_end_offset, 101);
 }
 
+static void an_idle_log_rolls_unless_it_is_empty(void **state)
+{
+    struct world *world = *state;
+    struct log_settings settings = world_settings;
+    struct log *log;
+    int64_t first_ms;
+
+    settings.segment_ms = 5000;
+    log = world_create(world, 0, &settings);
+    log_roll_idle(log, INT64_MAX);
+    world_run(world, 20);
+    assert_int_equal(world_facts(world, "appended"), 0);
+    first_ms = world->clock_ms;
+    world_append(world, log, &(struct world_batch){.epoch = 1});
+    world_append(world, log, &(struct world_batch){.epoch = 1});
+    log_roll_idle(log, first_ms + 4999);
+    world_run(world, 50);
+    assert_false(
+        world_exists(world_file(world, 0, "00000000000000000002.log")));
+    log_roll_idle(log, first_ms + 5000);
+    world_run(world, 50);
+    assert_true(world_exists(world_file(world, 0, "00000000000000000002.log")));
+    assert_true(
+        world_exists(world_file(world, 0, "00000000000000000000.index")));
+    log_roll_idle(log, INT64_MAX); /* the new one is empty (R13) */
+    world_run(world, 50);
+    world_append(world, log, &(struct world_batch){.epoch = 1});
+    assert_int_equal(world_read(world, log, 0, 3), 3);
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    assert_int_equal(world_read(world, world_log(world, 0), 0, 3), 3);
+}
+
 static void offsets_are_found_by_time(void **state)
 {
     struct world *world = *state;
@@ -471,6 +503,7 @@ int main(void)
         TEST(a_log_starts_over),
         TEST(the_log_start_is_stored_before_anything_goes),
         TEST(retention_counts_age_and_bytes),
+        TEST(an_idle_log_rolls_unless_it_is_empty),
         TEST(offsets_are_found_by_time),
         TEST(epochs_are_known_across_restarts),
         TEST(a_log_is_removed_and_made_again),
