@@ -336,6 +336,13 @@ static bool outlives_power_cuts(const struct scenario *scenario)
     for (size_t i = 0; i < scenario->topic_count; i++)
         if (scenario->topics[i].judged.flush_ms != 0)
             return false;
+    for (size_t i = 0; i < scenario->step_count; i++) {
+        struct judge_topic altered = {.flush_ms = 0};
+
+        settings_apply(&scenario->steps[i].config, &altered);
+        if (altered.flush_ms != 0)
+            return false;
+    }
     return true;
 }
 

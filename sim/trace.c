@@ -20,6 +20,7 @@ static const char *const fact_names[FACT_COUNT] = {
     [FACT_TRUNCATED] = "truncated",
     [FACT_TRUNCATING] = "truncating",
     [FACT_ROLE] = "role",
+    [FACT_LAZY] = "lazy",
     [FACT_ACKNOWLEDGED] = "acknowledged",
     [FACT_SERVED] = "served",
     [FACT_DELETED] = "deleted",

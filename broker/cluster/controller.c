@@ -430,7 +430,7 @@ void controller_reload(struct controller *controller, const char *why)
 void controller_submit(struct controller *controller, struct intent *intent)
 {
     intent->error = ERROR_NONE;
-    intent->detail = NULL;
+    intent->detail[0] = '\0';
     intent->staged_items = 0;
     list_init(&intent->node);
     list_append(&controller->intents, &intent->node);

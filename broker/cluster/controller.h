@@ -36,7 +36,8 @@ enum intent_kind {
     INTENT_ALTER,
     INTENT_REPLICA_LOST,
     INTENT_CREATE_TOPIC,
-    INTENT_DELETE_TOPIC
+    INTENT_DELETE_TOPIC,
+    INTENT_ALTER_TOPIC
 };
 
 struct intent_item {
@@ -47,22 +48,25 @@ struct intent_item {
     uint32_t partition_epoch;
     struct replica_set isr;
     int64_t log_start_floor; /* 0: unchanged */
+    bool synced;             /* clears `lazy` */
     enum error error;        /* result */
 };
 
 struct intent_config {
     const char *key;
-    const char *value;
+    const char *value; /* NULL, altering: not set any more */
 };
+
+#define INTENT_DETAIL_BYTES 256
 
 /* Something asked of the controller. The caller keeps it and what it points
  * at until done, which comes once, never from inside controller_submit(). */
 struct intent {
     enum intent_kind kind;
     void (*done)(struct intent *intent);
-    enum error error;      /* result */
-    const char *detail;    /* result: a static sentence or NULL */
-    struct replica sender; /* alter, replica lost */
+    enum error error;                 /* result */
+    char detail[INTENT_DETAIL_BYTES]; /* result: a sentence, or empty */
+    struct replica sender;            /* alter, replica lost */
     struct intent_item *items;
     size_t item_count;
     const char *name; /* topics */

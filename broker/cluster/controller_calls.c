@@ -247,6 +247,8 @@ static void fill_alter(struct partition *partition, struct alter_part *part)
     item->has_log_start_floor =
         partition->proposed_floor > 0 && !partition->retracting;
     item->log_start_floor = (uint64_t)partition->proposed_floor;
+    item->has_synced = partition->proposed_synced && !partition->retracting;
+    item->synced = 1;
 }
 
 static void send_alters(struct replicas *replicas)

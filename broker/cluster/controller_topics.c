@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The controller's part in making and deleting topics: checks, placement of
- * replicas, first states.
+ * The controller's part in making, altering and deleting topics: checks,
+ * placement of replicas, first states, what other settings mean for states.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,52 +12,75 @@
 #include "cluster/topic_config.h"
 #include "seam/memory.h"
 
-static const char *configs_detail(const struct intent *intent)
+#define CONFIGS_MAX 64
+
+static bool configs_good(struct intent *intent)
 {
-    for (size_t i = 0; i < intent->config_count; i++) {
-        const char *wrong = topic_config_check(intent->configs[i].key,
-                                               intent->configs[i].value);
-        if (wrong != NULL)
-            return wrong;
-    }
-    return NULL;
+    for (size_t i = 0; i < intent->config_count; i++)
+        if (!topic_config_check(intent->configs[i].key,
+                                intent->configs[i].value, intent->detail,
+                                sizeof intent->detail))
+            return false;
+    return true;
+}
+
+static enum error refuse(struct intent *intent, enum error error,
+                         const char *detail)
+{
+    snprintf(intent->detail, sizeof intent->detail, "%s", detail);
+    return error;
 }
 
 static enum error check_create(struct controller *controller,
                                struct intent *intent)
 {
-    if (!topic_name_valid(intent->name)) {
-        intent->detail = "a topic name has 1 to 249 characters out of "
-                         "a-z A-Z 0-9 . _ - and is not . or ..";
-        return ERROR_INVALID_TOPIC;
-    }
+    if (!topic_name_valid(intent->name))
+        return refuse(intent, ERROR_INVALID_TOPIC,
+                      "a topic name has 1 to 249 characters out of "
+                      "a-z A-Z 0-9 . _ - and is not . or ..");
     if (metadata_topic(controller->metadata, intent->name) != NULL)
         return ERROR_TOPIC_EXISTS;
     if (intent->partition_count == 0 ||
-        intent->partition_count > PARTITIONS_PER_TOPIC_MAX) {
-        intent->detail = "a topic has 1 to 10000 partitions";
-        return ERROR_INVALID_ARGUMENT;
-    }
+        intent->partition_count > PARTITIONS_PER_TOPIC_MAX)
+        return refuse(intent, ERROR_INVALID_ARGUMENT,
+                      "a topic has 1 to 10000 partitions");
     if (intent->replication_factor == 0 ||
-        intent->replication_factor > REPLICAS_MAX) {
-        intent->detail = "a partition has 1 to 16 replicas";
-        return ERROR_INVALID_ARGUMENT;
-    }
-    intent->detail = configs_detail(intent);
-    if (intent->detail != NULL)
+        intent->replication_factor > REPLICAS_MAX)
+        return refuse(intent, ERROR_INVALID_ARGUMENT,
+                      "a partition has 1 to 16 replicas");
+    if (!configs_good(intent))
         return ERROR_INVALID_CONFIG;
     if (intent->replication_factor > controller->live_count)
         return ERROR_INVALID_REPLICATION;
     return ERROR_NONE;
 }
 
-static int64_t config_number(const struct intent *intent, const char *key,
+/* A topic's settings, as they will be. */
+struct configs {
+    const struct intent_config *items;
+    size_t count;
+};
+
+static int64_t config_number(const struct configs *configs, const char *key,
                              int64_t other)
 {
-    for (size_t i = 0; i < intent->config_count; i++)
-        if (strcmp(intent->configs[i].key, key) == 0)
-            return strtoll(intent->configs[i].value, NULL, 10);
+    for (size_t i = 0; i < configs->count; i++)
+        if (strcmp(configs->items[i].key, key) == 0)
+            return strtoll(configs->items[i].value, NULL, 10);
     return other;
+}
+
+static uint32_t min_of(const struct controller *controller,
+                       const struct configs *configs)
+{
+    return (uint32_t)config_number(configs, "min.insync.replicas",
+                                   controller->options.min_insync_replicas);
+}
+
+static int64_t flush_ms_of(const struct controller *controller,
+                           const struct configs *configs)
+{
+    return config_number(configs, "flush.ms", controller->options.flush_ms);
 }
 
 /* Replicas of successive partitions go round the brokers, from a random
@@ -65,11 +89,10 @@ static void place(struct controller *controller, struct intent *intent,
                   struct partition_state *states)
 {
     struct live_brokers live = {controller->live_count, controller->live};
+    struct configs configs = {intent->configs, intent->config_count};
     uint64_t start = random_below(&controller->random, live.count);
-    uint32_t min = (uint32_t)config_number(
-        intent, "min.insync.replicas", controller->options.min_insync_replicas);
-    bool lazy =
-        config_number(intent, "flush.ms", controller->options.flush_ms) != 0;
+    uint32_t min = min_of(controller, &configs);
+    bool lazy = flush_ms_of(controller, &configs) != 0;
 
     for (uint32_t p = 0; p < intent->partition_count; p++) {
         uint32_t replicas[REPLICAS_MAX];
@@ -81,29 +104,31 @@ static void place(struct controller *controller, struct intent *intent,
     }
 }
 
-static struct bytes encode_topic(struct heap *heap, const struct intent *intent)
+static struct bytes encode_topic(struct heap *heap, const struct uuid *id,
+                                 uint32_t partition_count,
+                                 const struct configs *configs)
 {
     Kq__TopicNode node = KQ__TOPIC_NODE__INIT;
-    Kq__TopicConfig *configs =
-        heap_alloc(heap, (intent->config_count + 1) * sizeof *configs);
+    Kq__TopicConfig *entries =
+        heap_alloc(heap, (configs->count + 1) * sizeof *entries);
     Kq__TopicConfig **pointers =
-        heap_alloc(heap, (intent->config_count + 1) * sizeof *pointers);
+        heap_alloc(heap, (configs->count + 1) * sizeof *pointers);
     struct bytes out;
 
-    for (size_t i = 0; i < intent->config_count; i++) {
-        kq__topic_config__init(&configs[i]);
-        configs[i].key = (char *)(uintptr_t)intent->configs[i].key;
-        configs[i].value = (char *)(uintptr_t)intent->configs[i].value;
-        pointers[i] = &configs[i];
+    for (size_t i = 0; i < configs->count; i++) {
+        kq__topic_config__init(&entries[i]);
+        entries[i].key = (char *)(uintptr_t)configs->items[i].key;
+        entries[i].value = (char *)(uintptr_t)configs->items[i].value;
+        pointers[i] = &entries[i];
     }
-    node.topic_id.data = (uint8_t *)(uintptr_t)intent->topic_id.bytes;
-    node.topic_id.len = sizeof intent->topic_id.bytes;
-    node.partition_count = intent->partition_count;
-    node.n_configs = intent->config_count;
+    node.topic_id.data = (uint8_t *)(uintptr_t)id->bytes;
+    node.topic_id.len = sizeof id->bytes;
+    node.partition_count = partition_count;
+    node.n_configs = configs->count;
     node.configs = pointers;
     out = znode_pack(heap, &node.base);
     heap_free(heap, pointers);
-    heap_free(heap, configs);
+    heap_free(heap, entries);
     return out;
 }
 
@@ -112,6 +137,7 @@ bool controller_stage_create(struct controller *controller,
 {
     struct controller_write *write = controller->write;
     struct heap *heap = controller->seam->heap;
+    struct configs configs = {intent->configs, intent->config_count};
     enum error error = check_create(controller, intent);
 
     if (error != ERROR_NONE) {
@@ -123,7 +149,8 @@ bool controller_stage_create(struct controller *controller,
     write->new_states =
         heap_alloc(heap, intent->partition_count * sizeof *write->new_states);
     place(controller, intent, write->new_states);
-    write->topic_node = encode_topic(heap, intent);
+    write->topic_node = encode_topic(heap, &intent->topic_id,
+                                     intent->partition_count, &configs);
     return true;
 }
 
@@ -146,5 +173,94 @@ bool controller_stage_delete(struct controller *controller,
             staged->changed = false;
     }
     write->deleted_topic = topic;
+    return true;
+}
+
+/* ---- other settings ---- */
+
+static const struct intent_config *find_config(const struct intent *intent,
+                                               const char *key)
+{
+    const struct intent_config *found = NULL;
+
+    for (size_t i = 0; i < intent->config_count; i++)
+        if (strcmp(intent->configs[i].key, key) == 0)
+            found = &intent->configs[i]; /* the last word counts */
+    return found;
+}
+
+/* What the topic sets and nobody speaks of stays (R8); then what is new. */
+static size_t merge(const struct topic *topic, const struct intent *intent,
+                    struct intent_config *items)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < topic->config_count; i++)
+        if (find_config(intent, topic->configs[i].key) == NULL)
+            items[count++] = (struct intent_config){topic->configs[i].key,
+                                                    topic->configs[i].value};
+    for (size_t i = 0; i < intent->config_count; i++)
+        if (intent->configs[i].value != NULL &&
+            find_config(intent, intent->configs[i].key) == &intent->configs[i])
+            items[count++] = intent->configs[i];
+    return count;
+}
+
+/* `min` and `lazy` stand in the states, where leaders look (design §5). */
+static void stage_states(struct controller *controller, struct topic *topic,
+                         const struct configs *configs)
+{
+    uint32_t min = min_of(controller, configs);
+    bool relaxed = flush_ms_of(controller, configs) != 0;
+
+    for (uint32_t i = 0; i < topic->chunk_count; i++) {
+        struct staged_chunk *staged =
+            controller_stage_chunk(controller->write, topic, i);
+
+        for (uint32_t k = 0; k < staged->count; k++)
+            partition_state_configure(&staged->states[k], min, relaxed);
+        staged->changed = true;
+    }
+}
+
+static enum error check_alter(struct intent *intent, const struct topic *topic)
+{
+    if (topic == NULL)
+        return ERROR_UNKNOWN_TOPIC;
+    if (!topic_loaded(topic))
+        return ERROR_AGAIN;
+    if (intent->config_count == 0)
+        return refuse(intent, ERROR_INVALID_ARGUMENT, "no setting is named");
+    if (intent->config_count > CONFIGS_MAX)
+        return refuse(intent, ERROR_INVALID_ARGUMENT,
+                      "more settings are named than there are");
+    return configs_good(intent) ? ERROR_NONE : ERROR_INVALID_CONFIG;
+}
+
+bool controller_stage_alter(struct controller *controller,
+                            struct intent *intent)
+{
+    struct controller_write *write = controller->write;
+    struct heap *heap = controller->seam->heap;
+    struct topic *topic = metadata_topic(controller->metadata, intent->name);
+    enum error error = check_alter(intent, topic);
+    struct intent_config *items;
+    struct configs configs;
+
+    if (error != ERROR_NONE) {
+        intent_finish(intent, error);
+        return false;
+    }
+    items = heap_alloc(heap, (topic->config_count + intent->config_count) *
+                                 sizeof *items);
+    configs = (struct configs){items, merge(topic, intent, items)};
+    write->altered_topic = topic;
+    write->altered_flush_ms = flush_ms_of(controller, &configs);
+    write->topic_node =
+        encode_topic(heap, &topic->id, topic->partition_count, &configs);
+    if (find_config(intent, "flush.ms") != NULL ||
+        find_config(intent, "min.insync.replicas") != NULL)
+        stage_states(controller, topic, &configs);
+    heap_free(heap, items);
     return true;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "cluster/topic_config.h"
 #include "seam/memory.h"
 #include "seam/trace.h"
 
@@ -80,18 +81,14 @@ static struct staged_chunk *find_staged(struct controller_write *write,
     return NULL;
 }
 
-/* The copy of a chunk, made when there is none; NULL when the write is full. */
-static struct staged_chunk *stage(struct controller_write *write,
-                                  struct topic *topic, uint32_t chunk)
+struct staged_chunk *controller_stage_chunk(struct controller_write *write,
+                                            struct topic *topic, uint32_t chunk)
 {
     struct staged_chunk *staged = find_staged(write, topic, chunk);
     uint32_t count = topic_chunk_size(topic, chunk);
 
     if (staged != NULL)
         return staged;
-    if (write->chunk_count == CONTROLLER_WRITE_CHUNKS_MAX ||
-        write->bytes > CONTROLLER_WRITE_BYTES_MAX)
-        return NULL;
     staged = heap_alloc(write->controller->seam->heap,
                         sizeof *staged + count * sizeof staged->states[0]);
     staged->topic = topic;
@@ -105,6 +102,17 @@ static struct staged_chunk *stage(struct controller_write *write,
     write->chunk_count++;
     write->bytes += 64 + count * 96;
     return staged;
+}
+
+/* The same; NULL when it is not there and the write is full. */
+static struct staged_chunk *stage(struct controller_write *write,
+                                  struct topic *topic, uint32_t chunk)
+{
+    if (find_staged(write, topic, chunk) == NULL &&
+        (write->chunk_count >= CONTROLLER_WRITE_CHUNKS_MAX ||
+         write->bytes > CONTROLLER_WRITE_BYTES_MAX))
+        return NULL;
+    return controller_stage_chunk(write, topic, chunk);
 }
 
 static void unstage(struct controller_write *write, struct staged_chunk *staged)
@@ -187,6 +195,18 @@ static struct partition_state *state_of(struct controller *controller,
     return &(*staged)->states[item->partition % CHUNK_PARTITIONS];
 }
 
+/* How long a topic's records may stay unsynced, as of this write. */
+static int64_t flush_ms_of(const struct controller *controller,
+                           const struct topic *topic)
+{
+    const struct controller_write *write = controller->write;
+
+    return write->altered_topic == topic
+               ? write->altered_flush_ms
+               : topic_setting(topic, TOPIC_FLUSH_MS,
+                               controller->options.flush_ms);
+}
+
 static enum error alter(struct controller *controller,
                         const struct replica *sender,
                         const struct intent_item *item)
@@ -198,10 +218,13 @@ static enum error alter(struct controller *controller,
 
     if (state == NULL)
         return error;
+    if (item->synced && flush_ms_of(controller, staged->topic) != 0)
+        return ERROR_INVALID_CONFIG; /* relaxed again meanwhile */
     error = partition_state_alter_isr(state, sender, item->leader_epoch,
                                       item->partition_epoch, &item->isr, &live);
     if (error == ERROR_NONE) {
         staged->changed = true;
+        state->lazy = state->lazy && !item->synced;
         if (item->log_start_floor > state->log_start_floor)
             state->log_start_floor = item->log_start_floor;
     }
@@ -259,6 +282,15 @@ static bool sender_is_live(const struct controller *controller,
            broker->broker_epoch == intent->sender.broker_epoch;
 }
 
+static bool stage_topic(struct controller *controller, struct intent *intent)
+{
+    if (intent->kind == INTENT_CREATE_TOPIC)
+        return controller_stage_create(controller, intent);
+    if (intent->kind == INTENT_DELETE_TOPIC)
+        return controller_stage_delete(controller, intent);
+    return controller_stage_alter(controller, intent);
+}
+
 /* False when the write is full (or has its one topic): the intent waits. */
 static bool stage_intent(struct controller *controller, struct intent *intent)
 {
@@ -277,11 +309,10 @@ static bool stage_intent(struct controller *controller, struct intent *intent)
         return true;
     case INTENT_CREATE_TOPIC:
     case INTENT_DELETE_TOPIC:
+    case INTENT_ALTER_TOPIC:
         if (write->topic_intent != NULL)
             return false;
-        if (intent->kind == INTENT_CREATE_TOPIC
-                ? controller_stage_create(controller, intent)
-                : controller_stage_delete(controller, intent)) {
+        if (stage_topic(controller, intent)) {
             write->topic_intent = intent;
             list_append(&write->intents, &intent->node);
         }
@@ -334,14 +365,16 @@ static void apply_topic(struct controller *controller,
 
     if (write->deleted_topic != NULL)
         metadata_remove_topic(controller->metadata, write->deleted_topic);
-    if (write->new_states == NULL)
+    if (write->new_states == NULL && write->altered_topic == NULL)
         return;
     node = znode_unpack(heap, &kq__topic_node__descriptor, write->topic_node,
                         &block);
     ASSERT(node != NULL);
-    topic = metadata_apply_topic(controller->metadata, intent->name, node);
+    topic = metadata_apply_topic(
+        controller->metadata, intent->name,
+        write->altered_topic ? write->altered_topic->version + 1 : 0, node);
     ASSERT(topic != NULL);
-    for (uint32_t i = 0; i < topic->chunk_count; i++)
+    for (uint32_t i = 0; write->new_states && i < topic->chunk_count; i++)
         metadata_apply_chunk(controller->metadata, topic, i, 0,
                              write->new_states + i * CHUNK_PARTITIONS);
     heap_free(heap, block);
@@ -408,6 +441,8 @@ void controller_topic_deleted(struct controller *controller,
         return;
     if (write->deleted_topic == topic)
         write->deleted_topic = NULL;
+    if (write->altered_topic == topic)
+        write->altered_topic = NULL;
     list_for_each (node, &write->chunks) {
         struct staged_chunk *staged =
             container_of(node, struct staged_chunk, node);
@@ -511,6 +546,24 @@ static void add_new_topic(struct controller_write *write, struct op_list *list)
     }
 }
 
+static void add_altered_topic(struct controller_write *write,
+                              struct op_list *list)
+{
+    struct controller *controller = write->controller;
+    const struct topic *topic = write->altered_topic;
+    uint8_t *copy =
+        heap_alloc(controller->seam->heap, write->topic_node.size + 1);
+
+    memcpy(copy, write->topic_node.data, write->topic_node.size);
+    znode_topic_path(op_add(list, COORD_SET,
+                            (struct bytes){copy, write->topic_node.size},
+                            topic->version),
+                     topic->name);
+    controller_add_change(controller, &topic->id, 0);
+    controller->changes[controller->change_count - 1].has_settings = 1;
+    controller->changes[controller->change_count - 1].settings = 1;
+}
+
 static void add_deleted_topic(struct controller_write *write,
                               struct op_list *list)
 {
@@ -541,6 +594,8 @@ static void send_write(struct controller *controller,
         add_new_topic(write, list);
     if (write->deleted_topic != NULL)
         add_deleted_topic(write, list);
+    if (write->altered_topic != NULL)
+        add_altered_topic(write, list);
     if (controller->brokers_changed)
         controller_add_change(controller, NULL, CHANGE_NO_CHUNK);
     controller->brokers_changed = false;

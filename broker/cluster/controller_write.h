@@ -27,10 +27,12 @@ struct controller_write {
     struct list intents; /* answered when it is committed */
     size_t chunk_count;
     size_t bytes; /* estimate */
-    /* at most one topic is created or deleted in a write */
+    /* at most one topic is created, deleted or altered in a write */
     struct intent *topic_intent;
     struct topic *deleted_topic;
-    struct bytes topic_node;            /* creation: payload of /topics/NAME */
+    struct topic *altered_topic;
+    int64_t altered_flush_ms; /* of the altered topic, as it will be */
+    struct bytes topic_node; /* creation, alteration: payload of /topics/NAME */
     struct partition_state *new_states; /* creation */
 };
 
@@ -43,12 +45,19 @@ void controller_reload(struct controller *controller, const char *why);
 /* Answers an intent. */
 void intent_finish(struct intent *intent, enum error error);
 
-/* cluster/controller_topics.c: stage one topic's creation or deletion; false
- * when the intent was answered with an error instead. */
+/* The copy of a chunk, made when there is none, however full the write is. */
+struct staged_chunk *controller_stage_chunk(struct controller_write *write,
+                                            struct topic *topic,
+                                            uint32_t chunk);
+
+/* cluster/controller_topics.c: stage one topic's creation, deletion or
+ * alteration; false when the intent was answered with an error instead. */
 bool controller_stage_create(struct controller *controller,
                              struct intent *intent);
 bool controller_stage_delete(struct controller *controller,
                              struct intent *intent);
+bool controller_stage_alter(struct controller *controller,
+                            struct intent *intent);
 
 /* Notes a change for /changes. topic_id NULL: brokers or controller. */
 #define CHANGE_NO_CHUNK UINT32_MAX

@@ -134,6 +134,9 @@ static void send_positions(struct fetcher *fetcher)
         partition->told_counted = log_counted_offset(partition->log);
         part->counted_offset = (uint64_t)partition->told_counted;
         part->generation = partition->log->generation;
+        part->has_durable_offset =
+            partition->told_counted != partition->log->durable_end_offset;
+        part->durable_offset = (uint64_t)partition->log->durable_end_offset;
         pointers[count++] = part;
     }
     identity.broker_id = replicas->options.broker_id;
@@ -498,6 +501,9 @@ static void fill_part(struct partition *partition, Kq__FetchPartition *part)
     part->log_start_offset = (uint64_t)log->log_start_offset;
     part->has_generation = 1;
     part->generation = log->generation;
+    part->has_durable_offset =
+        partition->told_counted != log->durable_end_offset;
+    part->durable_offset = (uint64_t)log->durable_end_offset;
 }
 
 static void send_fetch(struct fetcher *fetcher, struct fetch *fetch,

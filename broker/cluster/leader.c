@@ -132,6 +132,15 @@ static void set_high_watermark(struct partition *partition, int64_t to)
     trace_fact(partition_seam(partition)->trace, &fact);
 }
 
+/* What counts is the leader's to say: a follower that has not read yet that
+ * the topic is strict again still counts what it has not synced. */
+static int64_t counted_of(const struct partition *partition,
+                          const struct follower *follower)
+{
+    return partition->log->settings.flush_ms == 0 ? follower->durable_offset
+                                                  : follower->counted_offset;
+}
+
 static uint32_t positions_of(const struct partition *partition,
                              struct replica_position *positions)
 {
@@ -145,9 +154,36 @@ static uint32_t positions_of(const struct partition *partition,
 
         if (follower->valid && follower->replica.broker_id != self.broker_id)
             positions[count++] = (struct replica_position){
-                follower->replica, follower->counted_offset};
+                follower->replica, counted_of(partition, follower)};
     }
     return count;
+}
+
+static void propose(struct partition *partition, const struct replica_set *isr,
+                    int64_t floor);
+
+/* A lazy topic that is to be strict again: `lazy` goes when every member
+ * holds durably what it may have been counted for before. What comes later
+ * counts only when it is durable. An eligible replica that is not in sync
+ * keeps it, until the ISR suffices without it. */
+static void review_lazy(struct partition *partition,
+                        const struct replica_position *positions,
+                        uint32_t count)
+{
+    const struct partition_state *state = &partition->state;
+
+    if (!state->lazy || partition->log->settings.flush_ms != 0) {
+        partition->strict_end = NO_POSITION;
+        return;
+    }
+    if (partition->strict_end == NO_POSITION)
+        partition->strict_end = partition->log->log_end_offset;
+    if (partition->proposed || state->eligible.count > 0 ||
+        partition_seam(partition)->now.monotonic_us < partition->review_at_us ||
+        !positions_reach(partition->strict_end, &state->isr, positions, count))
+        return;
+    propose(partition, &state->isr, 0);
+    partition->proposed_synced = true;
 }
 
 void partition_advance(struct partition *partition)
@@ -167,6 +203,7 @@ void partition_advance(struct partition *partition)
         wake_all(&partition->watermark_waiters);
         partition_apply_floor(partition);
     }
+    review_lazy(partition, positions, count);
 }
 
 void leader_progress(struct partition *partition)
@@ -197,12 +234,14 @@ void leader_start(struct partition *partition)
     int64_t now_us = partition_seam(partition)->now.monotonic_us;
 
     partition->proposed = false;
+    partition->strict_end = NO_POSITION;
     partition->review_at_us = 0;
     partition->epoch_start_offset = partition->log->log_end_offset;
     for (uint32_t i = 0; i < partition->state.replica_count; i++)
         partition->followers[i] = (struct follower){
             .replica = {partition->state.replicas[i], 0},
             .counted_offset = NO_POSITION,
+            .durable_offset = NO_POSITION,
             .caught_up_us = now_us,
             .last_fetch_end = INT64_MAX,
         };
@@ -287,16 +326,18 @@ static enum error compare_logs(const struct partition *partition,
 }
 
 static void note_fetch(struct partition *partition, struct follower *follower,
-                       int64_t counted_offset)
+                       const struct follower_fetch *fetch)
 {
     int64_t now_us = partition_seam(partition)->now.monotonic_us;
     int64_t end = partition->log->log_end_offset;
 
-    if (counted_offset > follower->counted_offset)
-        follower->counted_offset = counted_offset;
-    if (follower->counted_offset >= end)
+    if (fetch->counted_offset > follower->counted_offset)
+        follower->counted_offset = fetch->counted_offset;
+    if (fetch->durable_offset > follower->durable_offset)
+        follower->durable_offset = fetch->durable_offset;
+    if (counted_of(partition, follower) >= end)
         follower->caught_up_us = now_us;
-    else if (follower->counted_offset >= follower->last_fetch_end &&
+    else if (counted_of(partition, follower) >= follower->last_fetch_end &&
              follower->last_fetch_us > follower->caught_up_us)
         follower->caught_up_us = follower->last_fetch_us;
     follower->last_fetch_us = now_us;
@@ -320,6 +361,7 @@ static bool note_identity(struct follower *follower,
         follower->generation = fetch->generation;
         follower->valid = false;
         follower->counted_offset = NO_POSITION;
+        follower->durable_offset = NO_POSITION;
     }
     return true;
 }
@@ -344,32 +386,33 @@ enum error partition_follower_fetch(struct partition *partition,
     follower->valid = error == ERROR_NONE && !divergence->diverges;
     if (!follower->valid) {
         follower->counted_offset = NO_POSITION;
+        follower->durable_offset = NO_POSITION;
         return error; /* not counted (B1) */
     }
-    if (fetch->counted_offset > fetch->fetch_offset)
+    if (fetch->counted_offset > fetch->fetch_offset ||
+        fetch->durable_offset > fetch->fetch_offset)
         return ERROR_INVALID_ARGUMENT;
-    note_fetch(partition, follower, fetch->counted_offset);
+    note_fetch(partition, follower, fetch);
     partition_advance(partition);
     partition_review_isr(partition);
     return ERROR_NONE;
 }
 
 void partition_follower_position(struct partition *partition,
-                                 const struct replica *replica,
-                                 uint32_t leader_epoch, int64_t counted_offset,
-                                 uint64_t generation)
+                                 const struct follower_fetch *position)
 {
+    const struct replica *replica = &position->replica;
     struct follower *follower;
 
     if (partition->role != PARTITION_LEADER ||
-        partition->role_epoch != leader_epoch)
+        partition->role_epoch != position->leader_epoch)
         return;
     follower = follower_of(partition, replica->broker_id);
     if (follower == NULL || !follower->valid ||
         follower->replica.broker_epoch != replica->broker_epoch ||
-        follower->generation != generation)
+        follower->generation != position->generation)
         return;
-    note_fetch(partition, follower, counted_offset);
+    note_fetch(partition, follower, position);
     partition_advance(partition);
     partition_review_isr(partition);
 }
@@ -381,7 +424,7 @@ static bool lags(const struct partition *partition,
 {
     int64_t now_us = partition_seam(partition)->now.monotonic_us;
 
-    return follower->counted_offset < partition->log->log_end_offset &&
+    return counted_of(partition, follower) < partition->log->log_end_offset &&
            now_us - follower->caught_up_us >
                partition->replicas->options.lag_us;
 }
@@ -389,9 +432,10 @@ static bool lags(const struct partition *partition,
 static bool caught_up(const struct partition *partition,
                       const struct follower *follower)
 {
-    return follower->valid &&
-           follower->counted_offset >= partition->high_watermark &&
-           follower->counted_offset >= partition->epoch_start_offset;
+    int64_t counted = counted_of(partition, follower);
+
+    return follower->valid && counted >= partition->high_watermark &&
+           counted >= partition->epoch_start_offset;
 }
 
 static void propose(struct partition *partition, const struct replica_set *isr,
@@ -401,6 +445,7 @@ static void propose(struct partition *partition, const struct replica_set *isr,
     partition->proposed_at = partition->state.partition_epoch;
     partition->proposed_isr = *isr;
     partition->proposed_floor = floor;
+    partition->proposed_synced = false;
     partition->retracting = false;
     partition->alter_attempts = 0;
     replicas_want_alter(partition->replicas, partition);
@@ -465,6 +510,7 @@ void partition_alter_done(struct partition *partition, enum error error)
         return;
     case ERROR_UNKNOWN_TOPIC:
     case ERROR_UNKNOWN_PARTITION:
+    case ERROR_INVALID_CONFIG: /* the topic is lazy again */
         withdraw(partition);
         return;
     case ERROR_INELIGIBLE_REPLICA:

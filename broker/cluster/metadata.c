@@ -67,13 +67,18 @@ uint32_t topic_chunk_size(const struct topic *topic, uint32_t chunk)
     return left < CHUNK_PARTITIONS ? left : CHUNK_PARTITIONS;
 }
 
-static void topic_free(struct heap *heap, struct topic *topic)
+static void free_configs(struct heap *heap, struct topic *topic)
 {
     for (size_t i = 0; i < topic->config_count; i++) {
         heap_free(heap, topic->configs[i].key);
         heap_free(heap, topic->configs[i].value);
     }
     heap_free(heap, topic->configs);
+}
+
+static void topic_free(struct heap *heap, struct topic *topic)
+{
+    free_configs(heap, topic);
     heap_free(heap, topic->chunk_versions);
     heap_free(heap, topic->states);
     heap_free(heap, topic->name);
@@ -90,6 +95,22 @@ static void set_configs(struct heap *heap, struct topic *topic,
         topic->configs[i].key = heap_strdup(heap, node->configs[i]->key);
         topic->configs[i].value = heap_strdup(heap, node->configs[i]->value);
     }
+}
+
+/* Who lives by the settings is told with the states that go with them. */
+static void change_configs(struct metadata *metadata, struct topic *topic,
+                           int32_t version, const Kq__TopicNode *node)
+{
+    struct heap *heap = metadata->seam->heap;
+
+    if (version <= topic->version)
+        return; /* an older reading than what is known */
+    topic->version = version;
+    free_configs(heap, topic);
+    set_configs(heap, topic, node);
+    if (topic_loaded(topic))
+        metadata->listener->on_states(metadata->listener, topic, 0,
+                                      topic->partition_count);
 }
 
 static struct topic *topic_new(struct metadata *metadata, const char *name,
@@ -118,7 +139,7 @@ static struct topic *topic_new(struct metadata *metadata, const char *name,
 }
 
 struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
-                                   const Kq__TopicNode *node)
+                                   int32_t version, const Kq__TopicNode *node)
 {
     struct topic *topic = metadata_topic(metadata, name);
     struct uuid id;
@@ -127,11 +148,15 @@ struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
         node->partition_count == 0 ||
         node->partition_count > PARTITIONS_PER_TOPIC_MAX)
         return NULL;
-    if (topic != NULL && uuid_equal(&topic->id, &id))
+    if (topic != NULL && uuid_equal(&topic->id, &id)) {
+        change_configs(metadata, topic, version, node);
         return topic;
+    }
     if (topic != NULL)
         metadata_remove_topic(metadata, topic);
-    return topic_new(metadata, name, &id, node);
+    topic = topic_new(metadata, name, &id, node);
+    topic->version = version;
+    return topic;
 }
 
 void metadata_apply_chunk(struct metadata *metadata, struct topic *topic,

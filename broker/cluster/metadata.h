@@ -36,7 +36,8 @@ struct topic {
     uint32_t chunks_missing;
     struct topic_config *configs;
     size_t config_count;
-    bool seen; /* by the rescan under way */
+    int32_t version; /* of /topics/NAME: its configs */
+    bool seen;       /* by the rescan under way */
 };
 
 RB_HEAD(topics_by_name, topic);
@@ -47,7 +48,8 @@ RB_HEAD(topics_by_id, topic);
 struct metadata_listener {
     /* First complete reading in this session; again after every rescan. */
     void (*on_ready)(struct metadata_listener *listener);
-    /* States of partitions [first, first + count) were read or written. */
+    /* States of partitions [first, first + count), or the topic's settings,
+     * were read or written. */
     void (*on_states)(struct metadata_listener *listener, struct topic *topic,
                       uint32_t first, uint32_t count);
     /* About to be freed. */
@@ -109,9 +111,9 @@ static inline bool topic_loaded(const struct topic *topic)
 /* The value of a configuration key of the topic, or NULL. */
 const char *topic_config_value(const struct topic *topic, const char *key);
 
-/* The controller's own writes, once committed. */
+/* The controller's own writes, once committed. `version`: of the znode. */
 struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
-                                   const Kq__TopicNode *node);
+                                   int32_t version, const Kq__TopicNode *node);
 void metadata_apply_chunk(struct metadata *metadata, struct topic *topic,
                           uint32_t chunk, int32_t version,
                           const struct partition_state *states);

@@ -4,8 +4,9 @@
  *
  *     scan: changes (sync, watch) + brokers + controller + list of topics
  *             -> each topic -> each of its chunks; all in -> ready
- *     watch on changes fires: changes again; per entry: a chunk, a deletion,
- *             or brokers and controller; a gap, or an unknown topic: scan
+ *     watch on changes fires: changes again; per entry: a chunk, a topic
+ *             whose settings changed, a deletion, or brokers and controller; a
+ * gap, or an unknown topic: scan
  *
  * Readings run side by side; one that fails makes everything be read again
  * after a while, because what it would have said is not known.
@@ -220,6 +221,8 @@ static void apply_change(struct metadata *metadata, const Kq__Change *change)
             metadata_remove_topic(metadata, topic);
     } else if (topic == NULL) {
         metadata->rescan_wanted = true; /* a new one: find its name */
+    } else if (change->has_settings && change->settings) {
+        read_topic(metadata, topic->name); /* and its chunks */
     } else if (change->chunk < topic->chunk_count) {
         read_chunk(metadata, topic, change->chunk);
     }
@@ -264,9 +267,9 @@ static void got_topics(struct metadata *metadata,
 }
 
 static void got_topic(struct metadata *metadata, const char *name,
-                      const Kq__TopicNode *node)
+                      int32_t version, const Kq__TopicNode *node)
 {
-    struct topic *topic = metadata_apply_topic(metadata, name, node);
+    struct topic *topic = metadata_apply_topic(metadata, name, version, node);
 
     if (topic == NULL) {
         trace_log(metadata->seam->trace, TRACE_ERROR,
@@ -358,7 +361,7 @@ static void got(struct metadata_read *read)
     } else if (read->kind == READ_CONTROLLER) {
         got_controller(metadata, node);
     } else if (read->kind == READ_TOPIC) {
-        got_topic(metadata, read->name, node);
+        got_topic(metadata, read->name, read->request.stat.version, node);
     } else if (read->topic != NULL) {
         got_chunk(metadata, read->topic, read->chunk,
                   read->request.stat.version, node);

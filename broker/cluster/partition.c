@@ -166,6 +166,7 @@ static void log_created(void *context, enum error error, struct log *log)
     if (error != ERROR_NONE)
         return; /* the directory is fenced; the broker stops */
     partition_set_log(partition, log);
+    partition_configure(partition); /* they may have changed meanwhile (R8) */
     if (!replicas_reap(partition))
         partition_update(partition);
 }
@@ -183,6 +184,36 @@ static void create_log(struct partition *partition)
     partition->operations++;
     log_create(replicas->directory, &partition->key, &settings, log_created,
                partition);
+}
+
+void partition_configure(struct partition *partition)
+{
+    const struct replicas *replicas = partition->replicas;
+    struct log_settings settings;
+
+    if (partition->log == NULL || partition->topic == NULL)
+        return;
+    settings = topic_log_settings(partition->topic, partition->state.lazy,
+                                  &replicas->options.log_settings);
+    if (settings.flush_ms != partition->log->settings.flush_ms)
+        partition->told_counted = NO_POSITION; /* another one counts now */
+    log_configure(partition->log, &settings);
+}
+
+static void note_lazy(struct partition *partition)
+{
+    struct fact fact = {
+        .type = FACT_LAZY,
+        .key = partition->key,
+        .leader_epoch = (int32_t)partition->state.leader_epoch,
+        .offset = (int64_t)partition->state.partition_epoch,
+        .value = partition->state.lazy,
+    };
+
+    if (partition->state.lazy == partition->lazy_told)
+        return;
+    partition->lazy_told = partition->state.lazy;
+    trace_fact(partition_seam(partition)->trace, &fact);
 }
 
 /* What the checkpoint remembers is known here from now on. */
@@ -302,6 +333,8 @@ void partition_set_state(struct partition *partition, struct topic *topic,
     partition->topic = topic;
     partition->state = *state;
     partition->state_known = true;
+    note_lazy(partition);
+    partition_configure(partition);
     if (partition->proposed &&
         state->partition_epoch > partition->proposed_at) {
         partition->proposed = false;

@@ -31,8 +31,9 @@ enum partition_role { PARTITION_NONE, PARTITION_LEADER, PARTITION_FOLLOWER };
 struct follower {
     struct replica replica;
     bool valid; /* its log was found to match ours in this leader epoch */
-    uint64_t generation; /* of its log, in its last fetch */
-    int64_t counted_offset;
+    uint64_t generation;    /* of its log, in its last fetch */
+    int64_t counted_offset; /* as it counts by its own idea of the settings */
+    int64_t durable_offset;
     int64_t caught_up_us;   /* when it last had all that we had */
     int64_t last_fetch_us;  /* when it last fetched ... */
     int64_t last_fetch_end; /* ... and our log end then */
@@ -65,7 +66,8 @@ struct partition {
     struct topic *topic; /* NULL once it is deleted */
     struct partition_state state;
     bool state_known;
-    bool stopping; /* the topic is gone: freed when nothing is in flight */
+    bool lazy_told; /* as the last fact said it */
+    bool stopping;  /* the topic is gone: freed when nothing is in flight */
 
     struct log *log; /* NULL until it is there */
     struct log_owner log_owner;
@@ -86,6 +88,10 @@ struct partition {
     uint32_t proposed_at; /* partition epoch it was proposed on */
     struct replica_set proposed_isr;
     int64_t proposed_floor;
+    bool proposed_synced;
+    /* of a lazy partition that is to be strict again: the log end when this
+     * leader began to count so; NO_POSITION: it is not */
+    int64_t strict_end;
     bool retracting;         /* asks for the committed ISR instead */
     unsigned alter_attempts; /* of this proposal */
     bool alter_sent;
@@ -118,6 +124,8 @@ void partition_set_state(struct partition *partition, struct topic *topic,
                          const struct partition_state *state);
 void partition_set_log(struct partition *partition, struct log *log);
 void partition_update(struct partition *partition);
+/* The log lives by the settings of its topic as they are known now. */
+void partition_configure(struct partition *partition);
 /* The state counts on records that this replica does not have: named from
  * before this registration, and there is no log, or a lossy one. It must be
  * reported before the log may be created or take a role. */
@@ -154,18 +162,17 @@ struct follower_fetch {
     bool has_last_epoch;
     uint32_t last_epoch; /* of the batch before fetch_offset */
     int64_t counted_offset;
+    int64_t durable_offset;
     uint64_t generation; /* of the follower's log */
 };
 enum error partition_follower_fetch(struct partition *partition,
                                     const struct follower_fetch *fetch,
                                     struct divergence *divergence);
-/* A follower's one-way position; ignored unless it is of this epoch, and of
- * the generation that its last fetch told: one from before a cut may arrive
- * late, on an older connection. */
+/* A follower's one-way position (no fetch offset, no last epoch); ignored
+ * unless it is of this epoch, and of the generation that its last fetch told:
+ * one from before a cut may arrive late, on an older connection. */
 void partition_follower_position(struct partition *partition,
-                                 const struct replica *replica,
-                                 uint32_t leader_epoch, int64_t counted_offset,
-                                 uint64_t generation);
+                                 const struct follower_fetch *position);
 
 /* A consumer's or a follower's epoch against ours. */
 enum error partition_check_leader(const struct partition *partition,

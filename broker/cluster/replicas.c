@@ -9,7 +9,6 @@
 
 #include "base/assert.h"
 #include "cluster/controller_calls.h"
-#include "cluster/topic_config.h"
 #include "seam/memory.h"
 #include "seam/trace.h"
 
@@ -243,12 +242,6 @@ static void take_state(struct replicas *replicas, struct topic *topic,
         log = log_find(replicas->directory, &key);
         if (log != NULL)
             partition_set_log(partition, log);
-    }
-    if (partition->log != NULL) {
-        struct log_settings settings = topic_log_settings(
-            topic, state->lazy, &replicas->options.log_settings);
-
-        log_configure(partition->log, &settings);
     }
     partition_set_state(partition, topic, state);
 }

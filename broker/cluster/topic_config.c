@@ -2,6 +2,8 @@
 #include "cluster/topic_config.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,17 +31,36 @@ static bool parse(const struct setting *setting, const char *text,
            *value >= setting->minimum && *value <= setting->maximum;
 }
 
-const char *topic_config_check(const char *key, const char *value)
+static void complain_unknown(const char *key, char *sentence, size_t size)
+{
+    int used =
+        snprintf(sentence, size, "there is no setting '%.40s'; take", key);
+
+    for (size_t i = 0; i < TOPIC_SETTING_COUNT && (size_t)used < size; i++)
+        used += snprintf(sentence + used, size - (size_t)used, "%s %s",
+                         i == 0 ? "" : ",", settings[i].key);
+}
+
+bool topic_config_check(const char *key, const char *value, char *sentence,
+                        size_t size)
 {
     int64_t number;
 
-    for (size_t i = 0; i < TOPIC_SETTING_COUNT; i++)
-        if (strcmp(settings[i].key, key) == 0)
-            return parse(&settings[i], value, &number)
-                       ? NULL
-                       : "the value of a topic setting is not a whole number "
-                         "in its range (see docs/operations.md)";
-    return "unknown topic setting (see docs/operations.md)";
+    for (size_t i = 0; i < TOPIC_SETTING_COUNT; i++) {
+        const struct setting *setting = &settings[i];
+
+        if (strcmp(setting->key, key) != 0)
+            continue;
+        if (value == NULL || parse(setting, value, &number))
+            return true;
+        snprintf(sentence, size,
+                 "'%.40s' is not a value for %s: give a whole number from "
+                 "%" PRId64 " to %" PRId64,
+                 value, key, setting->minimum, setting->maximum);
+        return false;
+    }
+    complain_unknown(key, sentence, size);
+    return false;
 }
 
 int64_t topic_setting(const struct topic *topic, enum topic_setting setting,

@@ -15,8 +15,10 @@ enum topic_setting {
     TOPIC_SETTING_COUNT
 };
 
-/* NULL when key and value are allowed, else a static sentence. */
-const char *topic_config_check(const char *key, const char *value);
+/* False, with a sentence that names the key and what it takes, when there is
+ * no such setting or the value (NULL: none) is not in its range. */
+bool topic_config_check(const char *key, const char *value, char *sentence,
+                        size_t size);
 
 /* The value of a setting, or `other` when the topic does not set it. */
 int64_t topic_setting(const struct topic *topic, enum topic_setting setting,

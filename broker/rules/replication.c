@@ -134,6 +134,19 @@ void partition_state_set_isr(struct partition_state *state,
     state->isr = *isr;
 }
 
+void partition_state_configure(struct partition_state *state, uint32_t min,
+                               bool relaxed)
+{
+    struct replica_set isr = state->isr;
+
+    state->min = min < state->replica_count ? min : state->replica_count;
+    /* an ISR that suffices now commits alone: nobody else is eligible (R5) */
+    if (isr.count >= state->min)
+        partition_state_set_isr(state, &isr, NULL);
+    state->lazy = state->lazy || relaxed;
+    state->partition_epoch++;
+}
+
 /* The ISR without those who are gone or came back as somebody else. */
 static struct replica_set surviving(const struct replica_set *isr,
                                     const struct live_brokers *live)
@@ -312,6 +325,13 @@ static int64_t minimum_over(int64_t minimum, const struct replica_set *set,
             minimum = at;
     }
     return minimum;
+}
+
+bool positions_reach(int64_t offset, const struct replica_set *set,
+                     const struct replica_position *positions,
+                     uint32_t position_count)
+{
+    return minimum_over(INT64_MAX, set, positions, position_count) >= offset;
 }
 
 int64_t high_watermark_next(int64_t current, uint32_t min,

@@ -91,6 +91,13 @@ void partition_state_set_isr(struct partition_state *state,
                              const struct replica_set *isr,
                              const struct replica_set *lossy);
 
+/* The topic has other settings: `min` follows them at once; when they relax
+ * flush.ms, what is counted from now on may be lost with the power. The epoch
+ * is bumped in any case, so that what a leader proposed under the former
+ * settings is refused. */
+void partition_state_configure(struct partition_state *state, uint32_t min,
+                               bool relaxed);
+
 /* What the registered brokers mean for this partition: members of the ISR
  * that are gone, or back under another epoch, leave it; a leader that left
  * is replaced. True when the state changed (its epochs are bumped then). */
@@ -120,6 +127,11 @@ struct replica_position {
     struct replica replica;
     int64_t counted_offset; /* NO_POSITION: none in this leader epoch */
 };
+
+/* Whether each member of the set has come to `offset`. */
+bool positions_reach(int64_t offset, const struct replica_set *set,
+                     const struct replica_position *positions,
+                     uint32_t position_count);
 
 /* The high watermark after these positions; never below `current`. The
  * positions hold the leader itself and every member of committed and

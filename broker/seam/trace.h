@@ -46,6 +46,8 @@ enum fact_type {
     FACT_TRUNCATING,     /* -, a cut begins: a crash now may leave any end
                             from end_offset on */
     FACT_ROLE,           /* value: enum fact_role; offset: log end */
+    FACT_LAZY,           /* the state says lazy: value 0/1; offset: its
+                            partition epoch. At first only if it is. */
     FACT_ACKNOWLEDGED,   /* produce answered: base offset, next, acks */
     FACT_SERVED,         /* consumer read: first offset, limit offset */
     FACT_DELETED,        /* segment unlinked: base offset, next, reason */

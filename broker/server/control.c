@@ -25,18 +25,24 @@ static void answer_topic(struct control *control)
     Kq__Message message = KQ__MESSAGE__INIT;
     Kq__CreateTopicResponse created = KQ__CREATE_TOPIC_RESPONSE__INIT;
     Kq__DeleteTopicResponse deleted = KQ__DELETE_TOPIC_RESPONSE__INIT;
+    Kq__AlterTopicResponse altered = KQ__ALTER_TOPIC_RESPONSE__INIT;
+    char *detail = *intent->detail ? intent->detail : NULL;
 
     message.body_case = control->answer;
     if (control->answer == KQ__MESSAGE__BODY_CREATE_TOPIC_RESPONSE) {
         created.error = intent->error;
-        created.detail = (char *)(uintptr_t)intent->detail;
+        created.detail = detail;
         created.has_topic_id = intent->error == ERROR_NONE;
         created.topic_id.data = intent->topic_id.bytes;
         created.topic_id.len = sizeof intent->topic_id.bytes;
         message.create_topic_response = &created;
+    } else if (control->answer == KQ__MESSAGE__BODY_ALTER_TOPIC_RESPONSE) {
+        altered.error = intent->error;
+        altered.detail = detail;
+        message.alter_topic_response = &altered;
     } else {
         deleted.error = intent->error;
-        deleted.detail = (char *)(uintptr_t)intent->detail;
+        deleted.detail = detail;
         message.delete_topic_response = &deleted;
     }
     session_answer(control->session, control->correlation_id, &message);
@@ -94,6 +100,7 @@ static void control_done(struct intent *intent)
     switch (intent->kind) {
     case INTENT_CREATE_TOPIC:
     case INTENT_DELETE_TOPIC:
+    case INTENT_ALTER_TOPIC:
         answer_topic(control);
         break;
     case INTENT_ALTER:
@@ -180,6 +187,26 @@ void handle_delete_topic(struct session *session, struct frame *frame)
     submit(control);
 }
 
+void handle_alter_topic(struct session *session, struct frame *frame)
+{
+    const Kq__AlterTopicRequest *request = frame->message->alter_topic_request;
+    struct control *control =
+        control_new(session, frame, INTENT_ALTER_TOPIC,
+                    KQ__MESSAGE__BODY_ALTER_TOPIC_RESPONSE);
+    struct intent_config *configs =
+        heap_alloc(session->broker->seam->heap,
+                   (request->n_changes + 1) * sizeof *configs);
+
+    for (size_t i = 0; i < request->n_changes; i++) {
+        configs[i].key = request->changes[i]->key;
+        configs[i].value = request->changes[i]->value;
+    }
+    control->intent.name = request->name;
+    control->intent.configs = configs;
+    control->intent.config_count = request->n_changes;
+    submit(control);
+}
+
 /* False when it names more replicas than there can be. */
 static bool read_item(const Kq__AlterPartitionItem *from,
                       struct intent_item *to)
@@ -192,6 +219,7 @@ static bool read_item(const Kq__AlterPartitionItem *from,
     to->leader_epoch = from->leader_epoch;
     to->partition_epoch = from->partition_epoch;
     to->log_start_floor = (int64_t)from->log_start_floor;
+    to->synced = from->has_synced && from->synced;
     for (size_t i = 0; i < from->n_isr; i++)
         replica_set_add(&to->isr, (struct replica){from->isr[i]->broker_id,
                                                    from->isr[i]->broker_epoch});

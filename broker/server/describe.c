@@ -87,6 +87,8 @@ static void describe_partition(struct answer *answer,
     to->eligible = ids_of(answer, &state->eligible);
     to->min = state->min;
     to->log_start_floor = (uint64_t)state->log_start_floor;
+    to->has_lazy = state->lazy;
+    to->lazy = state->lazy;
 }
 
 static Kq__TopicMetadata *describe_topic(struct answer *answer,

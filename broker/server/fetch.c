@@ -312,7 +312,8 @@ static void start_part(struct fetch_request *fetch, struct fetch_part *part)
     if (partition->log != NULL)
         part->log_start_offset = partition->log->log_start_offset;
     if (!request->has_leader_epoch || !request->has_counted_offset ||
-        !request->has_generation || request->counted_offset > INT64_MAX) {
+        !request->has_generation || request->counted_offset > INT64_MAX ||
+        request->durable_offset > INT64_MAX) {
         part->error = ERROR_INVALID_ARGUMENT;
         return;
     }
@@ -323,6 +324,9 @@ static void start_part(struct fetch_request *fetch, struct fetch_part *part)
         .has_last_epoch = request->has_last_fetched_epoch,
         .last_epoch = request->last_fetched_epoch,
         .counted_offset = (int64_t)request->counted_offset,
+        .durable_offset =
+            (int64_t)(request->has_durable_offset ? request->durable_offset
+                                                  : request->counted_offset),
         .generation = request->generation,
     };
     part->error =
@@ -386,22 +390,33 @@ void handle_fetch(struct session *session, struct frame *frame)
     park(fetch);
 }
 
+static bool read_position(const Kq__ReplicaPositionPartition *part,
+                          struct follower_fetch *position)
+{
+    position->leader_epoch = part->leader_epoch;
+    position->counted_offset = (int64_t)part->counted_offset;
+    position->durable_offset =
+        (int64_t)(part->has_durable_offset ? part->durable_offset
+                                           : part->counted_offset);
+    position->generation = part->generation;
+    return position->counted_offset >= 0 && position->durable_offset >= 0;
+}
+
 void handle_replica_position(struct session *session, struct frame *frame)
 {
-    const Kq__ReplicaPosition *position = frame->message->replica_position;
-    struct replica replica = {position->replica->broker_id,
-                              position->replica->broker_epoch};
+    const Kq__ReplicaPosition *message = frame->message->replica_position;
+    struct follower_fetch position = {
+        .replica = {message->replica->broker_id,
+                    message->replica->broker_epoch}};
 
-    for (size_t i = 0; i < position->n_partitions; i++) {
-        const Kq__ReplicaPositionPartition *part = position->partitions[i];
+    for (size_t i = 0; i < message->n_partitions; i++) {
+        const Kq__ReplicaPositionPartition *part = message->partitions[i];
         enum error error;
         struct partition *partition = find_partition(
             session->broker, part->topic_id, part->partition, &error);
 
-        if (partition != NULL && part->counted_offset <= INT64_MAX)
-            partition_follower_position(partition, &replica, part->leader_epoch,
-                                        (int64_t)part->counted_offset,
-                                        part->generation);
+        if (partition != NULL && read_position(part, &position))
+            partition_follower_position(partition, &position);
     }
     frame_free(frame);
 }

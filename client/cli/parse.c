@@ -56,6 +56,55 @@ bool parse_bytes(const char *text, int64_t *value)
     return true;
 }
 
+static bool parse_milliseconds(const char *text, int64_t *value)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"", 1},      {"ms", 1},      {"s", 1000},
+                 {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    char *end;
+    long long number;
+
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    number = strtoll(text, &end, 10);
+    if (errno != 0)
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(end, units[i].unit) == 0)
+            return !__builtin_mul_overflow(number, units[i].ms, value);
+    return false;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), size = strlen(end);
+
+    return length >= size && strcmp(text + length - size, end) == 0;
+}
+
+const char *parse_setting(const char *key, const char *text, char plain[24])
+{
+    int64_t number;
+
+    snprintf(plain, 24, "%s", text);
+    if (strlen(text) < 24 && parse_number(text, INT64_MIN, INT64_MAX, &number))
+        return NULL; /* the broker knows the range */
+    if (ends_with(key, ".ms")) {
+        if (!parse_milliseconds(text, &number))
+            return "a time such as 500ms, 30s, 15m, 12h, 7d, or milliseconds";
+    } else if (ends_with(key, ".bytes")) {
+        if (!parse_bytes(text, &number))
+            return "a size such as 64k, 16M, 2G, or bytes";
+    } else {
+        return "a whole number";
+    }
+    snprintf(plain, 24, "%lld", (long long)number);
+    return NULL;
+}
+
 bool parse_acks(const char *text, int *acks)
 {
     if (strcmp(text, "all") == 0 || strcmp(text, "-1") == 0)

@@ -15,6 +15,10 @@ bool parse_number(const char *text, int64_t minimum, int64_t maximum,
 /* Bytes: 4096, 64k, 1M, 2G (powers of 1024; "kB", "KiB" and so on too). */
 bool parse_bytes(const char *text, int64_t *value);
 
+/* The value of a topic setting as brokers take it: keys that end in .ms and
+ * .bytes may have a unit. NULL, or what it should have been. */
+const char *parse_setting(const char *key, const char *text, char plain[24]);
+
 /* 0, 1 or all (-1). */
 bool parse_acks(const char *text, int *acks);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kq topic create|list|describe|delete.
+ * kq topic create|list|describe|alter|delete.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -21,6 +21,7 @@ static const char help[] =
     "                [--config KEY=VALUE]...\n"
     "       kq topic list\n"
     "       kq topic describe NAME\n"
+    "       kq topic alter NAME [--config KEY=VALUE]... [--default KEY]...\n"
     "       kq topic delete NAME\n"
     "\n"
     "  --partitions N      partitions (default: the brokers' num.partitions)\n"
@@ -28,7 +29,9 @@ static const char help[] =
     "                      default.replication.factor)\n"
     "  --config KEY=VALUE  a setting of the topic: retention.ms,\n"
     "                      retention.bytes, segment.bytes, segment.ms,\n"
-    "                      flush.ms, min.insync.replicas, max.message.bytes\n"
+    "                      flush.ms, min.insync.replicas, max.message.bytes;\n"
+    "                      units: 500ms 30s 15m 12h 7d, 64k 16M 2G\n"
+    "  --default KEY       takes a setting back to the brokers' default\n"
     "  --bootstrap HOST:PORT,...  the cluster\n";
 
 struct topic_command {
@@ -36,6 +39,7 @@ struct topic_command {
     const char *bootstrap;
     struct kq_topic_options options;
     struct kq_setting settings[SETTINGS_MAX];
+    char values[SETTINGS_MAX][24];
 };
 
 /* ---- output ---- */
@@ -51,10 +55,20 @@ static void print_ids(const int32_t *ids, size_t count)
     printf("  %-10s", text);
 }
 
+static size_t lazy_count(const struct kq_topic *topic)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < topic->partition_count; i++)
+        count += topic->partitions[i].lazy;
+    return count;
+}
+
 static void print_topic(const struct kq_topic *topic)
 {
-    printf("topic %s, id %s, %zu partition%s\n", topic->name, topic->id,
-           topic->partition_count, topic->partition_count == 1 ? "" : "s");
+    printf("topic %s, id %s, %zu partition%s%s\n", topic->name, topic->id,
+           topic->partition_count, topic->partition_count == 1 ? "" : "s",
+           lazy_count(topic) > 0 ? ", lazy" : "");
     for (size_t i = 0; i < topic->setting_count; i++)
         printf("  %s=%s\n", topic->settings[i].key, topic->settings[i].value);
     printf("%9s  %6s  %5s  %3s  %-10s  %-10s  %-10s  %s\n", "partition",
@@ -140,6 +154,61 @@ static int topic_delete(struct kq_client *client, struct topic_command *command)
     return EXIT_DONE;
 }
 
+static bool is_told(const struct kq_topic *topic,
+                    const struct topic_command *command)
+{
+    for (size_t i = 0; i < command->options.setting_count; i++) {
+        const struct kq_setting *wanted = &command->settings[i];
+        const char *value = NULL;
+
+        for (size_t k = 0; k < topic->setting_count; k++)
+            if (strcmp(topic->settings[k].key, wanted->key) == 0)
+                value = topic->settings[k].value;
+        if ((value == NULL) != (wanted->value == NULL) ||
+            (value != NULL && strcmp(value, wanted->value) != 0))
+            return false;
+    }
+    return true;
+}
+
+/* So that the next command finds it, whichever broker it asks. */
+static void wait_until_told(struct kq_client *client,
+                            const struct topic_command *command)
+{
+    int64_t deadline_ms = now_ms() + READY_MS;
+    bool told = false;
+
+    while (!told && now_ms() < deadline_ms) {
+        struct kq_cluster *cluster;
+
+        told = kq_cluster_describe(client, command->name, REQUEST_TIMEOUT_MS,
+                                   &cluster) == KQ_ERROR_NONE &&
+               is_told(&cluster->topics[0], command);
+        kq_cluster_free(cluster);
+        if (!told)
+            sleep_ms(READY_RETRY_MS);
+    }
+}
+
+static int topic_alter(struct kq_client *client, struct topic_command *command)
+{
+    char detail[KQ_DETAIL_BYTES];
+    enum kq_error error;
+
+    if (command->options.setting_count == 0)
+        return fail_usage("topic", "name a setting by --config or --default");
+    error = kq_topic_alter(client, command->name, command->settings,
+                           command->options.setting_count, REQUEST_TIMEOUT_MS,
+                           detail);
+    if (error != KQ_ERROR_NONE)
+        return fail(exit_code_of(error), "cannot alter topic '%s': %s%s%s",
+                    command->name, kq_error_sentence(error),
+                    *detail ? ": " : "", detail);
+    wait_until_told(client, command);
+    printf("altered topic %s\n", command->name);
+    return EXIT_DONE;
+}
+
 static int topic_describe(struct kq_client *client,
                           struct topic_command *command)
 {
@@ -193,9 +262,8 @@ static const struct topic_action {
     int (*run)(struct kq_client *client, struct topic_command *command);
     bool named;
 } actions[] = {
-    {"create", topic_create, true},
-    {"list", topic_list, false},
-    {"describe", topic_describe, true},
+    {"create", topic_create, true},     {"list", topic_list, false},
+    {"describe", topic_describe, true}, {"alter", topic_alter, true},
     {"delete", topic_delete, true},
 };
 
@@ -219,20 +287,33 @@ static int read_count(const char *what, const char *text, int64_t maximum,
     return EXIT_DONE;
 }
 
-static int read_setting(char *text, struct topic_command *command)
+/* `given` of --config; NULL: --default. */
+static int add_setting(struct topic_command *command, const char *key,
+                       const char *given)
 {
-    struct kq_setting *setting =
-        &command->settings[command->options.setting_count];
-    char *value;
+    size_t at = command->options.setting_count;
+    const char *wanted = NULL;
 
-    if (command->options.setting_count == SETTINGS_MAX)
+    if (at == SETTINGS_MAX)
         return fail_usage("topic", "more than %d settings", SETTINGS_MAX);
-    value = split_setting(text);
-    if (value == NULL)
-        return fail_usage("topic", "--config '%s' is not KEY=VALUE", text);
-    *setting = (struct kq_setting){text, value};
+    if (given != NULL)
+        wanted = parse_setting(key, given, command->values[at]);
+    if (wanted != NULL)
+        return fail_usage("topic", "'%s' is not a value for %s: give %s", given,
+                          key, wanted);
+    command->settings[at] =
+        (struct kq_setting){key, given ? command->values[at] : NULL};
     command->options.setting_count++;
     return EXIT_DONE;
+}
+
+static int read_setting(char *text, struct topic_command *command)
+{
+    char *value = split_setting(text);
+
+    if (value == NULL)
+        return fail_usage("topic", "--config '%s' is not KEY=VALUE", text);
+    return add_setting(command, text, value);
 }
 
 static int read_options(int argc, char **argv, struct topic_command *command)
@@ -241,6 +322,7 @@ static int read_options(int argc, char **argv, struct topic_command *command)
         {"partitions", required_argument, NULL, 'p'},
         {"replicas", required_argument, NULL, 'r'},
         {"config", required_argument, NULL, 'c'},
+        {"default", required_argument, NULL, 'd'},
         {"bootstrap", required_argument, NULL, 'b'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -258,6 +340,8 @@ static int read_options(int argc, char **argv, struct topic_command *command)
                               &command->options.replicas);
         else if (option == 'c')
             code = read_setting(optarg, command);
+        else if (option == 'd')
+            code = add_setting(command, optarg, NULL);
         else if (option == 'b')
             command->bootstrap = optarg;
         else if (option == 'h')
@@ -279,7 +363,8 @@ int command_topic(int argc, char **argv)
     if (code != EXIT_DONE)
         return code < 0 ? EXIT_DONE : code;
     if (optind == argc)
-        return fail_usage("topic", "say create, list, describe or delete");
+        return fail_usage("topic",
+                          "say create, list, describe, alter or delete");
     action = find_action(argv[optind]);
     if (action == NULL)
         return fail_usage("topic", "there is no 'kq topic %s'", argv[optind]);

@@ -45,6 +45,8 @@ static enum error answer_error(const Kq__Message *answer)
         return error_from_code(answer->create_topic_response->error);
     case KQ__MESSAGE__BODY_DELETE_TOPIC_RESPONSE:
         return error_from_code(answer->delete_topic_response->error);
+    case KQ__MESSAGE__BODY_ALTER_TOPIC_RESPONSE:
+        return error_from_code(answer->alter_topic_response->error);
     case KQ__MESSAGE__BODY_INIT_PRODUCER_RESPONSE:
         return error_from_code(answer->init_producer_response->error);
     default:

@@ -47,6 +47,10 @@ static void keep_answer(struct question *question, const Kq__Message *answer)
         keep_detail(question, answer->delete_topic_response->error,
                     answer->delete_topic_response->detail);
         return;
+    case KQ__MESSAGE__BODY_ALTER_TOPIC_RESPONSE:
+        keep_detail(question, answer->alter_topic_response->error,
+                    answer->alter_topic_response->detail);
+        return;
     case KQ__MESSAGE__BODY_METADATA_RESPONSE:
         if (question->cluster != NULL)
             describe(answer->metadata_response, question->cluster);
@@ -156,6 +160,40 @@ enum kq_error kq_topic_delete(struct kq_client *client, const char *name,
     return ask(client, &question);
 }
 
+enum kq_error kq_topic_alter(struct kq_client *client, const char *name,
+                             const struct kq_setting *settings, size_t count,
+                             int64_t timeout_ms, char detail[KQ_DETAIL_BYTES])
+{
+    Kq__AlterTopicRequest body = KQ__ALTER_TOPIC_REQUEST__INIT;
+    Kq__SettingChange *changes = calloc(count + 1, sizeof *changes);
+    Kq__SettingChange **pointers = calloc(count + 1, sizeof *pointers);
+    struct question question;
+    enum kq_error error;
+
+    ASSERT(changes != NULL);
+    ASSERT(pointers != NULL);
+    for (size_t i = 0; i < count; i++) {
+        kq__setting_change__init(&changes[i]);
+        changes[i].key = (char *)(uintptr_t)settings[i].key;
+        changes[i].value = (char *)(uintptr_t)settings[i].value;
+        pointers[i] = &changes[i];
+    }
+    question_init(&question, timeout_ms);
+    question.to_controller = true;
+    question.detail = detail;
+    if (detail != NULL)
+        *detail = '\0';
+    body.name = (char *)(uintptr_t)name;
+    body.n_changes = count;
+    body.changes = pointers;
+    question.message.body_case = KQ__MESSAGE__BODY_ALTER_TOPIC_REQUEST;
+    question.message.alter_topic_request = &body;
+    error = ask(client, &question);
+    free(pointers);
+    free(changes);
+    return error;
+}
+
 enum kq_error kq_client_wait(struct kq_client *client, int64_t timeout_ms)
 {
     Kq__MetadataRequest body = KQ__METADATA_REQUEST__INIT;
@@ -260,6 +298,7 @@ static struct kq_partition copy_partition(struct description *to,
         .eligible = copy_ids(to, from->eligible, from->n_eligible),
         .eligible_count = from->n_eligible,
         .log_start_offset = (int64_t)from->log_start_floor,
+        .lazy = from->has_lazy && from->lazy,
     };
 }
 

@@ -99,9 +99,7 @@ static void check_up_to(struct judge *judge, const struct partition *partition,
 static void forget(struct judge *judge, const struct partition *partition,
                    struct agreed_partition *agreed, int64_t end_offset)
 {
-    const struct judge_topic *topic = judge_settings(judge, partition);
-
-    if (topic == NULL || topic->flush_ms == 0)
+    if (!judge_lazy(judge, partition))
         return;
     while (agreed->batches.count > 0 &&
            VECTOR_AT(&agreed->batches, struct agreed, agreed->batches.count - 1)

@@ -31,18 +31,18 @@ static void on_fact(struct judge *judge, void *state,
                     struct partition *partition, unsigned node,
                     const struct fact *fact)
 {
-    const struct judge_topic *topic;
+    struct judge_topic topic;
     unsigned count = 0;
     uint32_t min;
 
     (void)state;
     if (fact->type != FACT_ACKNOWLEDGED || fact->value != ACKS_ALL)
         return;
-    topic = judge_settings(judge, partition);
-    if (topic == NULL || topic->flush_ms != 0)
+    if (judge_settings(judge, partition) == NULL ||
+        judge_lazy(judge, partition))
         return;
-    min = topic->min_insync < topic->replicas ? topic->min_insync
-                                              : topic->replicas;
+    topic = judge_loosest(judge, partition);
+    min = topic.min_insync < topic.replicas ? topic.min_insync : topic.replicas;
     for (unsigned n = 0; n < judge->options.brokers; n++)
         count += partition->replicas[n].durable_most >= fact->end_offset &&
                  !holds_another(partition, n, node, fact->offset);

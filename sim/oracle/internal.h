@@ -32,8 +32,17 @@ struct oracle {
 #include "sim/oracle/oracle.def"
 #undef ORACLE
 
+/* A topic's settings now, and what they were. */
+struct judge_alteration {
+    struct judge_topic now;
+    struct judge_topic before; /* the loosest of those before */
+    int64_t settled_us;        /* when it was told that `now` holds */
+    bool open;                 /* it is not told yet */
+};
+
 struct judge {
     struct judge_options options;
+    struct judge_alteration *alterations; /* by topic */
     int64_t now_us;
     int64_t healed_us;
     struct model model;
@@ -60,5 +69,14 @@ const char *judge_place(const struct judge *judge,
 /* The settings of its topic, or NULL while the topic is not known. */
 const struct judge_topic *judge_settings(const struct judge *judge,
                                          const struct partition *partition);
+/* For a topic that is known: what they may still be for a broker that has
+ * not heard; the smallest of the limits. */
+struct judge_topic judge_loosest(const struct judge *judge,
+                                 const struct partition *partition);
+/* Since when the topic certainly has its settings; INT64_MAX: not yet. */
+int64_t judge_settled_us(const struct judge *judge,
+                         const struct partition *partition);
+/* What it acknowledges may be lost with the power. */
+bool judge_lazy(const struct judge *judge, const struct partition *partition);
 
 #endif

@@ -44,6 +44,10 @@ struct judge *judge_new(const struct judge_options *options)
     ASSERT(options->brokers <= JUDGE_NODES_MAX);
     judge->options = *options;
     judge->controller = -1;
+    judge->alterations =
+        memory_zeroed((options->topic_count + 1) * sizeof *judge->alterations);
+    for (size_t i = 0; i < options->topic_count; i++)
+        judge->alterations[i].now = options->topics[i];
     model_init(&judge->model, options->brokers);
     for (size_t i = 0; i < ORACLE_COUNT; i++)
         if (oracles[i].oracle->state_size > 0)
@@ -60,6 +64,7 @@ void judge_free(struct judge *judge)
             oracles[i].oracle->release(judge->states[i]);
         free(judge->states[i]);
     }
+    free(judge->alterations);
     records_release(&judge->records);
     model_release(&judge->model);
     free(judge);
@@ -261,9 +266,85 @@ struct judge_counts judge_counts(const struct judge *judge)
     return judge->counts;
 }
 
+/* ---- settings ---- */
+
+/* How long a broker may go on by what a topic was set to before. */
+#define HEARING_US 2000000
+
+/* A limit of -1 is none. */
+static int64_t lower(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
+static struct judge_topic loosest(const struct judge_topic *a,
+                                  const struct judge_topic *b)
+{
+    struct judge_topic out = *a;
+
+    out.retention_ms = lower(a->retention_ms, b->retention_ms);
+    out.retention_bytes = lower(a->retention_bytes, b->retention_bytes);
+    out.min_insync =
+        a->min_insync < b->min_insync ? a->min_insync : b->min_insync;
+    return out;
+}
+
+static struct judge_topic loosest_now(const struct judge *judge,
+                                      const struct judge_alteration *alteration)
+{
+    if (alteration->before.name == NULL ||
+        (!alteration->open &&
+         judge->now_us > alteration->settled_us + HEARING_US))
+        return alteration->now;
+    return loosest(&alteration->now, &alteration->before);
+}
+
+void judge_alter(struct judge *judge, size_t topic,
+                 const struct judge_topic *settings)
+{
+    struct judge_alteration *alteration = &judge->alterations[topic];
+
+    ASSERT(topic < judge->options.topic_count);
+    alteration->before = loosest_now(judge, alteration);
+    alteration->now = *settings;
+    alteration->open = true;
+}
+
+void judge_altered(struct judge *judge, size_t topic)
+{
+    judge->alterations[topic].open = false;
+    judge->alterations[topic].settled_us = judge->now_us;
+}
+
 const struct judge_topic *judge_settings(const struct judge *judge,
                                          const struct partition *partition)
 {
     return partition->topic < 0 ? NULL
-                                : &judge->options.topics[partition->topic];
+                                : &judge->alterations[partition->topic].now;
+}
+
+struct judge_topic judge_loosest(const struct judge *judge,
+                                 const struct partition *partition)
+{
+    return loosest_now(judge, &judge->alterations[partition->topic]);
+}
+
+int64_t judge_settled_us(const struct judge *judge,
+                         const struct partition *partition)
+{
+    const struct judge_alteration *alteration =
+        &judge->alterations[partition->topic];
+
+    return alteration->open ? INT64_MAX : alteration->settled_us;
+}
+
+bool judge_lazy(const struct judge *judge, const struct partition *partition)
+{
+    const struct judge_topic *topic = judge_settings(judge, partition);
+
+    if (partition->lazy_known)
+        return partition->lazy;
+    return topic == NULL || topic->flush_ms != 0;
 }

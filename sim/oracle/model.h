@@ -59,6 +59,11 @@ struct partition {
     struct vector found;  /* struct found, by offset from 0 */
     struct vector sizes;  /* uint32_t by offset: key and value; 0: unknown */
     int64_t committed;    /* the highest high watermark of any node */
+    bool lazy_known;      /* some replica told what the state says */
+    bool lazy;            /* so by the newest state told */
+    int64_t lazy_epoch;   /* its partition epoch */
+    int64_t ordered;      /* below: an operator wants it gone */
+    int64_t ordered_done; /* and was told that it is */
     int64_t final_start;  /* where the closing reader began; -1 */
     int64_t final_end;    /* and came to; -1: it did not finish */
 };

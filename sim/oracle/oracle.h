@@ -128,6 +128,12 @@ void judge_topic_is(struct judge *judge, const struct uuid *topic_id,
 /* The life of this topic ends: what it holds is no longer promised. */
 void judge_topic_gone(struct judge *judge, const struct uuid *topic_id);
 
+/* The topic is about to have these settings; until it is said that it has
+ * them, and for a while after, what either of both allows is allowed. */
+void judge_alter(struct judge *judge, size_t topic,
+                 const struct judge_topic *settings);
+void judge_altered(struct judge *judge, size_t topic);
+
 void judge_fact(struct judge *judge, unsigned node, const struct fact *fact);
 void judge_node(struct judge *judge, unsigned node, enum node_change change);
 void judge_history(struct judge *judge, const struct history *event);

@@ -164,6 +164,15 @@ static void note_watermark(struct partition *partition, struct replica *replica,
         partition->committed = high_watermark;
 }
 
+static void note_lazy(struct partition *partition, const struct fact *fact)
+{
+    if (partition->lazy_known && fact->offset < partition->lazy_epoch)
+        return; /* one that reads late */
+    partition->lazy_known = true;
+    partition->lazy = fact->value != 0;
+    partition->lazy_epoch = fact->offset;
+}
+
 void model_fact(struct model *model, struct partition *partition, unsigned node,
                 const struct fact *fact, int64_t now_us)
 {
@@ -200,6 +209,9 @@ void model_fact(struct model *model, struct partition *partition, unsigned node,
         break;
     case FACT_ROLE:
         role_taken(replica, fact);
+        break;
+    case FACT_LAZY:
+        note_lazy(partition, fact);
         break;
     default:
         break;

@@ -3,9 +3,10 @@
  * Invariant I13. A segment may be removed when its last batch is older than
  * retention.ms (by the world's clock, not by any node's), or when what
  * stays, of what is committed, is still as large as retention.bytes allows:
- * a tail that will be cut off drives nothing out. The second is judged at
- * the end, when it is known how large the records are; what is not known
- * counts as large.
+ * a tail that will be cut off drives nothing out; or when an operator wants
+ * it gone. The first replica that removes a segment is judged: the others
+ * follow, perhaps much later. Size is judged at the end, when it is known how
+ * large the records are; what is not known counts as large.
  */
 #include <inttypes.h>
 
@@ -20,12 +21,14 @@ struct removal {
     unsigned node;
     int64_t base_offset;
     int64_t next_offset;
-    int64_t end_offset; /* of what was committed then */
-    int64_t age_ms;     /* of its youngest batch */
+    int64_t end_offset;       /* of what was committed then */
+    int64_t age_ms;           /* of its youngest batch */
+    struct judge_topic topic; /* as it was set then */
 };
 
 struct keeps_state {
     struct vector removals; /* struct removal: not old enough */
+    struct vector judged;   /* int64_t by partition: removed up to there */
 };
 
 static int64_t age_of_last_ms(const struct judge *judge,
@@ -46,7 +49,8 @@ static void on_fact(struct judge *judge, void *state,
                     const struct fact *fact)
 {
     struct keeps_state *keeps = state;
-    const struct judge_topic *topic;
+    struct judge_topic topic;
+    int64_t *judged;
     int64_t age_ms;
 
     if (fact->type != FACT_DELETED || fact->end_offset <= fact->offset)
@@ -59,16 +63,21 @@ static void on_fact(struct judge *judge, void *state,
                    judge_place(judge, partition), partition->committed);
         return;
     }
-    topic = judge_settings(judge, partition);
+    vector_reach(&keeps->judged, partition->index + 1, sizeof(int64_t));
+    judged = VECTOR_AT(&keeps->judged, int64_t, partition->index);
+    if (judge_settings(judge, partition) == NULL ||
+        fact->end_offset <= *judged || fact->end_offset <= partition->ordered)
+        return; /* the others follow the first, perhaps much later */
+    *judged = fact->end_offset;
+    topic = judge_loosest(judge, partition);
     age_ms = age_of_last_ms(judge, partition, fact->end_offset);
-    if (topic == NULL ||
-        (topic->retention_ms >= 0 &&
-         age_ms >= topic->retention_ms - judge->options.clock_slack_ms))
+    if (topic.retention_ms >= 0 &&
+        age_ms >= topic.retention_ms - judge->options.clock_slack_ms)
         return;
     *(struct removal *)vector_push(&keeps->removals, sizeof(struct removal)) =
-        (struct removal){partition->index,     node,
-                         fact->offset,         fact->end_offset,
-                         partition->committed, age_ms};
+        (struct removal){
+            partition->index,     node,   fact->offset, fact->end_offset,
+            partition->committed, age_ms, topic};
 }
 
 static int64_t size_at_most(const struct partition *partition,
@@ -91,7 +100,7 @@ static void judge_removal(struct judge *judge, const struct removal *removal)
 {
     const struct partition *partition =
         model_at(&judge->model, removal->partition);
-    const struct judge_topic *topic = judge_settings(judge, partition);
+    const struct judge_topic *topic = &removal->topic;
     int64_t left = size_at_most(partition, topic, removal->next_offset,
                                 removal->end_offset);
 
@@ -122,6 +131,7 @@ static void on_end(struct judge *judge, void *state,
 static void release(void *state)
 {
     vector_release(&((struct keeps_state *)state)->removals);
+    vector_release(&((struct keeps_state *)state)->judged);
 }
 
 const struct oracle oracle_retention_keeps = {.state_size =

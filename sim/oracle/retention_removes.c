@@ -70,7 +70,10 @@ static void judge_age(struct judge *judge, const struct partition *partition,
     due_us = over->born_us + topic->retention_ms * 1000;
     if (due_us < judge->healed_us)
         due_us = judge->healed_us;
-    if (judge->now_us <= due_us + bound_ms(judge, topic) * 1000)
+    if (due_us < judge_settled_us(judge, partition))
+        due_us = judge_settled_us(judge, partition);
+    if (due_us > judge->now_us ||
+        judge->now_us <= due_us + bound_ms(judge, topic) * 1000)
         return;
     judge_fail(judge, ORACLE_RETENTION_REMOVES, partition, node,
                replica->log_start,

@@ -18,7 +18,6 @@ static void on_fact(struct judge *judge, void *state,
                     const struct fact *fact)
 {
     const struct replica *replica;
-    const struct judge_topic *topic;
 
     (void)state;
     if (fact->type != FACT_HIGH_WATERMARK && fact->type != FACT_TRUNCATED)
@@ -34,8 +33,7 @@ static void on_fact(struct judge *judge, void *state,
                    replica->high_watermark, fact->end_offset);
         return;
     }
-    topic = judge_settings(judge, partition);
-    if (topic != NULL && topic->flush_ms == 0)
+    if (!judge_lazy(judge, partition))
         judge_fail(judge, ORACLE_WATERMARK, partition, node, fact->end_offset,
                    "b%u cut its log of %s to %" PRId64
                    ", below the high watermark %" PRId64 " that it knows",

@@ -305,6 +305,8 @@ void scenario_free(struct scenario *scenario)
     free(scenario->topics);
     free(scenario->producers);
     free(scenario->consumers);
+    for (size_t i = 0; i < scenario->step_count; i++)
+        settings_release(&scenario->steps[i].config);
     free(scenario->steps);
     free(scenario->faults);
     settings_release(&scenario->config);

@@ -116,7 +116,8 @@ enum condition_kind {
     CONDITION_APPENDED,  /* a leader's log end reached count */
     CONDITION_COMMITTED, /* a leader's high watermark reached count */
     CONDITION_ELECTED,   /* count leaders were elected since the start */
-    CONDITION_TRUNCATED  /* logs were cut count times */
+    CONDITION_TRUNCATED, /* logs were cut count times */
+    CONDITION_STRICT     /* it was heard count times that it is lazy no more */
 };
 
 struct condition {
@@ -144,8 +145,9 @@ struct scenario_step {
     bool one_way;
     int64_t by_ms; /* clock-jump */
     int64_t bytes; /* disk-capacity; -1: what is used at that time */
-    int64_t topic; /* create-topic, delete-topic, rot */
+    int64_t topic; /* create-topic, delete-topic, alter-topic, rot */
     int64_t partition;
+    struct settings config; /* alter-topic */
 };
 
 struct scenario_fault {
@@ -215,5 +217,8 @@ void scenario_free(struct scenario *scenario);
 extern const char scenario_template[];
 
 const char *step_name(enum step_action action);
+
+/* What the oracles hold a topic to, once it has these settings too. */
+void settings_apply(const struct settings *settings, struct judge_topic *topic);
 
 #endif

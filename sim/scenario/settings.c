@@ -268,6 +268,22 @@ static void resolve_topic(struct scenario_topic *topic,
     };
 }
 
+void settings_apply(const struct settings *settings, struct judge_topic *topic)
+{
+    topic->retention_ms =
+        setting_or(settings, "retention.ms", topic->retention_ms);
+    topic->retention_bytes =
+        setting_or(settings, "retention.bytes", topic->retention_bytes);
+    topic->segment_bytes =
+        setting_or(settings, "segment.bytes", topic->segment_bytes);
+    topic->segment_ms = setting_or(settings, "segment.ms", topic->segment_ms);
+    topic->flush_ms = setting_or(settings, "flush.ms", topic->flush_ms);
+    topic->min_insync = (uint32_t)setting_or(settings, "min.insync.replicas",
+                                             topic->min_insync);
+    if (topic->min_insync > topic->replicas)
+        topic->min_insync = topic->replicas;
+}
+
 /* Session and lag time-out, and ten seconds (design, whole again). */
 #define HEAL_MARGIN_MS 10000
 

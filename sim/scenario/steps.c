@@ -40,6 +40,7 @@ struct draft {
     bool has_by;
     bool has_bytes;
     bool has_place;
+    bool has_config;
 };
 
 static void read_link(struct loader *loader, yaml_node_t *node,
@@ -103,7 +104,7 @@ static void read_when(struct loader *loader, yaml_node_t *node, void *to,
                       const struct field *field)
 {
     static const char *const kinds[] = {"appended", "committed", "elected",
-                                        "truncated"};
+                                        "truncated", "strict"};
     struct draft *draft = to;
     struct condition *when = &draft->step.when;
     const char *text = scalar(loader, node, field->key);
@@ -116,8 +117,8 @@ static void read_when(struct loader *loader, yaml_node_t *node, void *to,
         !parse_count(count, &when->count) || when->count < 1) {
         complain(loader, node,
                  "'%s' is not a condition: write TOPIC/N, what (appended, "
-                 "committed, elected, truncated) and a number, such as "
-                 "orders/0 appended 100",
+                 "committed, elected, truncated, strict) and a number, such "
+                 "as orders/0 appended 100",
                  text);
         return;
     }
@@ -148,6 +149,7 @@ QUALIFIER(read_one_way, has_one_way, read_bool, one_way)
 QUALIFIER(read_by, has_by, read_millis, by_ms)
 QUALIFIER(read_bytes, has_bytes, read_size, bytes)
 QUALIFIER(read_place, has_place, read_partition, topic)
+QUALIFIER(read_config, has_config, read_topic_config, config)
 #undef QUALIFIER
 
 static const struct field step_fields[] = {
@@ -165,6 +167,7 @@ static const struct field step_fields[] = {
     {"by", read_by, 0, false, 0, 0, "how far the clock moves"},
     {"bytes", read_bytes, 0, false, 4096, 1LL << 50, "size of the disk"},
     {"partition", read_place, 0, false, 0, 0, "whose log rots"},
+    {"config", read_config, 0, false, 0, 0, "the topic's other settings"},
 };
 
 static bool may_hold(enum step_action action)
@@ -207,6 +210,12 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                                   : "%s needs 'partition': whose log, such as "
                                     "orders/0",
                  name);
+    if (draft->has_config != (action == STEP_ALTER_TOPIC))
+        complain(loader, node,
+                 draft->has_config ? "config belongs to alter-topic, not to %s"
+                                   : "%s needs 'config': the settings that it "
+                                     "changes, such as {retention.ms: 5s}",
+                 name);
     if (draft->has_hold && !may_hold(action))
         complain(loader, node, "%s cannot be undone: leave 'for' out", name);
 }
@@ -246,7 +255,9 @@ static void read_step(struct loader *loader, yaml_node_t *node,
         complain(loader, node,
                  "the step does nothing: give it one of kill, power-cut, "
                  "stop, start, pause, resume, cut, heal, expire, clock-jump, "
-                 "wipe, rot, disk-capacity, create-topic, delete-topic");
+                 "wipe, rot, disk-capacity, create-topic, delete-topic, "
+                 "alter-topic");
+        settings_release(&draft.step.config);
         return;
     }
     check_qualifiers(loader, node, &draft);

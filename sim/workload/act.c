@@ -184,6 +184,20 @@ static void delete_topic(struct run *run, size_t index)
     judge_topic_gone(run->judge, &topic->id);
 }
 
+/* False while as many wait as there may be. */
+static bool alter_topic(struct run *run, const struct scenario_step *step)
+{
+    struct run_topic *topic = &run->topics[step->topic];
+
+    if (topic->alteration_count == ALTERATIONS_MAX)
+        return false;
+    topic->alterations[topic->alteration_count++] = &step->config;
+    settings_apply(&step->config, &topic->judged);
+    judge_time(run->judge, world_now_us(run->world));
+    judge_alter(run->judge, (size_t)step->topic, &topic->judged);
+    return true;
+}
+
 /* ---- by kind ---- */
 
 static void act_one(struct run *run, const struct scenario_step *step,
@@ -276,6 +290,8 @@ bool act_do(struct run *run, struct act *act)
     case STEP_DELETE_TOPIC:
         delete_topic(run, (size_t)step->topic);
         return true;
+    case STEP_ALTER_TOPIC:
+        return alter_topic(run, step);
     default:
         return on_nodes(run, act);
     }

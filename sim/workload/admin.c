@@ -22,6 +22,9 @@ struct ask {
     Kq__Message message;
     Kq__CreateTopicRequest create;
     Kq__DeleteTopicRequest delete;
+    Kq__AlterTopicRequest alter;
+    Kq__SettingChange changes[16];
+    Kq__SettingChange *change_pointers[16];
     Kq__MetadataRequest metadata;
     Kq__ConfigEntry entries[16];
     Kq__ConfigEntry *configs[16];
@@ -117,6 +120,50 @@ static void delete (struct worker *worker, size_t index)
                    ask);
 }
 
+static void altered(void *context, enum error error, const Kq__Message *answer)
+{
+    struct ask *ask = context;
+    struct run *run = ask->worker->run;
+    struct run_topic *topic = &run->topics[ask->topic];
+
+    topic->open = false;
+    if (error == ERROR_NONE && answer != NULL &&
+        answer->body_case == KQ__MESSAGE__BODY_ALTER_TOPIC_RESPONSE &&
+        answer->alter_topic_response->error == ERROR_NONE) {
+        topic->alteration_count--;
+        memmove(topic->alterations, topic->alterations + 1,
+                topic->alteration_count * sizeof topic->alterations[0]);
+        judge_time(run->judge, world_now_us(run->world));
+        if (topic->alteration_count == 0)
+            judge_altered(run->judge, ask->topic);
+    }
+    ask_free(ask);
+}
+
+static void alter(struct worker *worker, size_t index)
+{
+    struct run_topic *topic = &worker->run->topics[index];
+    const struct settings *config = topic->alterations[0];
+    struct ask *ask = ask_new(worker, index);
+
+    ASSERT(config->count <= 16);
+    kq__alter_topic_request__init(&ask->alter);
+    ask->alter.name = topic->topic->name;
+    ask->alter.n_changes = config->count;
+    ask->alter.changes = ask->change_pointers;
+    for (size_t i = 0; i < config->count; i++) {
+        kq__setting_change__init(&ask->changes[i]);
+        ask->changes[i].key = config->items[i].key;
+        ask->changes[i].value = config->items[i].value;
+        ask->change_pointers[i] = &ask->changes[i];
+    }
+    ask->message.body_case = KQ__MESSAGE__BODY_ALTER_TOPIC_REQUEST;
+    ask->message.alter_topic_request = &ask->alter;
+    topic->open = true;
+    client_request(worker->client, &ask->message, true, REQUEST_US, altered,
+                   ask);
+}
+
 static void look_after(struct worker *worker, size_t index)
 {
     struct run_topic *topic = &worker->run->topics[index];
@@ -128,6 +175,8 @@ static void look_after(struct worker *worker, size_t index)
     else if (topic->wanted && !topic->exists &&
              run_unanswered(worker->run, index) == 0)
         create(worker, index);
+    else if (topic->exists && topic->alteration_count > 0)
+        alter(worker, index);
 }
 
 /* ---- metadata ---- */

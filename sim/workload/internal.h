@@ -62,8 +62,13 @@ struct run_partition {
     int64_t read_to;
 };
 
+#define ALTERATIONS_MAX 8
+
 struct run_topic {
     const struct scenario_topic *topic;
+    struct judge_topic judged; /* as it was last asked for */
+    const struct settings *alterations[ALTERATIONS_MAX]; /* to be made */
+    size_t alteration_count;
     struct uuid id;
     bool wanted;
     bool exists;

@@ -430,6 +430,7 @@ static void build(struct run *run, FILE *trace, struct judge_topic *topics)
     run->world = world_new(&options);
     for (size_t i = 0; i < scenario->topic_count; i++) {
         topics[i] = scenario->topics[i].judged;
+        run->topics[i].judged = topics[i];
         run->topics[i].topic = &scenario->topics[i];
         run->topics[i].wanted = !scenario->topics[i].late;
     }

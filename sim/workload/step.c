@@ -16,6 +16,7 @@ struct step_run {
     int64_t left;    /* times to come; -1: until the end */
     int64_t elected; /* leaders and cuts seen, for conditions */
     int64_t truncated;
+    int64_t strict;
     bool due; /* the condition was met */
 };
 
@@ -145,6 +146,9 @@ static bool met(struct run *run, const struct condition *when,
     case CONDITION_TRUNCATED:
         state->truncated += fact->type == FACT_TRUNCATED;
         return state->truncated >= when->count;
+    case CONDITION_STRICT:
+        state->strict += fact->type == FACT_LAZY && fact->value == 0;
+        return state->strict >= when->count;
     case CONDITION_NONE:
         break;
     }

@@ -36,6 +36,7 @@ static const char *const fact_names[] = {
     [FACT_TRUNCATED] = "truncated",
     [FACT_TRUNCATING] = "truncating",
     [FACT_ROLE] = "role",
+    [FACT_LAZY] = "lazy",
     [FACT_ACKNOWLEDGED] = "acknowledged",
     [FACT_SERVED] = "served",
     [FACT_DELETED] = "deleted",
@@ -115,6 +116,10 @@ static void fact_text(const struct fact *fact, char *text, size_t size)
     case FACT_ROLE:
         snprintf(text, size, "%s %s, epoch %d, log end %" PRId64, name,
                  role_name(fact->value), fact->leader_epoch, fact->offset);
+        return;
+    case FACT_LAZY:
+        snprintf(text, size, "%s %s, partition epoch %" PRId64, name,
+                 fact->value ? "yes" : "no", fact->offset);
         return;
     case FACT_OPENED:
         snprintf(text, size, "%s from %" PRId64 " to %" PRId64 "%s", name,

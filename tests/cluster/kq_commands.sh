@@ -113,7 +113,7 @@ expect 3 'a broker runs on kq-dev/broker-1/data: stop it first' \
 expect 3 'a broker runs on kq-dev/broker-1/data: stop it first' \
     kq log dump kq-dev/broker-1/data/meta
 expect 2 'not valid' kq topic create 'no/slash'
-expect 2 'configuration key' kq topic create t --config nonsense=1
+expect 2 "no setting 'nonsense'" kq topic create t --config nonsense=1
 expect 2 'fewer brokers are alive' kq topic create t --replicas 4
 expect 0 'created' kq topic create small --partitions 1 --replicas 1 \
     --config retention.ms=60000
@@ -121,6 +121,22 @@ expect 0 'retention.ms=60000' kq topic describe small
 expect 2 "topic 'nonsense': no such topic" kq topic describe nonsense
 expect 0 '^lines$' kq topic list
 expect 2 'no such topic' kq topic delete nonsense
+expect 0 'altered topic small' kq topic alter small --config retention.ms=2h \
+    --config segment.bytes=64k
+expect 0 'retention.ms=7200000' kq topic describe small
+expect 0 'altered topic small' kq topic alter small --default retention.ms
+expect 0 'segment.bytes=65536' kq topic describe small
+expect 0 '^gone$' \
+    sh -c 'kq topic describe small | grep retention.ms || echo gone'
+expect 2 "no setting 'retention'; take retention.ms" \
+    kq topic alter small --config retention=1
+expect 2 "'7weeks' is not a value for retention.ms" \
+    kq topic alter small --config retention.ms=7weeks
+expect 2 'give a whole number from 4096 to' \
+    kq topic alter small --config segment.bytes=1
+expect 2 'name a setting' kq topic alter small
+expect 2 "'nonsense': no such topic" \
+    kq topic alter nonsense --config retention.ms=1h
 expect 0 'deleted topic small' kq topic delete small
 expect 0 ' 0 offline, 0 under min, 0 under-replicated' kq cluster status
 

@@ -126,12 +126,36 @@ static void test_small(void **state)
     assert_false(parse_byte("\\q", &byte));
 }
 
+static void test_settings(void **state)
+{
+    char plain[24];
+
+    (void)state;
+    assert_null(parse_setting("retention.ms", "7d", plain));
+    assert_string_equal(plain, "604800000");
+    assert_null(parse_setting("segment.ms", "1500ms", plain));
+    assert_string_equal(plain, "1500");
+    assert_null(parse_setting("retention.ms", "-1", plain));
+    assert_string_equal(plain, "-1");
+    assert_null(parse_setting("segment.bytes", "16M", plain));
+    assert_string_equal(plain, "16777216");
+    assert_null(parse_setting("min.insync.replicas", "2", plain));
+    assert_string_equal(plain, "2");
+    assert_non_null(parse_setting("retention.ms", "7 days", plain));
+    assert_non_null(parse_setting("retention.ms", "9223372036854775d", plain));
+    assert_non_null(parse_setting("segment.bytes", "16s", plain));
+    assert_non_null(parse_setting("min.insync.replicas", "2k", plain));
+    assert_non_null(parse_setting("flush.ms", "", plain));
+    assert_non_null(
+        parse_setting("flush.ms", "1000000000000000000000000", plain));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers), cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_starts),  cmocka_unit_test(test_wrong_starts),
-        cmocka_unit_test(test_small),
+        cmocka_unit_test(test_small),   cmocka_unit_test(test_settings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL) != 0;

@@ -74,7 +74,7 @@ static void add_topic(struct fixture *fixture, uint32_t number)
     node.topic_id.data = id.bytes;
     node.topic_id.len = sizeof id.bytes;
     node.partition_count = 1;
-    topic = metadata_apply_topic(&fixture->metadata, name, &node);
+    topic = metadata_apply_topic(&fixture->metadata, name, 0, &node);
     assert_non_null(topic);
     metadata_apply_chunk(&fixture->metadata, topic, 0, 0, &state);
 }

@@ -428,9 +428,51 @@ static void random_histories_keep_the_rules(void **state)
     }
 }
 
+/* A lower min lets the ISR commit alone: who is not in it loses its say. */
+static void other_settings_change_min_and_lazy(void **state)
+{
+    struct partition_state partition = created(ALL);
+    struct replica_set isr = set_of(B1);
+    uint32_t epoch;
+
+    (void)state;
+    partition_state_set_isr(&partition, &isr, NULL);
+    assert_set(&partition.eligible, B2 | B3);
+    epoch = partition.partition_epoch;
+    partition_state_configure(&partition, 3, false);
+    assert_int_equal(partition.min, 3);
+    assert_set(&partition.eligible, B2 | B3);
+    assert_false(partition.lazy);
+    assert_int_equal(partition.partition_epoch, epoch + 1);
+    partition_state_configure(&partition, 9, true);
+    assert_int_equal(partition.min, 3);
+    assert_true(partition.lazy);
+    partition_state_configure(&partition, 1, false);
+    assert_int_equal(partition.min, 1);
+    assert_set(&partition.eligible, 0);
+    assert_set(&partition.isr, B1);
+    assert_true(partition.lazy); /* until all are synced */
+    assert_int_equal(partition.partition_epoch, epoch + 3);
+}
+
+static void a_set_has_come_to_an_offset_when_all_have(void **state)
+{
+    struct replica_set set = set_of(B1 | B2);
+    struct replica_position positions[] = {
+        {{1, EPOCH(1)}, 10}, {{2, EPOCH(2)}, 9}, {{3, EPOCH(3)}, 0}};
+
+    (void)state;
+    assert_true(positions_reach(9, &set, positions, 3));
+    assert_false(positions_reach(10, &set, positions, 3));
+    positions[1].replica.broker_epoch++;
+    assert_false(positions_reach(0, &set, positions, 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_settings_change_min_and_lazy),
+        cmocka_unit_test(a_set_has_come_to_an_offset_when_all_have),
         cmocka_unit_test(live_brokers_are_found),
         cmocka_unit_test(a_new_partition_has_its_live_replicas_in_sync),
         cmocka_unit_test(min_is_at_most_the_replicas),

@@ -467,6 +467,45 @@ static void test_young_removed(void **state)
     assert_broken(*state, ORACLE_RETENTION_KEEPS);
 }
 
+/* Retention is one minute, then two seconds: old enough at once; then a
+ * minute again: for a while a broker may not have heard. */
+static bool removal_is_fine(int64_t wait_us)
+{
+    struct judge_topic topic = topics[0];
+    struct judge_options options = {.oracles = 1ULL << ORACLE_RETENTION_KEEPS,
+                                    .brokers = 3,
+                                    .topics = &topic,
+                                    .topic_count = 1};
+    struct ending ending = {0};
+    struct judge *judge;
+    bool fine;
+
+    topic.retention_ms = 2000;
+    topic.retention_bytes = -1;
+    judge = judge_new(&options);
+    judge_topic_is(judge, &key.topic_id, 0);
+    judge_node(judge, 0, NODE_STARTED);
+    append_all(judge, 0, 11);
+    topic.retention_ms = 60000;
+    judge_alter(judge, 0, &topic);
+    judge_altered(judge, 0);
+    judge_time(judge, wait_us);
+    fact(judge, 0, FACT_DELETED, 0, 1, 0);
+    judge_end(judge, &ending);
+    fine = judge_violation(judge) == NULL;
+    judge_free(judge);
+    return fine;
+}
+
+static void other_settings_are_heard_within_a_while(void **state)
+{
+    (void)state;
+    assert_false(removal_is_fine(1 * SECOND));
+    assert_true(removal_is_fine(2 * SECOND));
+    assert_false(removal_is_fine(9 * SECOND));
+    assert_true(removal_is_fine(61 * SECOND));
+}
+
 static void test_uncommitted_removed(void **state)
 {
     good_run(*state);
@@ -517,10 +556,11 @@ static bool agrees_after_a_loss(int64_t flush_ms)
                                     .brokers = 3,
                                     .topics = &topic,
                                     .topic_count = 1};
-    struct judge *judge = judge_new(&options);
+    struct judge *judge;
     bool agrees;
 
     topic.flush_ms = flush_ms;
+    judge = judge_new(&options);
     judge_topic_is(judge, &key.topic_id, 0);
     for (unsigned node = 0; node < 3; node++)
         judge_node(judge, node, NODE_STARTED);
@@ -544,6 +584,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_lazy_topic_may_lose_what_was_committed),
+        cmocka_unit_test(other_settings_are_heard_within_a_while),
         CASE(test_good_run_is_silent),
         CASE(test_lost_acknowledged),
         CASE(test_retention_excuses_acknowledged),

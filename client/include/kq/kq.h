@@ -273,6 +273,12 @@ KQ_API enum kq_error kq_topic_create(struct kq_client *client, const char *name,
 KQ_API enum kq_error kq_topic_delete(struct kq_client *client, const char *name,
                                      int64_t timeout_ms,
                                      char detail[KQ_DETAIL_BYTES]);
+/* Changes the settings named; a value of NULL takes one back to the brokers'
+ * default. The others stay as they are. It can be asked again. */
+KQ_API enum kq_error kq_topic_alter(struct kq_client *client, const char *name,
+                                    const struct kq_setting *settings,
+                                    size_t count, int64_t timeout_ms,
+                                    char detail[KQ_DETAIL_BYTES]);
 
 struct kq_broker {
     int32_t id;
@@ -291,6 +297,7 @@ struct kq_partition {
     const int32_t *eligible; /* may be elected though not in sync */
     size_t eligible_count;
     int64_t log_start_offset; /* as far as ZooKeeper was told */
+    bool lazy; /* records may be lost with the power (flush.ms not 0) */
 };
 
 struct kq_topic {
