@@ -161,7 +161,7 @@ struct log_body {
     bool advancing;
     struct save_waiter start_stored;
     struct steps start_steps;
-    size_t start_removed; /* segments that start_steps unlinks */
+    size_t start_removed; /* segments that start_steps unlinks; else 0 */
 
     struct exclusive_job exclusive;
     struct steps life_steps; /* creation and removal */

@@ -94,6 +94,7 @@ static void removed(struct steps *steps, enum error error)
         SOMETIMES(directory->seam->trace, SEGMENT_DELETED);
     }
     segments_drop(body, 0, body->start_removed);
+    body->start_removed = 0;
     log_kick(body);
 }
 

@@ -73,10 +73,12 @@ void seal_next(struct log_body *body)
     size_t size;
     uint8_t *data;
 
-    if (body->sealing || body->log.directory->failed ||
-        body->log.directory->space.starved)
+    if (body->sealing || body->dying || body->log.directory->failed ||
+        body->log.directory->space.starved ||
+        body->exclusive.kind != EXCLUSIVE_NONE) /* its end brings us back */
         return;
-    for (size_t i = 0; i < body->segment_count && segment == NULL; i++)
+    for (size_t i = body->start_removed;
+         i < body->segment_count && segment == NULL; i++)
         if (body->segments[i]->seal_wanted)
             segment = body->segments[i];
     if (segment == NULL || segment->unborn)

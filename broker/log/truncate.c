@@ -57,6 +57,7 @@ static void finish(struct log_body *body, enum error error)
               job->next_context);
     if (error != ERROR_NONE)
         return;
+    seal_next(body);
     log_progress(body);
     log_kick(body);
 }
