@@ -59,6 +59,7 @@ void space_note(struct log_directory *directory, uint64_t free_bytes)
     uint64_t reserve = directory->options.reserve_bytes;
 
     space->left = free_bytes > reserve ? free_bytes - reserve : 0;
+    space->unseen = 0;
     if (!space->full && free_bytes < reserve) {
         space->full = true;
         trace_log(directory->seam->trace, TRACE_ERROR,
@@ -114,10 +115,9 @@ static void ask(struct log_directory *directory)
 void space_take(struct log_directory *directory, uint64_t bytes)
 {
     struct space *space = &directory->space;
-    bool was_left = space->left > 0;
 
-    space->left -= bytes < space->left ? bytes : space->left;
-    if (was_left && space->left == 0 && !space->full)
+    space->unseen += bytes;
+    if (space->unseen > space->left / 2 && !space->full)
         ask(directory);
 }
 

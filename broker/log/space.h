@@ -44,7 +44,8 @@ struct space {
     struct timer retry;
     int64_t give_up_us; /* while closing: nobody waits longer; 0: not set */
     struct timer poll;
-    uint64_t left; /* above the reserve, as far as is known */
+    uint64_t left;   /* above the reserve, when it was looked at */
+    uint64_t unseen; /* bytes appended since */
     struct disk_request poll_request;
     bool asked;
     enum ballast ballast;
@@ -62,8 +63,8 @@ void space_release(struct log_directory *directory);
 bool space_idle(const struct space *space);
 /* So many bytes are free. */
 void space_note(struct log_directory *directory, uint64_t free_bytes);
-/* So many bytes are being appended: when that may be what was left above the
- * reserve, it looks at once. */
+/* So many bytes are being appended. Once they may be half of what was left
+ * above the reserve, it looks at once: files take more than their bytes. */
 void space_take(struct log_directory *directory, uint64_t bytes);
 /* An operation found no space. */
 void space_starve(struct log_directory *directory);

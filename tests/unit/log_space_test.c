@@ -177,9 +177,10 @@ static void what_finds_no_space_is_taken_back(void **state)
     for (int32_t i = 0; i < 3; i++)
         appends[i] = world_submit(world, log, batch_of(3 + i));
     assert_int_equal(log->next_offset, 6);
-    world_until(world, &appends[2]->done);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
+        world_until(world, &appends[i]->done);
         assert_int_equal(appends[i]->error, ERROR_DISK_FULL);
+    }
     world_until_true(world, is_idle, log);
     assert_int_equal(log->log_end_offset, 3);
     assert_int_equal(log->generation, generation);
@@ -219,11 +220,11 @@ static void a_roll_without_space_is_taken_back(void **state)
     fill_names(world);
     for (int32_t i = 0; i < 8; i++)
         appends[i] = world_submit(world, log, batch_of(i));
-    world_until(world, &appends[4]->done);
-    world_until(world, &appends[7]->done);
-    for (int i = 0; i < 8; i++) /* five are a segment */
+    for (int i = 0; i < 8; i++) { /* five are a segment */
+        world_until(world, &appends[i]->done);
         assert_int_equal(appends[i]->error,
                          i < 5 ? ERROR_NONE : ERROR_DISK_FULL);
+    }
     world_until_true(world, is_idle, log);
     assert_false(world->failed);
     assert_int_equal(log->log_end_offset, 5);
@@ -233,6 +234,30 @@ static void a_roll_without_space_is_taken_back(void **state)
         world_append(world, log, batch_of(i));
     assert_int_equal(world_crash(world), ERROR_NONE);
     assert_int_equal(world_read(world, world_log(world, 0), 0, 16), 16);
+}
+
+/* Sooner than it is looked at every second. */
+static void the_reserve_is_kept(void **state)
+{
+    struct world *world = *state;
+    struct log *log;
+    unsigned taken = 0;
+
+    small_disk(world);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    world_until_true(world, has_ballast, world);
+    log = world_create(world, 0, &settings);
+    world_run(world, 1100); /* it was just looked at */
+    while (!log_directory_full(world->directory) && taken < 200) {
+        world_append(world, log, batch_of((int32_t)taken));
+        taken++;
+    }
+    assert_in_range(taken, 40, 75); /* of 512 KiB without reserve, ballast */
+    assert_false(world->directory->space.starved);
+    log_set_high_watermark(log, log->log_end_offset);
+    log_advance_start(log, 30);
+    world_until_true(world, is_roomy, world);
+    world_append(world, log, batch_of((int32_t)taken));
 }
 
 static bool has_started_at_16(void *context)
@@ -340,6 +365,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(what_finds_no_space_is_taken_back),
         TEST(a_roll_without_space_is_taken_back),
+        TEST(the_reserve_is_kept),
         TEST(retention_goes_on),
         TEST(a_start_goes_on),
         TEST(a_clean_end_goes_on),
