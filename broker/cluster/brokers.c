@@ -45,6 +45,29 @@ static int compare_ids(const void *a, const void *b)
            (left->broker_id < right->broker_id);
 }
 
+static void list_free(struct brokers *brokers)
+{
+    struct heap *heap = brokers->seam->heap;
+
+    for (uint32_t i = 0; i < brokers->count; i++)
+        heap_free(heap, brokers->list[i].block);
+    heap_free(heap, brokers->list);
+    brokers->list = NULL;
+    brokers->count = 0;
+}
+
+/* What was not published goes with them. */
+static void reads_free(struct brokers *brokers)
+{
+    struct heap *heap = brokers->seam->heap;
+
+    for (uint32_t i = 0; i < brokers->read_count; i++)
+        heap_free(heap, brokers->reads[i].endpoint.block);
+    heap_free(heap, brokers->reads);
+    brokers->reads = NULL;
+    brokers->read_count = 0;
+}
+
 static void publish(struct brokers *brokers)
 {
     struct heap *heap = brokers->seam->heap;
@@ -53,10 +76,12 @@ static void publish(struct brokers *brokers)
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < brokers->read_count; i++)
-        if (brokers->reads[i].present)
+        if (brokers->reads[i].present) {
             list[count++] = brokers->reads[i].endpoint;
+            brokers->reads[i].endpoint.block = NULL;
+        }
     qsort(list, count, sizeof *list, compare_ids);
-    heap_free(heap, brokers->list);
+    list_free(brokers);
     brokers->list = list;
     brokers->count = count;
     brokers->listener->on_brokers(brokers->listener, brokers);
@@ -71,14 +96,37 @@ static void finish(struct brokers *brokers)
     brokers->reading = false;
     if (!failed)
         publish(brokers);
-    heap_free(brokers->seam->heap, brokers->reads);
-    brokers->reads = NULL;
-    brokers->read_count = 0;
+    reads_free(brokers);
     if (failed)
         timer_start(brokers->seam->timers, &brokers->retry,
                     brokers->seam->now.monotonic_us + RETRY_US);
     else if (again)
         brokers_read(brokers, brokers->watching);
+}
+
+/* Ascending, as it is looked up. */
+static bool offline_valid(const Kq__BrokerNode *node)
+{
+    for (size_t i = 0; i < node->n_offline; i++) {
+        const Kq__OfflineReplicas *of = node->offline[i];
+
+        if (of->topic_id.len != sizeof(struct uuid) ||
+            (i > 0 && memcmp(node->offline[i - 1]->topic_id.data,
+                             of->topic_id.data, of->topic_id.len) >= 0))
+            return false;
+        for (size_t k = 1; k < of->n_partitions; k++)
+            if (of->partitions[k - 1] >= of->partitions[k])
+                return false;
+    }
+    return true;
+}
+
+static bool has_offline_directory(const Kq__BrokerNode *node)
+{
+    for (size_t i = 0; i < node->n_log_directories; i++)
+        if (node->log_directories[i]->failed)
+            return true;
+    return node->n_offline > 0;
 }
 
 static void decode(struct broker_read *read)
@@ -90,7 +138,7 @@ static void decode(struct broker_read *read)
                                         read->request.data, &block);
 
     if (node == NULL || strlen(node->host) >= BROKER_HOST_BYTES ||
-        node->port > UINT16_MAX) {
+        node->port > UINT16_MAX || !offline_valid(node)) {
         trace_log(read->brokers->seam->trace, TRACE_ERROR,
                   "znode " ZNODE_BROKER_IDS "/%u is damaged: broker ignored",
                   endpoint->broker_id);
@@ -98,7 +146,13 @@ static void decode(struct broker_read *read)
         snprintf(endpoint->host, sizeof endpoint->host, "%s", node->host);
         endpoint->port = (uint16_t)node->port;
         endpoint->broker_epoch = (uint64_t)read->request.stat.czxid;
+        endpoint->version = (uint32_t)read->request.stat.version;
         read->present = true;
+        if (has_offline_directory(node)) {
+            endpoint->node = node;
+            endpoint->block = block;
+            return;
+        }
     }
     heap_free(heap, block);
 }
@@ -187,8 +241,8 @@ void brokers_init(struct brokers *brokers, struct seam *seam,
 void brokers_release(struct brokers *brokers)
 {
     brokers_stop(brokers);
-    heap_free(brokers->seam->heap, brokers->list);
-    heap_free(brokers->seam->heap, brokers->reads);
+    list_free(brokers);
+    reads_free(brokers);
 }
 
 void brokers_read(struct brokers *brokers, bool watch)
@@ -212,6 +266,48 @@ void brokers_stop(struct brokers *brokers)
     brokers->again = false;
     coord_watch_cancel(brokers->coord, &brokers->watch);
     timer_stop(brokers->seam->timers, &brokers->retry);
+}
+
+static int compare_topic(const void *key, const void *member)
+{
+    const struct partition_key *wanted = key;
+    const Kq__OfflineReplicas *const *of = member;
+
+    return memcmp(wanted->topic_id.bytes, (*of)->topic_id.data,
+                  sizeof wanted->topic_id.bytes);
+}
+
+static int compare_partition(const void *key, const void *member)
+{
+    const uint32_t *wanted = key;
+    const uint32_t *of = member;
+
+    return (*wanted > *of) - (*wanted < *of);
+}
+
+bool broker_replica_offline(const struct broker_endpoint *endpoint,
+                            const struct partition_key *key)
+{
+    const Kq__BrokerNode *node = endpoint->node;
+    Kq__OfflineReplicas **of;
+
+    if (node == NULL || node->n_offline == 0)
+        return false;
+    of = bsearch(key, node->offline, node->n_offline, sizeof *node->offline,
+                 compare_topic);
+    return of != NULL && (*of)->n_partitions > 0 &&
+           bsearch(&key->partition, (*of)->partitions, (*of)->n_partitions,
+                   sizeof(uint32_t), compare_partition) != NULL;
+}
+
+uint32_t broker_offline_count(const struct broker_endpoint *endpoint)
+{
+    const Kq__BrokerNode *node = endpoint->node;
+    uint32_t count = 0;
+
+    for (size_t i = 0; node != NULL && i < node->n_offline; i++)
+        count += (uint32_t)node->offline[i]->n_partitions;
+    return count;
 }
 
 const struct broker_endpoint *brokers_find(const struct brokers *brokers,

@@ -9,6 +9,8 @@
 
 #include "coord/coord.h"
 #include "seam/timer.h"
+#include "seam/trace.h"
+#include "znode.pb-c.h"
 
 #define BROKER_HOST_BYTES 256
 #define BROKERS_MAX       1000
@@ -18,6 +20,10 @@ struct broker_endpoint {
     uint64_t broker_epoch; /* czxid */
     char host[BROKER_HOST_BYTES];
     uint16_t port;
+    uint32_t version; /* of the znode */
+    /* What the znode says of log directories; NULL: all are online. */
+    const Kq__BrokerNode *node;
+    void *block; /* that holds it */
 };
 
 struct brokers;
@@ -33,7 +39,7 @@ struct brokers {
     struct coord *coord;
     struct brokers_listener *listener;
     bool watching;
-    /* the last complete reading, ascending by id */
+    /* the last complete reading, ascending by id; replaced by the next */
     struct broker_endpoint *list;
     uint32_t count;
     /* the reading under way */
@@ -57,6 +63,11 @@ void brokers_release(struct brokers *brokers);
 void brokers_read(struct brokers *brokers, bool watch);
 /* No reading is wanted any more (session over, controller resigned). */
 void brokers_stop(struct brokers *brokers);
+
+/* Its replica of this partition lies in a log directory that failed. */
+bool broker_replica_offline(const struct broker_endpoint *endpoint,
+                            const struct partition_key *key);
+uint32_t broker_offline_count(const struct broker_endpoint *endpoint);
 
 const struct broker_endpoint *brokers_find(const struct brokers *brokers,
                                            uint32_t broker_id);

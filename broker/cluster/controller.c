@@ -81,6 +81,19 @@ static struct controller *request_end(struct coord_request *request,
 
 /* ---- election ---- */
 
+static void live_free(struct controller *controller)
+{
+    struct heap *heap = controller->seam->heap;
+
+    heap_free(heap, controller->live);
+    heap_free(heap, controller->live_versions);
+    heap_free(heap, controller->live_here);
+    controller->live = NULL;
+    controller->live_versions = NULL;
+    controller->live_here = NULL;
+    controller->live_count = 0;
+}
+
 static void won(struct controller *controller)
 {
     struct fact fact = {.type = FACT_CONTROLLER,
@@ -92,9 +105,7 @@ static void won(struct controller *controller)
               "elected as controller, epoch %u", controller->epoch);
     controller->metadata_loaded = false;
     controller->brokers_loaded = false;
-    heap_free(controller->seam->heap, controller->live);
-    controller->live = NULL;
-    controller->live_count = 0;
+    live_free(controller);
     metadata_scan(controller->metadata);
     brokers_read(&controller->brokers, true);
 }
@@ -295,7 +306,8 @@ static bool same_brokers(const struct controller *controller,
         return false;
     for (uint32_t i = 0; i < brokers->count; i++)
         if (brokers->list[i].broker_id != controller->live[i].broker_id ||
-            brokers->list[i].broker_epoch != controller->live[i].broker_epoch)
+            brokers->list[i].broker_epoch != controller->live[i].broker_epoch ||
+            brokers->list[i].version != controller->live_versions[i])
             return false;
     return true;
 }
@@ -317,15 +329,19 @@ static void on_brokers(struct brokers_listener *listener,
     struct controller *controller =
         container_of(listener, struct controller, brokers_listener);
     struct live_brokers old = {controller->live_count, controller->live};
+    struct heap *heap = controller->seam->heap;
     struct live_broker *live;
+    uint32_t *versions;
 
     if (controller->state != CONTROLLER_LOADING &&
         controller->state != CONTROLLER_ACTIVE)
         return;
-    if (controller->brokers_loaded && same_brokers(controller, brokers))
+    if (controller->brokers_loaded && same_brokers(controller, brokers)) {
+        controller_run(controller); /* something may wait for this reading */
         return;
-    live =
-        heap_alloc(controller->seam->heap, (brokers->count + 1) * sizeof *live);
+    }
+    live = heap_alloc(heap, (brokers->count + 1) * sizeof *live);
+    versions = heap_alloc(heap, (brokers->count + 1) * sizeof *versions);
     for (uint32_t i = 0; i < brokers->count; i++) {
         const struct broker_endpoint *endpoint = &brokers->list[i];
         const struct live_broker *known =
@@ -333,11 +349,15 @@ static void on_brokers(struct brokers_listener *listener,
 
         live[i].broker_id = endpoint->broker_id;
         live[i].broker_epoch = endpoint->broker_epoch;
+        versions[i] = endpoint->version;
         live[i].reported = known != NULL && known->reported &&
                            known->broker_epoch == endpoint->broker_epoch;
     }
-    heap_free(controller->seam->heap, controller->live);
+    live_free(controller);
     controller->live = live;
+    controller->live_versions = versions;
+    controller->live_here =
+        heap_alloc(heap, (brokers->count + 1) * sizeof *live);
     controller->live_count = brokers->count;
     controller->brokers_loaded = true;
     controller->decide_all = true;
@@ -399,7 +419,7 @@ void controller_release(struct controller *controller)
 {
     controller_stop(controller);
     brokers_release(&controller->brokers);
-    heap_free(controller->seam->heap, controller->live);
+    live_free(controller);
 }
 
 void controller_start(struct controller *controller, uint64_t broker_epoch)

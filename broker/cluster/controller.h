@@ -67,6 +67,7 @@ struct intent {
     enum error error;                 /* result */
     char detail[INTENT_DETAIL_BYTES]; /* result: a sentence, or empty */
     struct replica sender;            /* alter, replica lost */
+    uint32_t registration_version;    /* of the sender's znode; replica lost */
     struct intent_item *items;
     size_t item_count;
     const char *name; /* topics */
@@ -107,6 +108,9 @@ struct controller {
     struct brokers brokers;
     /* the brokers that decisions see, ascending by id */
     struct live_broker *live;
+    uint32_t *live_versions;       /* of their znodes */
+    struct live_broker *live_here; /* scratch: those that count for one
+                                      partition */
     uint32_t live_count;
     /* what is to be decided */
     struct list intents;

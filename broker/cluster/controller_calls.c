@@ -30,7 +30,8 @@ static bool report_due(struct replicas *replicas)
     struct partition *partition;
 
     if (!replicas->reported ||
-        replicas->reported_to != replicas->metadata->controller_epoch)
+        replicas->reported_to != replicas->metadata->controller_epoch ||
+        replicas->reported_version != replicas->registration_version)
         return true;
     for (partition = replicas_first(replicas); partition;
          partition = replicas_next(partition)) {
@@ -66,6 +67,7 @@ static void report_done(struct call *call, enum error error,
         return;
     replicas->reported = true;
     replicas->reported_to = replicas->report_epoch;
+    replicas->reported_version = replicas->report_version;
     for (struct partition *partition = replicas_first(replicas); partition;
          partition = next) {
         next = replicas_next(partition);
@@ -83,7 +85,8 @@ static size_t fill_lost(struct replicas *replicas, Kq__LostReplica *parts,
          partition = replicas_next(partition)) {
         /* also where the state known here does not name it: a leader may
          * have brought it in under the old registration meanwhile */
-        if (!partition->state_known || partition_is_whole(partition))
+        if (!partition->state_known || partition_is_offline(partition) ||
+            partition_is_whole(partition))
             continue;
         kq__lost_replica__init(&parts[count]);
         parts[count].topic_id.data = partition->key.topic_id.bytes;
@@ -117,7 +120,8 @@ void replicas_report(struct replicas *replicas)
     size_t limit;
 
     if (!replicas->registered || !replicas->metadata->ready ||
-        replicas->report_open || !peer_ready(&replicas->controller)) {
+        replicas->registration_version < 0 || replicas->report_open ||
+        !peer_ready(&replicas->controller)) {
         report_later(replicas);
         return;
     }
@@ -129,10 +133,13 @@ void replicas_report(struct replicas *replicas)
     request.broker = &identity;
     request.n_lost = fill_lost(replicas, parts, pointers);
     request.lost = pointers;
+    request.has_registration_version = replicas->registration_version > 0;
+    request.registration_version = (uint32_t)replicas->registration_version;
     message.body_case = KQ__MESSAGE__BODY_REPLICA_LOST_REQUEST;
     message.replica_lost_request = &request;
     replicas->report_open = true;
     replicas->report_epoch = replicas->metadata->controller_epoch;
+    replicas->report_version = replicas->registration_version;
     channel_call(&replicas->controller.channel, &replicas->report_call,
                  &message, NULL, 0, CALL_TIMEOUT_US);
     heap_free(heap, pointers);

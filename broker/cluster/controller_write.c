@@ -133,12 +133,13 @@ static bool decide_chunk(struct controller *controller,
                          struct controller_write *write, struct topic *topic,
                          uint32_t chunk)
 {
-    struct live_brokers live = live_of(controller);
+    struct partition_key key = {topic->id, chunk * CHUNK_PARTITIONS};
     struct staged_chunk *staged = stage(write, topic, chunk);
 
     if (staged == NULL)
         return false;
-    for (uint32_t i = 0; i < staged->count; i++) {
+    for (uint32_t i = 0; i < staged->count; i++, key.partition++) {
+        struct live_brokers live = controller_live(controller, &key);
         uint32_t was = staged->states[i].eligible.count;
         uint32_t leader = staged->states[i].leader;
 
@@ -211,7 +212,8 @@ static enum error alter(struct controller *controller,
                         const struct replica *sender,
                         const struct intent_item *item)
 {
-    struct live_brokers live = live_of(controller);
+    struct partition_key key = {item->topic_id, item->partition};
+    struct live_brokers live = controller_live(controller, &key);
     struct staged_chunk *staged;
     enum error error;
     struct partition_state *state = state_of(controller, item, &staged, &error);
@@ -302,6 +304,10 @@ static bool stage_intent(struct controller *controller, struct intent *intent)
         if (!sender_is_live(controller, intent)) {
             intent_finish(intent, ERROR_STALE_BROKER_EPOCH);
             return true;
+        }
+        if (!controller_has_read(controller, intent)) {
+            brokers_read(&controller->brokers, true);
+            return false;
         }
         if (!stage_items(controller, intent))
             return false;

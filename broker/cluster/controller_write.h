@@ -42,6 +42,13 @@ void controller_run(struct controller *controller);
 void controller_write_drop(struct controller *controller, enum error error);
 /* Loses its place: reads who is controller, and all else, again. */
 void controller_reload(struct controller *controller, const char *why);
+/* cluster/controller_live.c: the brokers that count for this partition; valid
+ * until the next call. */
+struct live_brokers controller_live(struct controller *controller,
+                                    const struct partition_key *key);
+/* The sender's znode was read in the version that the intent goes with. */
+bool controller_has_read(const struct controller *controller,
+                         const struct intent *intent);
 /* Answers an intent. */
 void intent_finish(struct intent *intent, enum error error);
 

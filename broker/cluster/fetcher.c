@@ -210,10 +210,8 @@ static void cut_done(void *context, enum error error)
     struct partition *partition = context;
 
     partition->operations--;
-    if (error != ERROR_NONE)
-        return; /* the directory is fenced; the broker stops */
-    if (replicas_reap(partition))
-        return;
+    if (replicas_reap(partition) || error != ERROR_NONE)
+        return; /* an error: the directory is fenced */
     if (partition->high_watermark > partition->log->log_end_offset)
         partition->high_watermark = partition->log->log_end_offset;
     if (partition->role == PARTITION_FOLLOWER &&

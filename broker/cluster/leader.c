@@ -257,9 +257,9 @@ static enum error may_append(struct partition *partition, int32_t acks)
 
     if (partition->role != PARTITION_LEADER)
         return ERROR_NOT_LEADER;
-    if (log_directory_failed(replicas->directory))
+    if (log_directory_failed(partition->log->directory))
         return ERROR_LOG_DIRECTORY_FAILED;
-    if (log_directory_full(replicas->directory))
+    if (log_directory_full(partition->log->directory))
         return ERROR_DISK_FULL;
     if (acks == -1 && partition->state.isr.count < partition->state.min)
         return ERROR_NOT_ENOUGH_REPLICAS;

@@ -113,7 +113,7 @@ static enum partition_role wanted_role(const struct partition *partition)
     struct replica self = replicas_self(replicas);
 
     if (!replicas->reported || !partition->state_known || partition->stopping ||
-        state->leader == NO_BROKER ||
+        partition_is_offline(partition) || state->leader == NO_BROKER ||
         !partition_state_has_replica(state, self.broker_id))
         return PARTITION_NONE;
     if (state->leader != self.broker_id)
@@ -143,6 +143,13 @@ bool partition_is_whole(const struct partition *partition)
            !(partition->state.lazy && log->doubtful);
 }
 
+bool partition_is_offline(const struct partition *partition)
+{
+    return partition->offline ||
+           (partition->log != NULL &&
+            log_directory_failed(partition->log->directory));
+}
+
 bool partition_is_lost(const struct partition *partition)
 {
     struct replica self = replicas_self(partition->replicas);
@@ -154,7 +161,8 @@ bool partition_is_lost(const struct partition *partition)
                   !replica_set_has_epoch(&state->eligible, self.broker_id,
                                          self.broker_epoch));
 
-    return named && !partition_is_whole(partition);
+    return named && !partition_is_whole(partition) &&
+           !partition_is_offline(partition);
 }
 
 static void log_created(void *context, enum error error, struct log *log)
@@ -163,10 +171,12 @@ static void log_created(void *context, enum error error, struct log *log)
 
     partition->operations--;
     partition->log_creating = false;
-    if (error != ERROR_NONE)
-        return; /* the directory is fenced; the broker stops */
-    partition_set_log(partition, log);
-    partition_configure(partition); /* they may have changed meanwhile (R8) */
+    if (error != ERROR_NONE) { /* the directory is fenced */
+        replicas_set_offline(partition);
+    } else {
+        partition_set_log(partition, log);
+        partition_configure(partition); /* they may have changed (R8) */
+    }
     if (!replicas_reap(partition))
         partition_update(partition);
 }
@@ -174,16 +184,17 @@ static void log_created(void *context, enum error error, struct log *log)
 static void create_log(struct partition *partition)
 {
     struct replicas *replicas = partition->replicas;
+    struct log_directory *directory =
+        log_directories_choose(replicas->directories);
     struct log_settings settings =
         topic_log_settings(partition->topic, partition->state.lazy,
                            &replicas->options.log_settings);
 
-    if (log_directory_failed(replicas->directory))
-        return;
+    if (directory == NULL)
+        return; /* none is left: the broker stops */
     partition->log_creating = true;
     partition->operations++;
-    log_create(replicas->directory, &partition->key, &settings, log_created,
-               partition);
+    log_create(directory, &partition->key, &settings, log_created, partition);
 }
 
 void partition_configure(struct partition *partition)
@@ -262,10 +273,8 @@ static void epoch_noted(void *context, enum error error)
 
     partition->operations--;
     partition->role_changing = false;
-    if (error != ERROR_NONE)
-        return; /* the directory is fenced; the broker stops */
-    if (replicas_reap(partition))
-        return;
+    if (replicas_reap(partition) || error != ERROR_NONE)
+        return; /* an error: the directory is fenced */
     if (wanted_role(partition) == PARTITION_LEADER &&
         log_last_epoch(partition->log) == partition->state.leader_epoch) {
         partition->role = PARTITION_LEADER;

@@ -72,6 +72,9 @@ struct partition {
     struct log *log; /* NULL until it is there */
     struct log_owner log_owner;
     bool log_creating;
+    /* It lies in a log directory that is not there, or its making failed:
+     * nothing is made or read until the broker starts again. */
+    bool offline;
 
     enum partition_role role;
     uint32_t role_epoch;
@@ -133,6 +136,9 @@ bool partition_is_lost(const struct partition *partition);
 /* Its log holds all that this replica may have been counted for, as far as
  * recovery can tell. */
 bool partition_is_whole(const struct partition *partition);
+/* It lies in a log directory that has failed or is not there. Such a replica
+ * is not lost: it takes no role, and nobody counts on it. */
+bool partition_is_offline(const struct partition *partition);
 /* Session over: no role until a new state comes. */
 void partition_suspend(struct partition *partition);
 

@@ -175,18 +175,95 @@ static void cluster_done(struct coord_request *request)
     registration->listener->on_cluster_id(registration->listener, &id);
 }
 
-/* ---- registering ---- */
+/* ---- what the znode says ---- */
+
+/* The messages of a node that have no fixed number. */
+struct node_parts {
+    Kq__LogDirectoryNode *directories;
+    Kq__LogDirectoryNode **directory_pointers;
+    Kq__OfflineReplicas *offline;
+    Kq__OfflineReplicas **offline_pointers;
+    uint32_t *partitions;
+};
+
+static void parts_alloc(struct heap *heap, const struct registration_node *from,
+                        struct node_parts *parts)
+{
+    size_t count = from->directory_count + 1;
+    size_t offline = from->offline_count + 1;
+
+    parts->directories = heap_alloc(heap, count * sizeof *parts->directories);
+    parts->directory_pointers =
+        heap_alloc(heap, count * sizeof *parts->directory_pointers);
+    parts->offline = heap_alloc(heap, offline * sizeof *parts->offline);
+    parts->offline_pointers =
+        heap_alloc(heap, offline * sizeof *parts->offline_pointers);
+    parts->partitions = heap_alloc(heap, offline * sizeof *parts->partitions);
+}
+
+static void parts_free(struct heap *heap, struct node_parts *parts)
+{
+    heap_free(heap, parts->directories);
+    heap_free(heap, parts->directory_pointers);
+    heap_free(heap, parts->offline);
+    heap_free(heap, parts->offline_pointers);
+    heap_free(heap, parts->partitions);
+}
+
+static void put_directories(const struct registration_node *from,
+                            struct node_parts *parts, Kq__BrokerNode *node)
+{
+    for (size_t i = 0; i < from->directory_count; i++) {
+        const struct registration_directory *directory = &from->directories[i];
+        Kq__LogDirectoryNode *to = &parts->directories[i];
+
+        kq__log_directory_node__init(to);
+        to->directory_id.data = (uint8_t *)(uintptr_t)directory->id.bytes;
+        to->directory_id.len =
+            directory->has_id ? sizeof directory->id.bytes : 0;
+        to->failed = directory->failed;
+        to->path = (char *)(uintptr_t)directory->path;
+        if (directory->failed)
+            to->detail = (char *)(uintptr_t)directory->detail;
+        parts->directory_pointers[i] = to;
+    }
+    node->n_log_directories = from->directory_count;
+    node->log_directories = parts->directory_pointers;
+}
+
+static void put_offline(const struct registration_node *from,
+                        struct node_parts *parts, Kq__BrokerNode *node)
+{
+    Kq__OfflineReplicas *to = NULL;
+
+    for (size_t i = 0; i < from->offline_count; i++) {
+        const struct partition_key *key = &from->offline[i];
+
+        if (to == NULL || memcmp(to->topic_id.data, key->topic_id.bytes,
+                                 sizeof key->topic_id.bytes) != 0) {
+            to = &parts->offline[node->n_offline];
+            kq__offline_replicas__init(to);
+            to->topic_id.data = (uint8_t *)(uintptr_t)key->topic_id.bytes;
+            to->topic_id.len = sizeof key->topic_id.bytes;
+            to->partitions = &parts->partitions[i];
+            parts->offline_pointers[node->n_offline++] = to;
+        }
+        to->partitions[to->n_partitions++] = key->partition;
+    }
+    node->offline = parts->offline_pointers;
+}
 
 static struct bytes encode_node(struct registration *registration)
 {
-    const struct registration_node *from = &registration->node;
+    const struct registration_node *from = registration->node;
+    struct heap *heap = registration->seam->heap;
     Kq__BrokerNode node = KQ__BROKER_NODE__INIT;
-    Kq__LogDirectoryNode directory = KQ__LOG_DIRECTORY_NODE__INIT;
-    Kq__LogDirectoryNode *directories = &directory;
+    struct node_parts parts;
+    struct bytes out;
 
-    directory.directory_id.data =
-        (uint8_t *)(uintptr_t)from->directory_id.bytes;
-    directory.directory_id.len = sizeof from->directory_id.bytes;
+    parts_alloc(heap, from, &parts);
+    put_directories(from, &parts, &node);
+    put_offline(from, &parts, &node);
     node.host = (char *)(uintptr_t)from->host;
     node.port = from->port;
     if (from->rack[0] != '\0')
@@ -195,13 +272,80 @@ static struct bytes encode_node(struct registration *registration)
     node.incarnation.len = sizeof from->incarnation.bytes;
     node.boot_id.data = (uint8_t *)(uintptr_t)from->boot_id.bytes;
     node.boot_id.len = sizeof from->boot_id.bytes;
-    node.n_log_directories = 1;
-    node.log_directories = &directories;
     node.has_clean_token = from->has_clean_token;
     node.clean_token.data = (uint8_t *)(uintptr_t)from->clean_token.bytes;
     node.clean_token.len = sizeof from->clean_token.bytes;
-    return znode_pack(registration->seam->heap, &node.base);
+    out = znode_pack(heap, &node.base);
+    parts_free(heap, &parts);
+    return out;
 }
+
+/* ---- what it says has changed ---- */
+
+static void told(struct registration *registration)
+{
+    if (registration->stale)
+        run(registration);
+    else
+        registration->listener->on_told(registration->listener,
+                                        registration->version);
+}
+
+static void set_done(struct coord_request *request)
+{
+    struct registration *registration = end(request, REGISTRATION_REGISTERED);
+
+    if (registration == NULL)
+        return;
+    if (request->error != ERROR_NONE) {
+        registration->stale = true; /* perhaps it was written: read first */
+        retry_later(registration);
+        return;
+    }
+    told(registration);
+}
+
+static void looked(struct coord_request *request)
+{
+    struct registration *registration = end(request, REGISTRATION_REGISTERED);
+    char path[ZNODE_PATH_BYTES];
+    struct coord_op op = {.operation = COORD_SET, .path = path};
+
+    if (registration == NULL)
+        return;
+    if (request->error != ERROR_NONE ||
+        request->stat.ephemeral_owner !=
+            coord_session_id(registration->coord)) {
+        retry_later(registration); /* else the session's end is on its way */
+        return;
+    }
+    op.version = request->stat.version;
+    op.data = encode_node(registration);
+    registration->version = (uint32_t)request->stat.version + 1;
+    registration->stale = false;
+    znode_broker_path(path, registration->node->broker_id);
+    start(registration, set_done);
+    coord_multi(registration->coord, &registration->request, &op, 1);
+    heap_free(registration->seam->heap, (void *)(uintptr_t)op.data.data);
+}
+
+static void look(struct registration *registration)
+{
+    char path[ZNODE_PATH_BYTES];
+
+    znode_broker_path(path, registration->node->broker_id);
+    start(registration, looked);
+    coord_get(registration->coord, &registration->request, path, true, NULL);
+}
+
+void registration_update(struct registration *registration)
+{
+    registration->stale = true;
+    if (registration->step == REGISTRATION_REGISTERED)
+        run(registration);
+}
+
+/* ---- registering ---- */
 
 /* Whose registration is it that stands there now? */
 static void read_done(struct coord_request *request)
@@ -221,6 +365,8 @@ static void read_done(struct coord_request *request)
         registration->listener->on_registered(registration->listener,
                                               (uint64_t)request->stat.czxid,
                                               request->stat.ctime_ms);
+        registration->version = (uint32_t)request->stat.version;
+        told(registration);
     } else {
         registration->step = REGISTRATION_WAITING;
         if (!registration->warned)
@@ -228,7 +374,7 @@ static void read_done(struct coord_request *request)
                       "broker %u is registered by another session (0x%llx): "
                       "waiting for it to end. If this goes on, another broker "
                       "has the same broker.id",
-                      registration->node.broker_id,
+                      registration->node->broker_id,
                       (unsigned long long)request->stat.ephemeral_owner);
         registration->warned = true;
     }
@@ -245,7 +391,7 @@ static void create_done(struct coord_request *request)
         retry_later(registration);
         return;
     }
-    znode_broker_path(path, registration->node.broker_id);
+    znode_broker_path(path, registration->node->broker_id);
     start(registration, read_done);
     coord_get(registration->coord, &registration->request, path, true,
               &registration->watch);
@@ -261,7 +407,7 @@ static void create(struct registration *registration)
         .ephemeral = true,
     };
 
-    znode_broker_path(path, registration->node.broker_id);
+    znode_broker_path(path, registration->node->broker_id);
     start(registration, create_done);
     coord_multi(registration->coord, &registration->request, &op, 1);
     heap_free(registration->seam->heap, (void *)(uintptr_t)op.data.data);
@@ -285,10 +431,13 @@ static void run(struct registration *registration)
     case REGISTRATION_REGISTERING:
         create(registration);
         return;
+    case REGISTRATION_REGISTERED:
+        if (registration->stale)
+            look(registration);
+        return;
     case REGISTRATION_IDLE:
     case REGISTRATION_KNOWN:
     case REGISTRATION_WAITING:
-    case REGISTRATION_REGISTERED:
         return;
     }
 }
@@ -307,7 +456,8 @@ void registration_register(struct registration *registration,
 {
     if (registration->step != REGISTRATION_KNOWN)
         return; /* the session is over; the next one asks again */
-    registration->node = *node;
+    registration->node = node;
+    registration->stale = false;
     registration->step = REGISTRATION_REGISTERING;
     run(registration);
 }

@@ -7,6 +7,8 @@
  *
  *     IDLE --session--> TREE --> CLUSTER_ID --> KNOWN --asked--> REGISTERING
  *     REGISTERING <--> WAITING (for an old one to go);  --> REGISTERED
+ *     REGISTERED --node changed: read, written if it is still ours-->
+ * REGISTERED
  */
 #ifndef CLUSTER_REGISTRATION_H
 #define CLUSTER_REGISTRATION_H
@@ -14,6 +16,7 @@
 #include "base/random.h"
 #include "coord/coord.h"
 #include "seam/timer.h"
+#include "seam/trace.h"
 
 enum registration_step {
     REGISTRATION_IDLE,
@@ -25,7 +28,15 @@ enum registration_step {
     REGISTRATION_REGISTERED
 };
 
-/* What the znode says; strings are borrowed. */
+struct registration_directory {
+    const char *path;
+    const char *detail; /* why it failed */
+    bool failed;
+    bool has_id; /* not when it could not be opened */
+    struct uuid id;
+};
+
+/* What the znode says; what it points at is borrowed. */
 struct registration_node {
     uint32_t broker_id;
     const char *host;
@@ -33,10 +44,16 @@ struct registration_node {
     const char *rack;
     struct uuid incarnation;
     struct uuid boot_id;
-    struct uuid directory_id;
     bool has_clean_token;
     struct uuid clean_token;
+    const struct registration_directory *directories;
+    size_t directory_count;
+    const struct partition_key *offline; /* replicas; ascending */
+    size_t offline_count;
 };
+
+/* More would not fit into a znode. */
+#define REGISTRATION_OFFLINE_MAX 20000
 
 struct registration_listener {
     void (*on_cluster_id)(struct registration_listener *listener,
@@ -44,18 +61,23 @@ struct registration_listener {
     /* registered_ms: when, by ZooKeeper's clock. */
     void (*on_registered)(struct registration_listener *listener,
                           uint64_t broker_epoch, int64_t registered_ms);
+    /* The znode says what the node says, in this version; after
+     * on_registered, and after each registration_update(). */
+    void (*on_told)(struct registration_listener *listener, uint32_t version);
 };
 
 struct registration {
     struct seam *seam;
     struct coord *coord;
     struct registration_listener *listener;
-    struct registration_node node;
+    const struct registration_node *node; /* borrowed */
     struct random random;
     enum registration_step step;
     size_t tree_at;
     bool request_open;
     bool warned;
+    bool stale;       /* the node has changed since it was last written */
+    uint32_t version; /* that a write under way makes */
     struct coord_request request;
     struct coord_watch watch;
     struct timer retry;
@@ -66,9 +88,12 @@ void registration_init(struct registration *registration, struct seam *seam,
                        struct registration_listener *listener);
 /* A session has begun. */
 void registration_begin(struct registration *registration);
-/* Asks to be registered as this; on_cluster_id has come. */
+/* Asks to be registered as this; on_cluster_id has come. Borrows the node
+ * from here on. */
 void registration_register(struct registration *registration,
                            const struct registration_node *node);
+/* What the node says has changed: the znode follows, on_told comes. */
+void registration_update(struct registration *registration);
 /* The session is over. */
 void registration_stop(struct registration *registration);
 

@@ -145,6 +145,7 @@ static void retention_fire(struct timer *timer)
 void replicas_init(struct replicas *replicas, struct seam *seam,
                    struct coord *coord, struct metadata *metadata,
                    const struct channel_identity *identity,
+                   struct replicas_listener *listener,
                    const struct replicas_options *options)
 {
     memset(replicas, 0, sizeof *replicas);
@@ -152,6 +153,7 @@ void replicas_init(struct replicas *replicas, struct seam *seam,
     replicas->coord = coord;
     replicas->metadata = metadata;
     replicas->identity = identity;
+    replicas->listener = listener;
     replicas->options = *options;
     clock_init(&replicas->clock, options->clock_skew_max_ms);
     RB_INIT(&replicas->partitions);
@@ -193,8 +195,11 @@ void replicas_registered(struct replicas *replicas, uint64_t broker_epoch,
                     now->monotonic_us))
         clock_changed(replicas);
     replicas->broker_epoch = broker_epoch;
+    if (replicas->first_epoch == 0)
+        replicas->first_epoch = broker_epoch;
     replicas->registered = true;
     replicas->reported = false;
+    replicas->registration_version = -1;
     timer_start(replicas->seam->timers, &replicas->lag_timer,
                 replicas->seam->now.monotonic_us +
                     replicas->options.lag_us / 2);
@@ -212,6 +217,67 @@ void replicas_suspend(struct replicas *replicas)
     RB_FOREACH(partition, partitions, &replicas->partitions)
     partition_suspend(partition);
     controller_calls_suspend(replicas);
+}
+
+/* ---- what is offline ---- */
+
+static void tell_offline(struct replicas *replicas)
+{
+    if (!replicas->offline_changed)
+        return;
+    replicas->offline_changed = false;
+    replicas->registration_version = -1;
+    SOMETIMES(replicas->seam->trace, LOG_DIRECTORY_OFFLINE);
+    replicas->listener->on_offline(replicas->listener);
+}
+
+void replicas_told(struct replicas *replicas, uint32_t version)
+{
+    replicas->registration_version = version;
+    if (replicas->registered && replicas->metadata->ready)
+        replicas_report(replicas);
+}
+
+void replicas_directory_failed(struct replicas *replicas)
+{
+    struct partition *partition;
+    struct partition *next;
+
+    for (partition = replicas_first(replicas); partition; partition = next) {
+        next = replicas_next(partition);
+        if (partition_is_offline(partition))
+            partition_update(partition);
+    }
+    replicas->offline_changed = true;
+    tell_offline(replicas);
+}
+
+void replicas_set_offline(struct partition *partition)
+{
+    partition->offline = true;
+    partition->replicas->offline_changed = true;
+    tell_offline(partition->replicas);
+}
+
+static bool named_since(const struct replica_set *set, uint32_t broker_id,
+                        uint64_t epoch)
+{
+    for (uint32_t i = 0; i < set->count; i++)
+        if (set->members[i].broker_id == broker_id)
+            return set->members[i].broker_epoch >= epoch;
+    return false;
+}
+
+/* Not found, and a directory is not there: it lies in that one, unless this
+ * process was here when it was made. */
+static bool may_lie_elsewhere(const struct replicas *replicas,
+                              const struct partition_state *state)
+{
+    uint32_t self = replicas->options.broker_id;
+
+    return log_directories_incomplete(replicas->directories) &&
+           !named_since(&state->isr, self, replicas->first_epoch) &&
+           !named_since(&state->eligible, self, replicas->first_epoch);
 }
 
 /* ---- metadata ---- */
@@ -239,9 +305,13 @@ static void take_state(struct replicas *replicas, struct topic *topic,
         if (!partition_state_has_replica(state, replicas->options.broker_id))
             return;
         partition = add(replicas, &key);
-        log = log_find(replicas->directory, &key);
+        log = log_directories_find(replicas->directories, &key);
         if (log != NULL)
             partition_set_log(partition, log);
+        else
+            partition->offline = may_lie_elsewhere(replicas, state);
+        if (partition_is_offline(partition))
+            replicas->offline_changed = true;
     }
     partition_set_state(partition, topic, state);
 }
@@ -253,6 +323,7 @@ void replicas_on_states(struct replicas *replicas, struct topic *topic,
         return; /* metadata_ready will bring them all */
     for (uint32_t i = 0; i < count; i++)
         take_state(replicas, topic, first + i);
+    tell_offline(replicas);
 }
 
 bool replicas_reap(struct partition *partition)
@@ -294,9 +365,9 @@ static void delete_orphans(struct replicas *replicas)
 
     if (replicas->metadata->damaged)
         return;
-    for (struct log *log = log_next(replicas->directory, NULL); log;
-         log = next) {
-        next = log_next(replicas->directory, log);
+    for (struct log *log = log_directories_next(replicas->directories, NULL);
+         log; log = next) {
+        next = log_directories_next(replicas->directories, log);
         if (metadata_topic_by_id(replicas->metadata, &log->key.topic_id) ||
             replicas_find(replicas, &log->key) != NULL)
             continue;
@@ -318,5 +389,6 @@ void replicas_metadata_ready(struct replicas *replicas)
             for (uint32_t i = 0; i < topic->partition_count; i++)
                 take_state(replicas, topic, i);
     delete_orphans(replicas);
+    tell_offline(replicas);
     replicas_report(replicas);
 }

@@ -10,6 +10,7 @@
 #include "cluster/fetcher.h"
 #include "cluster/partition.h"
 #include "cluster/peers.h"
+#include "log/directories.h"
 #include "rules/clock.h"
 
 struct replicas_options {
@@ -24,18 +25,32 @@ struct replicas_options {
 
 RB_HEAD(partitions, partition);
 
+/* Embedded by the owner. */
+struct replicas_listener {
+    /* Other replicas are offline than before: to be registered, then
+     * replicas_told(). */
+    void (*on_offline)(struct replicas_listener *listener);
+};
+
 struct replicas {
     struct seam *seam;
     struct coord *coord;
     struct metadata *metadata;
-    struct log_directory *directory; /* set once it is open */
+    struct log_directories *directories; /* set once they are open */
     const struct channel_identity *identity;
+    struct replicas_listener *listener;
     struct replicas_options options;
     struct partitions partitions;
     struct list fetchers; /* of struct fetcher, one a leader */
     struct believed_clock clock;
     uint64_t broker_epoch;
+    uint64_t first_epoch; /* the first of this process */
     bool registered;
+    bool offline_changed; /* the listener is to be told */
+    /* Version of the registration that says what is offline; -1: none does */
+    int64_t registration_version;
+    int64_t reported_version; /* the controller knows of */
+    int64_t report_version;   /* that the open report is of */
     bool reported; /* the controller knows what is lost: roles may be taken */
     bool report_open;
     uint32_t reported_to; /* controller epoch */
@@ -56,6 +71,7 @@ struct replicas {
 void replicas_init(struct replicas *replicas, struct seam *seam,
                    struct coord *coord, struct metadata *metadata,
                    const struct channel_identity *identity,
+                   struct replicas_listener *listener,
                    const struct replicas_options *options);
 void replicas_release(struct replicas *replicas);
 
@@ -63,6 +79,12 @@ void replicas_release(struct replicas *replicas);
  * metadata are read next. */
 void replicas_registered(struct replicas *replicas, uint64_t broker_epoch,
                          int64_t registered_ms);
+/* The registration says what is offline, in this version. */
+void replicas_told(struct replicas *replicas, uint32_t version);
+/* A log directory has failed: its replicas give up their roles. */
+void replicas_directory_failed(struct replicas *replicas);
+/* The replica's log could not be made. */
+void replicas_set_offline(struct partition *partition);
 /* Session over. */
 void replicas_suspend(struct replicas *replicas);
 /* metadata_listener, passed on */

@@ -164,7 +164,7 @@ static bool may_submit(const struct log_body *body,
 {
     const struct log_directory *directory = body->log.directory;
 
-    return directory->appends < LOG_APPENDS_MAX &&
+    return directory->appends < directory->appends_max &&
            body->segments[segment_at(body, append->base_offset)]->file != NULL;
 }
 
@@ -187,7 +187,7 @@ void append_pump(struct log_body *body)
 
     pump(body);
     list_for_each_safe (node, &directory->held) {
-        if (directory->appends >= LOG_APPENDS_MAX)
+        if (directory->appends >= directory->appends_max)
             return;
         pump(container_of(node, struct log_body, held_node));
     }

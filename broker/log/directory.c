@@ -52,7 +52,11 @@ struct log_directory *log_directory_new(
     list_init(&directory->held);
     list_init(&directory->cold);
     RB_INIT(&directory->tree);
-    random_init(&directory->random, seam->random_key ^ 0x6c6f6764697231ULL);
+    directory->appends_max =
+        LOG_APPENDS_MAX / (options->count ? options->count : 1);
+    /* a stream of its own: no two directories have one id */
+    random_init(&directory->random,
+                seam->random_key ^ (0x6c6f6764697231ULL + options->index));
     directory->cold_timer.fire = cold_fire;
     commit_init(directory);
     checkpoint_init(directory);
@@ -103,6 +107,11 @@ bool log_directory_full(const struct log_directory *directory)
 bool log_directory_failed(const struct log_directory *directory)
 {
     return directory->failed;
+}
+
+size_t log_directory_log_count(const struct log_directory *directory)
+{
+    return directory->log_count;
 }
 
 bool directory_usable(const struct log_directory *directory)

@@ -27,8 +27,8 @@
 #include "rules/epochs.h"
 #include "seam/timer.h"
 
-#define LOG_APPENDS_MAX       2048 /* submitted at once, in a directory */
-#define LOG_COLD_FILES_MAX    256  /* open files of sealed segments */
+#define LOG_APPENDS_MAX       2048        /* submitted at once, by a broker */
+#define LOG_COLD_FILES_MAX    256         /* open files of sealed segments */
 #define LOG_SNAPSHOT_INTERVAL (64u << 20) /* bytes between two of them */
 
 struct segment {
@@ -230,11 +230,13 @@ struct log_directory {
     struct disk_file *lock;
 
     struct list logs; /* struct log, by key */
+    size_t log_count;
     struct log_tree tree;
     struct list dying; /* struct log */
-    unsigned appends;  /* submitted */
-    struct list held;  /* struct log_body with held appends */
-    struct list cold;  /* struct segment, oldest use first */
+    unsigned appends;  /* submitted, at most appends_max */
+    unsigned appends_max;
+    struct list held; /* struct log_body with held appends */
+    struct list cold; /* struct segment, oldest use first */
     unsigned cold_count;
     struct timer cold_timer;
     uint64_t removals; /* logs removed by this process */

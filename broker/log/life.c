@@ -143,6 +143,7 @@ void body_insert(struct log_body *body)
     struct log_body *next;
 
     RB_INSERT(log_tree, &directory->tree, body);
+    directory->log_count++;
     next = RB_NEXT(log_tree, &directory->tree, body);
     list_append(next ? &next->log.node : &directory->logs, &body->log.node);
 }
@@ -150,6 +151,7 @@ void body_insert(struct log_body *body)
 static void body_take_out(struct log_body *body)
 {
     RB_REMOVE(log_tree, &body->log.directory->tree, body);
+    body->log.directory->log_count--;
     list_remove(&body->log.node);
 }
 

@@ -53,6 +53,8 @@ struct log_settings {
 
 struct log_directory_options {
     const char *path; /* borrowed for the life of the directory */
+    uint32_t index;   /* of the broker's directories: 0 .. count - 1 */
+    uint32_t count;   /* of them; 0 means 1 */
     struct uuid cluster_id;
     uint32_t broker_id;
     int64_t checkpoint_interval_ms;
@@ -99,6 +101,8 @@ const struct uuid *log_directory_clean_token(const struct log_directory *dir);
  * at every second, and when what was above the reserve may be written. */
 bool log_directory_full(const struct log_directory *directory);
 bool log_directory_failed(const struct log_directory *directory);
+/* Logs in it, those being made too. */
+size_t log_directory_log_count(const struct log_directory *directory);
 
 /* Embedded by the replica that owns a log; set with log_set_owner(). */
 struct log_owner {

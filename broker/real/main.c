@@ -293,7 +293,7 @@ static int serve(const struct config *config, FILE *facts)
         broker_new(loop_seam(process.loop), config, &process.owner);
     broker_start(process.broker);
     loop_run(process.loop, on_event, &process);
-    if (process.exit_code == 0) {
+    if (process.exit_code == 0 && broker_may_be_freed(process.broker)) {
         broker_free(process.broker);
         loop_free(process.loop);
     }

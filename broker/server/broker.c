@@ -40,14 +40,14 @@ static void tell_stopped(struct broker *broker)
     broker->owner->stopped(broker->owner, broker->exit_code, broker->why);
 }
 
-static void directory_shut(void *context, enum error error)
+static void directories_shut(void *context, enum error error)
 {
     struct broker *broker = context;
 
     if (error != ERROR_NONE && broker->exit_code == 0) {
         broker->exit_code = 3;
         snprintf(broker->why, sizeof broker->why,
-                 "the logs in %.300s were not closed cleanly: %s",
+                 "not all logs in %.300s were closed cleanly: %s",
                  broker->config->log_dirs, error_sentence(error));
     }
     tell_stopped(broker);
@@ -57,8 +57,9 @@ static void session_closed(void *context)
 {
     struct broker *broker = context;
 
-    if (broker->directory_open && !log_directory_failed(broker->directory))
-        log_directory_shutdown(broker->directory, directory_shut, broker);
+    if (broker->open && log_directories_online(&broker->directories) > 0)
+        log_directories_shutdown(&broker->directories, directories_shut,
+                                 broker);
     else
         tell_stopped(broker);
 }
@@ -162,7 +163,8 @@ static bool open_listener(struct broker *broker)
 static void fill_node(struct broker *broker)
 {
     const struct config *config = broker->config;
-    const struct uuid *token = log_directory_clean_token(broker->directory);
+    const struct uuid *token =
+        log_directories_clean_token(&broker->directories);
     struct registration_node *node = &broker->node;
 
     node->broker_id = (uint32_t)config->broker_id;
@@ -173,57 +175,17 @@ static void fill_node(struct broker *broker)
     node->rack = config->broker_rack;
     node->boot_id = broker->seam->boot_id;
     random_fill(&broker->random, &node->incarnation, sizeof node->incarnation);
-    node->directory_id = *log_directory_id(broker->directory);
     node->has_clean_token = token != NULL;
     if (token != NULL)
         node->clean_token = *token;
 }
 
-static void directory_opened(struct log_directory_owner *owner,
-                             enum error error, const char *detail)
+void broker_logs_opened(struct broker *broker)
 {
-    struct broker *broker = container_of(owner, struct broker, directory_owner);
-
-    if (broker->stopping)
-        return;
-    if (error != ERROR_NONE) {
-        broker_fail(broker, error == ERROR_FOREIGN ? 2 : 3,
-                    "cannot open the log directory %s", detail);
-        return;
-    }
-    broker->directory_open = true;
-    broker->replicas.directory = broker->directory;
     if (!open_listener(broker))
         return;
     fill_node(broker);
     registration_register(&broker->registration, &broker->node);
-}
-
-static void directory_failed(struct log_directory_owner *owner,
-                             enum error error, const char *detail)
-{
-    struct broker *broker = container_of(owner, struct broker, directory_owner);
-
-    (void)error;
-    broker_fail(broker, 3, "the log directory failed: %s", detail);
-}
-
-static void open_directory(struct broker *broker, const struct uuid *cluster_id)
-{
-    const struct config *config = broker->config;
-    struct log_directory_options options = {
-        .path = config->log_dirs,
-        .cluster_id = *cluster_id,
-        .broker_id = (uint32_t)config->broker_id,
-        .checkpoint_interval_ms = config->checkpoint_ms,
-        .index_interval_bytes = (uint32_t)config->index_interval_bytes,
-        .reserve_bytes = (uint64_t)config->reserve_bytes,
-        .default_settings = default_settings(config),
-    };
-
-    broker->directory =
-        log_directory_new(broker->seam, &options, &broker->directory_owner);
-    log_directory_open(broker->directory);
 }
 
 static void on_cluster_id(struct registration_listener *listener,
@@ -233,16 +195,18 @@ static void on_cluster_id(struct registration_listener *listener,
         container_of(listener, struct broker, registration_listener);
     char id[UUID_TEXT_SIZE];
 
-    if (broker->directory == NULL) {
+    if (!broker->opening) {
+        struct log_settings settings = default_settings(broker->config);
+
         broker->identity.cluster_id = *cluster_id;
-        open_directory(broker, cluster_id);
+        broker_logs_open(broker, &settings);
     } else if (!uuid_equal(&broker->identity.cluster_id, cluster_id)) {
         uuid_format(cluster_id, id);
         broker_fail(broker, 2,
                     "ZooKeeper now says the cluster is %s, which is "
                     "not the one this broker belongs to",
                     id);
-    } else if (broker->directory_open) {
+    } else if (broker->open) {
         registration_register(&broker->registration, &broker->node);
     }
 }
@@ -260,6 +224,14 @@ static void on_registered(struct registration_listener *listener,
     replicas_registered(&broker->replicas, broker_epoch, registered_ms);
     controller_start(&broker->controller, broker_epoch);
     metadata_scan(&broker->metadata);
+}
+
+static void on_told(struct registration_listener *listener, uint32_t version)
+{
+    struct broker *broker =
+        container_of(listener, struct broker, registration_listener);
+
+    replicas_told(&broker->replicas, version);
 }
 
 /* ---- metadata, passed on to those who live by it ---- */
@@ -331,7 +303,7 @@ static void init_parts(struct broker *broker)
     controller_init(&broker->controller, seam, broker->coord, &broker->metadata,
                     &controller);
     replicas_init(&broker->replicas, seam, broker->coord, &broker->metadata,
-                  &broker->identity, &replicas);
+                  &broker->identity, &broker->replicas_listener, &replicas);
     producer_ids_init(&broker->producer_ids, seam, broker->coord);
 }
 
@@ -348,9 +320,8 @@ struct broker *broker_new(struct seam *seam, const struct config *config,
     broker->coord_listener =
         (struct coord_listener){on_session, on_expired, on_reconnected};
     broker->registration_listener =
-        (struct registration_listener){on_cluster_id, on_registered};
-    broker->directory_owner =
-        (struct log_directory_owner){directory_opened, directory_failed};
+        (struct registration_listener){on_cluster_id, on_registered, on_told};
+    broker_logs_init(broker);
     broker->metadata_listener =
         (struct metadata_listener){on_ready, on_states, on_deleted, on_brokers};
     broker->startup_timer.fire = startup_fire;
@@ -389,7 +360,7 @@ void broker_free(struct broker *broker)
     replicas_release(&broker->replicas);
     controller_release(&broker->controller);
     metadata_release(&broker->metadata);
-    log_directory_free(broker->directory);
+    broker_logs_release(broker);
     coord_free(broker->coord);
     heap_free(broker->seam->heap, broker);
 }

@@ -30,6 +30,9 @@ struct broker *broker_new(struct seam *seam, const struct config *config,
 void broker_start(struct broker *broker);
 /* The door: one event, handled to its end. */
 void broker_on_event(struct broker *broker, const struct event *event);
+/* False once a log directory has failed: operations on it may be under way
+ * still and point into the broker's memory. */
+bool broker_may_be_freed(const struct broker *broker);
 /* Frees memory and handles; only after stopped() (a crash just drops the
  * heap). Takes NULL. */
 void broker_free(struct broker *broker);

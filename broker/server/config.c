@@ -187,6 +187,92 @@ static bool check_required(const struct config *config,
     return false;
 }
 
+/* ---- log.dirs ---- */
+
+bool config_log_dir(const struct config *config, size_t n,
+                    char path[CONFIG_TEXT_BYTES])
+{
+    const char *at = config->log_dirs;
+    size_t length;
+
+    for (; n > 0; n--) {
+        at += strcspn(at, ",");
+        if (*at == '\0')
+            return false;
+        at++;
+    }
+    at += strspn(at, " \t");
+    length = strcspn(at, ",");
+    while (length > 0 && strchr(" \t", at[length - 1]))
+        length--;
+    while (length > 1 && at[length - 1] == '/')
+        length--;
+    memcpy(path, at, length);
+    path[length] = '\0';
+    return true;
+}
+
+/* One is the other, or lies in it. */
+static bool overlaps(const char *outer, const char *inner)
+{
+    size_t length = strlen(outer);
+
+    return strncmp(outer, inner, length) == 0 &&
+           (inner[length] == '\0' || inner[length] == '/' ||
+            outer[length - 1] == '/');
+}
+
+static bool check_log_dir(const struct config *config, size_t n,
+                          const char *path, char message[CONFIG_MESSAGE_BYTES])
+{
+    char other[CONFIG_TEXT_BYTES];
+
+    if (*path == '\0') {
+        snprintf(message, CONFIG_MESSAGE_BYTES,
+                 "log.dirs ('%.200s') has an empty name in it: write "
+                 "directories with commas between them",
+                 config->log_dirs);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        config_log_dir(config, i, other);
+        if (strcmp(other, path) == 0) {
+            snprintf(message, CONFIG_MESSAGE_BYTES,
+                     "log.dirs names the directory %.300s twice: name each "
+                     "once",
+                     path);
+            return false;
+        }
+        if (overlaps(other, path) || overlaps(path, other)) {
+            snprintf(message, CONFIG_MESSAGE_BYTES,
+                     "log.dirs names %.150s and %.150s, of which one lies in "
+                     "the other: name directories that do not",
+                     other, path);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_log_dirs(const struct config *config,
+                           char message[CONFIG_MESSAGE_BYTES])
+{
+    char path[CONFIG_TEXT_BYTES];
+    size_t n = 0;
+
+    for (; config_log_dir(config, n, path); n++) {
+        if (n == CONFIG_LOG_DIRS_MAX) {
+            snprintf(message, CONFIG_MESSAGE_BYTES,
+                     "log.dirs names more than %d directories",
+                     CONFIG_LOG_DIRS_MAX);
+            return false;
+        }
+        if (!check_log_dir(config, n, path, message))
+            return false;
+    }
+    return true;
+}
+
 bool config_check(const struct config *config,
                   char message[CONFIG_MESSAGE_BYTES])
 {
@@ -207,14 +293,7 @@ bool config_check(const struct config *config,
                  config->message_bytes_max, config->frame_bytes_max);
         return false;
     }
-    if (strchr(config->log_dirs, ',') != NULL) {
-        snprintf(message, CONFIG_MESSAGE_BYTES,
-                 "log.dirs names several directories ('%.200s'): this version "
-                 "takes one",
-                 config->log_dirs);
-        return false;
-    }
-    return true;
+    return check_log_dirs(config, message);
 }
 
 bool config_key(size_t n, struct config_key *key, char buffer[32])

@@ -12,6 +12,7 @@
 
 #define CONFIG_TEXT_BYTES    1024
 #define CONFIG_MESSAGE_BYTES 512
+#define CONFIG_LOG_DIRS_MAX  32
 
 struct config {
 #define CONFIG_TEXT(field, key, value, sentence) char field[CONFIG_TEXT_BYTES];
@@ -37,6 +38,11 @@ bool config_parse(struct config *config, const char *name, char *text,
 /* Required keys and rules across keys. */
 bool config_check(const struct config *config,
                   char message[CONFIG_MESSAGE_BYTES]);
+
+/* The n-th directory of log.dirs, without blanks around it and slashes at its
+ * end: false past the last one. */
+bool config_log_dir(const struct config *config, size_t n,
+                    char path[CONFIG_TEXT_BYTES]);
 
 /* The n-th key, for --help: false past the end. */
 struct config_key {

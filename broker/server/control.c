@@ -266,6 +266,8 @@ void handle_replica_lost(struct session *session, struct frame *frame)
         count++;
     }
     control->intent.item_count = count;
+    control->intent.registration_version =
+        request->has_registration_version ? request->registration_version : 0;
     control->intent.sender = (struct replica){request->broker->broker_id,
                                               request->broker->broker_epoch};
     submit(control);

@@ -25,16 +25,20 @@ struct broker {
 
     struct registration registration;
     struct registration_listener registration_listener;
-    struct registration_node node; /* what we register as */
+    struct registration_node node; /* what we register as, and */
+    struct registration_directory *node_directories; /* what it points at */
+    struct partition_key *node_offline;
 
-    struct log_directory *directory;
-    struct log_directory_owner directory_owner;
-    bool directory_open;
+    struct log_directories directories;
+    struct log_directories_owner directories_owner;
+    bool opening; /* the directories have been asked to open */
+    bool open;    /* and have answered */
 
     struct metadata metadata;
     struct metadata_listener metadata_listener;
     struct controller controller;
     struct replicas replicas;
+    struct replicas_listener replicas_listener;
     struct producer_ids producer_ids;
     struct channel_identity identity;
 
@@ -91,6 +95,15 @@ void handle_replica_lost(struct session *session, struct frame *frame);
 struct partition *find_partition(struct broker *broker,
                                  ProtobufCBinaryData topic_id, uint32_t index,
                                  enum error *error);
+
+/* log_dirs.c: the log directories of the broker. */
+void broker_logs_init(struct broker *broker);
+/* The cluster's id is known. Then broker_logs_opened(), or broker_fail(). */
+void broker_logs_open(struct broker *broker,
+                      const struct log_settings *settings);
+void broker_logs_release(struct broker *broker);
+/* broker.c's */
+void broker_logs_opened(struct broker *broker);
 
 /* Ends the broker by itself. */
 void broker_fail(struct broker *broker, int exit_code, const char *format, ...)

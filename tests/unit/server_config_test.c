@@ -115,7 +115,54 @@ static void rules_across_keys_hold(void **state)
           "replica.lag.time.max.ms (6000) must be more than"); /* K17 */
     check(REQUIRED "socket.request.max.bytes=65536\n",
           "message.max.bytes (1048576) must be at most half");
-    check(REQUIRED "log.dirs=/a,/b\n", "log.dirs names several directories");
+}
+
+static void assert_log_dir(const struct config *config, size_t n,
+                           const char *expected)
+{
+    char path[CONFIG_TEXT_BYTES];
+
+    if (expected == NULL) {
+        assert_false(config_log_dir(config, n, path));
+        return;
+    }
+    assert_true(config_log_dir(config, n, path));
+    assert_string_equal(path, expected);
+}
+
+static void log_directories_are_a_list(void **state)
+{
+    struct config config;
+    char message[CONFIG_MESSAGE_BYTES];
+
+    (void)state;
+    parse_into(&config, REQUIRED "log.dirs=/d1/kq/ ,\t/d2/kq,/,d3\n", true,
+               message);
+    assert_log_dir(&config, 0, "/d1/kq");
+    assert_log_dir(&config, 1, "/d2/kq");
+    assert_log_dir(&config, 2, "/");
+    assert_log_dir(&config, 3, "d3");
+    assert_log_dir(&config, 4, NULL);
+    parse_into(&config, REQUIRED "log.dirs=/data,/data2,/dat\n", true, message);
+    assert_true(config_check(&config, message));
+}
+
+static void log_directories_are_different_ones(void **state)
+{
+    char many[600] = REQUIRED "log.dirs=/0";
+
+    (void)state;
+    check(REQUIRED "log.dirs=/a,/b,/a/\n",
+          "log.dirs names the directory /a twice");
+    check(REQUIRED "log.dirs=/a/b,/c,/a\n",
+          "log.dirs names /a/b and /a, of which one lies in the other");
+    check(REQUIRED "log.dirs=/a,/a/b\n", "log.dirs names /a and /a/b");
+    check(REQUIRED "log.dirs=/,/b\n", "log.dirs names / and /b");
+    check(REQUIRED "log.dirs=/a,,/b\n", "log.dirs ('/a,,/b') has an empty");
+    check(REQUIRED "log.dirs=/a,\n", "log.dirs ('/a,') has an empty name");
+    for (int i = 1; i <= CONFIG_LOG_DIRS_MAX; i++)
+        snprintf(many + strlen(many), sizeof many - strlen(many), ",/%d", i);
+    check(many, "log.dirs names more than 32 directories");
 }
 
 /* What --help prints as a default is taken back as a value. */
@@ -149,6 +196,8 @@ int main(void)
         cmocka_unit_test(long_values_are_refused),
         cmocka_unit_test(keys_that_have_no_default_are_asked_for),
         cmocka_unit_test(rules_across_keys_hold),
+        cmocka_unit_test(log_directories_are_a_list),
+        cmocka_unit_test(log_directories_are_different_ones),
         cmocka_unit_test(every_default_is_allowed),
     };
 
