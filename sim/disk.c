@@ -51,6 +51,8 @@ static void on_complete(struct happening *happening)
     operation->executed = true;
     if (operation->busy)
         operation->request->error = ERROR_BUSY;
+    else if (disk_operation_fails(operation))
+        disk_execute_failing(operation, ERROR_IO);
     else if (!operation->struck || !disk_strike_fails(operation))
         disk_execute(operation, true);
     node_arrive(operation->disk->node, &operation->delivery);

@@ -14,8 +14,10 @@
 #include "seam/disk.h"
 #include "sim/twins.h"
 
-#define SECTOR_BYTES 512u
-#define WRITEBACK_US 30000000 /* what is older is durable by itself */
+#define SECTOR_BYTES     512u
+#define DISK_TOP_BYTES   32
+#define DISK_FAILING_MAX 8
+#define WRITEBACK_US     30000000 /* what is older is durable by itself */
 
 enum view { CACHE, STABLE, VIEWS };
 
@@ -98,6 +100,8 @@ struct disk {
     bool old_after_failure; /* what reads show after a failed sync */
     uint64_t submitted;     /* operations, of all processes */
     struct disk_strike strike;
+    char failing[DISK_FAILING_MAX][DISK_TOP_BYTES]; /* top directories */
+    unsigned failing_count;
     /* of the running process */
     struct list files;      /* of struct disk_file */
     struct list operations; /* of struct operation, as submitted */
@@ -109,7 +113,8 @@ struct disk {
 struct disk_file {
     struct disk *disk;
     struct inode *inode;
-    struct list link; /* disk->files */
+    struct list link;         /* disk->files */
+    char top[DISK_TOP_BYTES]; /* the top directory it was opened in */
     bool closed;
     bool read_only;
     bool locks;
@@ -173,6 +178,8 @@ void tree_rename(struct inode *directory, const char *name,
                  struct inode *to_directory, const char *to_name);
 void change_apply(struct change *change, enum view view);
 void change_free(struct change *change);
+/* Takes a top directory out, in both views; the node is down. */
+void tree_forget(struct disk *disk, const char *name);
 /* What makes the entries of this directory durable, in an order that keeps
  * renames whole. */
 void tree_sync(struct inode *directory);
@@ -192,6 +199,12 @@ void file_sync_failed(struct inode *inode, uint64_t covered);
 /* Pages whose sync failed fall out of the cache, perhaps. */
 void file_evict(struct inode *inode);
 void record_free(struct record *record);
+
+/* ---- disk_outage.c ---- */
+void disk_file_note_top(struct disk_file *file, const char *path);
+bool disk_file_fails(const struct disk_file *file);
+/* It works in a top directory that fails. */
+bool disk_operation_fails(const struct operation *operation);
 
 /* ---- disk_strike.c ---- */
 /* Counts it. Returns unless the node was crashed at this operation. */

@@ -351,3 +351,17 @@ void tree_sync(struct inode *directory)
         change_free(change);
     }
 }
+
+/* What happened to names so far is durable first: it may well have been. */
+void tree_forget(struct disk *disk, const char *name)
+{
+    while (!list_empty(&disk->changes)) {
+        struct change *oldest =
+            container_of(list_first(&disk->changes), struct change, link);
+
+        change_apply(oldest, STABLE);
+        change_free(oldest);
+    }
+    for (unsigned view = 0; view < VIEWS; view++)
+        entries_remove(disk->root, view, name);
+}

@@ -39,6 +39,7 @@ static enum error work_open(struct operation *operation)
         inode_drop(inode);
     }
     request->file = disk_file_new(disk, inode);
+    disk_file_note_top(request->file, request->path);
     request->file->read_only = (flags & DISK_OPEN_READ_ONLY) != 0;
     request->size = inode->content[CACHE].size;
     return ERROR_NONE;
@@ -67,7 +68,7 @@ size_t disk_file_peek(const struct disk_file *file, uint64_t offset,
 {
     const struct content *content = &file->inode->content[CACHE];
 
-    if (offset >= content->size)
+    if (offset >= content->size || disk_file_fails(file))
         return 0;
     if (size > content->size - offset)
         size = (size_t)(content->size - offset);

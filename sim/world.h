@@ -108,6 +108,12 @@ bool node_is_paused(const struct node *node);
 void node_clock_jump(struct node *node, int64_t by_ms);
 /* An empty disk; the node is down. */
 void node_wipe_disk(struct node *node);
+/* A top directory as a disk of its own: every operation on it fails, or works
+ * again. */
+void node_fail_directory(struct node *node, const char *name, bool fails);
+/* It is empty from now on; the node is down. */
+void node_wipe_directory(struct node *node, const char *name);
+bool node_has_path(const struct node *node, const char *path);
 void node_set_disk_capacity(struct node *node, uint64_t bytes);
 uint64_t node_disk_used(const struct node *node); /* bytes */
 /* Flips a bit of this file's stored bytes; false when it is not so long. */

@@ -43,10 +43,8 @@ static void root_failed(struct log_directory_owner *owner, enum error error,
 {
     struct log_root *root = container_of(owner, struct log_root, owner);
     struct log_directories *all = root->all;
-    char whole[sizeof root->detail];
 
-    snprintf(whole, sizeof whole, "%.200s: %.300s", root->path, detail);
-    take_offline(root, error, whole);
+    take_offline(root, error, detail);
     /* by a timer: it may have happened deep inside of an operation */
     timer_start(all->seam->timers, &all->failed_timer,
                 all->seam->now.monotonic_us);

@@ -123,9 +123,11 @@ static void failed(struct log_directories_owner *owner,
     if (broker->stopping)
         return;
     if (log_directories_online(&broker->directories) == 0) {
-        broker_fail(broker, 3, "no log directory is left: %s", root->detail);
+        broker_fail(broker, 3, "no log directory is left, %s failed: %s",
+                    root->path, root->detail);
         return;
     }
+    SOMETIMES(broker->seam->trace, LOG_DIRECTORY_FAILED);
     tell_offline(broker, root);
     replicas_directory_failed(&broker->replicas);
 }

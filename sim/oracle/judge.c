@@ -142,6 +142,13 @@ void judge_node(struct judge *judge, unsigned node, enum node_change change)
         judge->controller = -1;
 }
 
+void judge_replica(struct judge *judge, unsigned node,
+                   const struct partition_key *key, enum node_change change)
+{
+    if (!judge->failed)
+        model_replica(&judge->model, node, key, change);
+}
+
 static void note_sent(struct judge *judge, const struct partition *partition,
                       const struct history *event)
 {

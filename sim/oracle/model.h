@@ -99,6 +99,8 @@ void model_gone(struct model *model, const struct uuid *topic_id);
 void model_fact(struct model *model, struct partition *partition, unsigned node,
                 const struct fact *fact, int64_t now_us);
 void model_node(struct model *model, unsigned node, enum node_change change);
+void model_replica(struct model *model, unsigned node,
+                   const struct partition_key *key, enum node_change change);
 
 /* The batch of a replica that holds `offset`, or the first after it; NULL
  * past the end. */

@@ -136,6 +136,9 @@ void judge_altered(struct judge *judge, size_t topic);
 
 void judge_fact(struct judge *judge, unsigned node, const struct fact *fact);
 void judge_node(struct judge *judge, unsigned node, enum node_change change);
+/* One replica of a broker that is down: its log is gone, or damaged. */
+void judge_replica(struct judge *judge, unsigned node,
+                   const struct partition_key *key, enum node_change change);
 void judge_history(struct judge *judge, const struct history *event);
 /* All faults are over from here on (from the start, if it is not told). */
 void judge_healed(struct judge *judge);

@@ -246,3 +246,12 @@ void model_node(struct model *model, unsigned node, enum node_change change)
     for (size_t i = 0; i < model->partitions.count; i++)
         change_replica(&model_at(model, i)->replicas[node], change);
 }
+
+void model_replica(struct model *model, unsigned node,
+                   const struct partition_key *key, enum node_change change)
+{
+    struct partition *partition = model_find(model, key);
+
+    if (partition != NULL)
+        change_replica(&partition->replicas[node], change);
+}

@@ -21,6 +21,8 @@ static const struct field cluster_fields[] = {
      "how many brokers there are"},
     {"zookeepers", read_count, TOP(zookeepers), false, 1,
      SCENARIO_ZOOKEEPERS_MAX, "how many ZooKeeper servers there are"},
+    {"log-dirs", read_count, TOP(log_dirs), false, 1, SCENARIO_LOG_DIRS_MAX,
+     "how many log directories each broker has"},
     {"config", read_broker_config, TOP(config), false, 0, 0,
      "configuration of every broker"},
 };
@@ -193,6 +195,7 @@ static struct scenario *scenario_new(const char *path)
     scenario->name = name_of(path);
     scenario->brokers = 3;
     scenario->zookeepers = 3;
+    scenario->log_dirs = 1;
     scenario->duration_us = 1000000;
     scenario->oracles = (1ULL << ORACLE_COUNT) - 1;
     scenario->heal_within_us = -1;

@@ -22,6 +22,7 @@
 #define SCENARIO_STEPS_MAX      64
 #define SCENARIO_PARTITIONS_MAX 64
 #define SCENARIO_TOPICS_MAX     16
+#define SCENARIO_LOG_DIRS_MAX   4
 #define SCENARIO_FOR_EVER       INT64_MAX
 
 /* A time, or one drawn from a window: from == to when it is fixed. */
@@ -143,9 +144,10 @@ struct scenario_step {
     struct target from; /* cut, heal */
     struct target to;
     bool one_way;
-    int64_t by_ms; /* clock-jump */
-    int64_t bytes; /* disk-capacity; -1: what is used at that time */
-    int64_t topic; /* create-topic, delete-topic, alter-topic, rot */
+    int64_t by_ms;     /* clock-jump */
+    int64_t bytes;     /* disk-capacity; -1: what is used at that time */
+    int64_t directory; /* disk-fails, disk-replaced: 1 .. log_dirs */
+    int64_t topic;     /* create-topic, delete-topic, alter-topic, rot */
     int64_t partition;
     struct settings config; /* alter-topic */
 };
@@ -173,6 +175,7 @@ struct scenario {
     char *description;
     int64_t brokers;
     int64_t zookeepers;
+    int64_t log_dirs;       /* of each broker */
     struct settings config; /* of every broker */
     struct scenario_topic *topics;
     size_t topic_count;

@@ -7,7 +7,7 @@
 
 #include "sim/scenario/internal.h"
 
-enum step_takes { NODES, LINK, CLOCK, CAPACITY, ROT, TOPIC };
+enum step_takes { NODES, LINK, CLOCK, CAPACITY, ROT, TOPIC, DIRECTORY };
 
 static const enum step_takes takes_of[] = {
 #define STEP(name, key, takes, sentence) takes,
@@ -41,6 +41,7 @@ struct draft {
     bool has_bytes;
     bool has_place;
     bool has_config;
+    bool has_directory;
 };
 
 static void read_link(struct loader *loader, yaml_node_t *node,
@@ -148,6 +149,7 @@ QUALIFIER(read_times, has_times, read_count, times)
 QUALIFIER(read_one_way, has_one_way, read_bool, one_way)
 QUALIFIER(read_by, has_by, read_millis, by_ms)
 QUALIFIER(read_bytes, has_bytes, read_size, bytes)
+QUALIFIER(read_directory, has_directory, read_count, directory)
 QUALIFIER(read_place, has_place, read_partition, topic)
 QUALIFIER(read_config, has_config, read_topic_config, config)
 #undef QUALIFIER
@@ -166,6 +168,8 @@ static const struct field step_fields[] = {
     {"one-way", read_one_way, 0, false, 0, 0, "only from the first"},
     {"by", read_by, 0, false, 0, 0, "how far the clock moves"},
     {"bytes", read_bytes, 0, false, 4096, 1LL << 50, "size of the disk"},
+    {"directory", read_directory, 0, false, 1, SCENARIO_LOG_DIRS_MAX,
+     "which log directory"},
     {"partition", read_place, 0, false, 0, 0, "whose log rots"},
     {"config", read_config, 0, false, 0, 0, "the topic's other settings"},
 };
@@ -181,10 +185,29 @@ static bool may_hold(enum step_action action)
     case STEP_CLOCK_JUMP:
     case STEP_WIPE:
     case STEP_DISK_CAPACITY:
+    case STEP_DISK_FAILS:
+    case STEP_DISK_REPLACED:
         return true;
     default:
         return false;
     }
+}
+
+static void check_directory(struct loader *loader, yaml_node_t *node,
+                            const struct draft *draft)
+{
+    const char *name = step_name(draft->step.action);
+    bool takes = takes_of[draft->step.action] == DIRECTORY;
+
+    if (draft->has_directory != takes)
+        complain(loader, node,
+                 takes ? "%s needs 'directory': which log directory, from 1"
+                       : "directory belongs to disk-fails and disk-replaced, "
+                         "not to %s",
+                 name);
+    else if (takes && draft->step.directory > loader->scenario->log_dirs)
+        complain(loader, node, "a broker has log directories 1 to %lld only",
+                 (long long)loader->scenario->log_dirs);
 }
 
 static void check_qualifiers(struct loader *loader, yaml_node_t *node,
@@ -216,6 +239,7 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                                    : "%s needs 'config': the settings that it "
                                      "changes, such as {retention.ms: 5s}",
                  name);
+    check_directory(loader, node, draft);
     if (draft->has_hold && !may_hold(action))
         complain(loader, node, "%s cannot be undone: leave 'for' out", name);
 }
@@ -255,8 +279,8 @@ static void read_step(struct loader *loader, yaml_node_t *node,
         complain(loader, node,
                  "the step does nothing: give it one of kill, power-cut, "
                  "stop, start, pause, resume, cut, heal, expire, clock-jump, "
-                 "wipe, rot, disk-capacity, create-topic, delete-topic, "
-                 "alter-topic");
+                 "wipe, disk-fails, disk-replaced, rot, disk-capacity, "
+                 "create-topic, delete-topic, alter-topic");
         settings_release(&draft.step.config);
         return;
     }

@@ -100,6 +100,65 @@ static void wipe(struct run *run, const struct party *party)
     judge_node(run->judge, host->index, NODE_WIPED);
 }
 
+/* ---- log directories ---- */
+
+static void fail_directory(struct run *run, const struct party *party,
+                           int64_t directory, bool fails)
+{
+    struct broker_host *host =
+        party->node ? run_broker(run, party->node) : NULL;
+    char name[DIRECTORY_NAME_BYTES];
+
+    if (host == NULL)
+        return;
+    run_directory_name(run, directory, name);
+    node_fail_directory(party->node, name, fails);
+    if (fails)
+        host->failed |= 1u << directory;
+    else
+        host->failed &= ~(1u << directory);
+}
+
+/* A broker takes a directory back when it starts. */
+static void start_anew(struct run *run, const struct party *party)
+{
+    end(run, party, NODE_CRASH_PROCESS);
+    start(run, party);
+}
+
+static void replica_is_gone(struct run *run, const struct broker_host *host,
+                            const char *name, const struct partition_key *key)
+{
+    char id[UUID_TEXT_SIZE], path[128];
+
+    uuid_format(&key->topic_id, id);
+    snprintf(path, sizeof path, "%s/%s-%u", name, id, key->partition);
+    if (node_has_path(host->node, path))
+        judge_replica(run->judge, host->index, key, NODE_WIPED);
+}
+
+static void replace_directory(struct run *run, const struct party *party,
+                              int64_t directory)
+{
+    struct broker_host *host =
+        party->node ? run_broker(run, party->node) : NULL;
+    char name[DIRECTORY_NAME_BYTES];
+
+    if (host == NULL)
+        return;
+    end(run, party, NODE_CRASH_PROCESS);
+    run_directory_name(run, directory, name);
+    judge_time(run->judge, world_now_us(run->world));
+    for (size_t i = 0; i < run->scenario->topic_count; i++)
+        for (int64_t k = 0; k < run->topics[i].topic->partitions; k++) {
+            struct partition_key key = run_key(run, i, (uint32_t)k);
+
+            replica_is_gone(run, host, name, &key);
+        }
+    node_wipe_directory(party->node, name);
+    fail_directory(run, party, directory, false);
+}
+
 /* ---- clocks and disks ---- */
 
 static void jump(struct run *run, const struct party *party, int64_t by_ms)
@@ -122,13 +181,19 @@ static void rot(struct run *run, const struct party *party,
         run_key(run, (size_t)step->topic, (uint32_t)step->partition);
     struct broker_host *host =
         party->node ? run_broker(run, party->node) : NULL;
-    char id[UUID_TEXT_SIZE], path[128];
+    char id[UUID_TEXT_SIZE], path[128], name[DIRECTORY_NAME_BYTES];
     uint64_t offset;
 
     if (host == NULL)
         return;
     uuid_format(&key.topic_id, id);
-    snprintf(path, sizeof path, "data/%s-%u/%020d.log", id, key.partition, 0);
+    for (int64_t i = 1; i <= run->scenario->log_dirs; i++) {
+        run_directory_name(run, i, name);
+        snprintf(path, sizeof path, "%s/%s-%u/%020d.log", name, id,
+                 key.partition, 0);
+        if (node_has_path(party->node, path))
+            break;
+    }
     offset = world_random_below(run->world, NULL, RANDOM_ROT, ROT_SPAN);
     while (!node_rot(party->node, path, offset) && offset > 0)
         offset /= 2;
@@ -243,6 +308,12 @@ static void act_one(struct run *run, const struct scenario_step *step,
                                    step->bytes < 0 ? node_disk_used(party->node)
                                                    : (uint64_t)step->bytes);
         break;
+    case STEP_DISK_FAILS:
+        fail_directory(run, party, step->directory, true);
+        break;
+    case STEP_DISK_REPLACED:
+        replace_directory(run, party, step->directory);
+        break;
     default:
         break;
     }
@@ -305,7 +376,12 @@ static void undo_one(struct run *run, const struct scenario_step *step,
     case STEP_POWER_CUT:
     case STEP_STOP:
     case STEP_WIPE:
+    case STEP_DISK_REPLACED:
         start(run, party);
+        break;
+    case STEP_DISK_FAILS:
+        fail_directory(run, party, step->directory, false);
+        start_anew(run, party);
         break;
     case STEP_PAUSE:
         if (party->node && is_paused(party->node))
@@ -347,6 +423,19 @@ static void heal_node(struct run *run, struct node *node)
     start(run, &party);
 }
 
+/* One that goes on without a directory would do so for ever. */
+static void heal_directories(struct run *run, struct broker_host *host)
+{
+    struct party party = {host->node, 0};
+    bool offline = host->failed != 0 || host->fenced;
+
+    for (int64_t i = 1; i <= run->scenario->log_dirs; i++)
+        if (host->failed & 1u << i)
+            fail_directory(run, &party, i, false);
+    if (offline && run->scenario->log_dirs > 1)
+        end(run, &party, NODE_CRASH_PROCESS);
+}
+
 void run_steps_heal(struct run *run)
 {
     const struct scenario *scenario = run->scenario;
@@ -361,6 +450,7 @@ void run_steps_heal(struct run *run)
         if (host->skew_ms != 0)
             node_clock_jump(host->node, -host->skew_ms);
         host->skew_ms = 0;
+        heal_directories(run, host);
         host->again = host->planned && node_is_up(host->node);
         host->planned = host->again;
         heal_node(run, host->node);

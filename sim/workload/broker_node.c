@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A broker as a node of the world, and the operator who looks after it: one
- * that gave up because its environment failed it (exit code 3) is started
- * again after restart-delay. Any other end that no step asked for breaks
+ * that gave up because its environment failed it (exit code 3), or goes on
+ * without a log directory that works again, is started again after
+ * restart-delay. Any other end that no step asked for breaks
  * invariant I16.
  */
 #include <inttypes.h>
@@ -46,11 +47,21 @@ static void set(struct config *config, const char *key, const char *value)
     ASSERT(good);
 }
 
+void run_directory_name(const struct run *run, int64_t n,
+                        char name[DIRECTORY_NAME_BYTES])
+{
+    if (run->scenario->log_dirs == 1)
+        snprintf(name, DIRECTORY_NAME_BYTES, "data");
+    else
+        snprintf(name, DIRECTORY_NAME_BYTES, "data%d", (int)n);
+}
+
 static void fill_config(struct broker_host *host, const char *name)
 {
     const struct scenario *scenario = host->run->scenario;
     struct config *config = &host->config;
     char text[SCENARIO_ZOOKEEPERS_MAX * 16] = "";
+    char dirs[SCENARIO_LOG_DIRS_MAX * DIRECTORY_NAME_BYTES] = "";
     size_t used = 0;
 
     config_init(config);
@@ -63,7 +74,15 @@ static void fill_config(struct broker_host *host, const char *name)
     snprintf(text, sizeof text, "%d", BROKER_PORT);
     set(config, "listener.port", text);
     set(config, "listener.host", name);
-    set(config, "log.dirs", "data");
+    for (int64_t i = 1; i <= scenario->log_dirs; i++) {
+        char directory[DIRECTORY_NAME_BYTES];
+
+        run_directory_name(host->run, i, directory);
+        used = strlen(dirs);
+        snprintf(dirs + used, sizeof dirs - used, "%s%s", i > 1 ? "," : "",
+                 directory);
+    }
+    set(config, "log.dirs", dirs);
     for (size_t i = 0; i < scenario->config.count; i++)
         set(config, scenario->config.items[i].key,
             scenario->config.items[i].value);
@@ -91,6 +110,7 @@ void broker_host_start(struct broker_host *host)
     }
     host->planned = false;
     host->again = false;
+    host->fenced = false;
     node_start(host->node);
 }
 
@@ -100,6 +120,30 @@ static void start_again(void *context)
 
     if (!host->planned)
         broker_host_start(host);
+}
+
+/* Unless a step has it fail: then until that is undone. */
+static void take_back(void *context)
+{
+    struct broker_host *host = context;
+
+    if (!host->fenced || host->failed != 0 || !node_is_up(host->node))
+        return;
+    host->planned = true;
+    node_crash(host->node, NODE_CRASH_PROCESS);
+    broker_host_start(host);
+}
+
+void broker_host_fenced(struct broker_host *host)
+{
+    struct run *run = host->run;
+
+    if (host->fenced || run->scenario->log_dirs == 1)
+        return;
+    host->fenced = true;
+    world_at(run->world,
+             world_now_us(run->world) + run->scenario->restart_delay_us,
+             take_back, host);
 }
 
 /* It ended by itself. */

@@ -38,7 +38,14 @@ struct broker_host {
     bool planned; /* its next end was asked for by a step */
     bool again;   /* ... and it is to be started as soon as it has ended */
     int64_t skew_ms;
+    bool fenced;     /* a log directory was, since the process began */
+    unsigned failed; /* set of log directories that fail */
 };
+
+#define DIRECTORY_NAME_BYTES 16
+/* The n-th log directory (1 ..) of every broker. */
+void run_directory_name(const struct run *run, int64_t n,
+                        char name[DIRECTORY_NAME_BYTES]);
 
 /* A client's place. */
 struct client_host {
@@ -116,6 +123,7 @@ extern const struct node_kind client_kind; /* context: client_host */
 void broker_host_init(struct run *run, unsigned index);
 void client_hosts_init(struct run *run);
 void broker_host_down(struct broker_host *host);
+void broker_host_fenced(struct broker_host *host);
 void broker_host_start(struct broker_host *host);
 
 /* ---- what the clients do ---- */

@@ -42,6 +42,8 @@ static void on_fact(struct world_observer *observer, struct node *node,
     story_fact(run->story, now_us, index, fact);
     judge_time(run->judge, now_us);
     judge_fact(run->judge, index, fact);
+    if (fact->type == FACT_FENCED)
+        broker_host_fenced(&run->brokers[index]);
     run_steps_fact(run, index, fact);
 }
 

@@ -514,6 +514,78 @@ static void a_wiped_disk_is_empty(void **state)
     lab_release(&lab);
 }
 
+/* n0 with d1/a and d2/b, synced. */
+static void begin_directories(struct lab *lab, struct disk_file *files[2])
+{
+    struct lab_node *node = &lab->nodes[0];
+
+    lab_init(lab, 1, 1);
+    assert_int_equal(lab_path(node, disk_mkdir, "d1"), ERROR_NONE);
+    assert_int_equal(lab_path(node, disk_mkdir, "d2"), ERROR_NONE);
+    files[0] = lab_open(node, "d1/a");
+    files[1] = lab_open(node, "d2/b");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(lab_append(node, files[i], 0, 'A', 9), ERROR_NONE);
+        assert_int_equal(lab_sync(node, files[i]), ERROR_NONE);
+    }
+    assert_int_equal(lab_path(node, disk_sync_directory, "/"), ERROR_NONE);
+    assert_int_equal(lab_path(node, disk_sync_directory, "d1"), ERROR_NONE);
+    assert_int_equal(lab_path(node, disk_sync_directory, "d2"), ERROR_NONE);
+}
+
+static void a_directory_fails_as_a_whole_and_alone(void **state)
+{
+    struct lab lab;
+    struct lab_node *node = &lab.nodes[0];
+    struct disk_file *files[2];
+    char bytes[LAB_FILE_BYTES];
+
+    (void)state;
+    begin_directories(&lab, files);
+    node_fail_directory(node->node, "d2", true);
+    node_fail_directory(node->node, "d2", true);
+    assert_int_equal(lab_append(node, files[0], 9, 'B', 9), ERROR_NONE);
+    assert_int_equal(lab_sync(node, files[0]), ERROR_NONE);
+    assert_int_equal(lab_append(node, files[1], 9, 'B', 9), ERROR_IO);
+    assert_int_equal(lab_sync(node, files[1]), ERROR_IO);
+    assert_int_equal(lab_path(node, disk_lock, "./d2/lock"), ERROR_IO);
+    assert_int_equal(lab_path(node, disk_mkdir, "d2"), ERROR_IO);
+    assert_int_equal(lab_path(node, disk_mkdir, "d22"), ERROR_NONE);
+    assert_int_equal(lab_rename(node, "d1/a", "d2/a"), ERROR_IO);
+    lab_bounce(node, NODE_CRASH_POWER);
+    assert_int_equal(lab_path(node, disk_mkdir, "d2/c"), ERROR_IO);
+    assert_int_equal(lab_read(node, "d1/a", bytes), 18);
+    node_fail_directory(node->node, "d2", false);
+    assert_int_equal(lab_path(node, disk_mkdir, "d2/c"), ERROR_NONE);
+    assert_true(lab_read(node, "d2/b", bytes) >= 9); /* what was synced */
+    lab_release(&lab);
+}
+
+static void a_replaced_directory_is_empty_and_the_others_are_not(void **state)
+{
+    struct lab lab;
+    struct lab_node *node = &lab.nodes[0];
+    struct disk_file *files[2];
+    char bytes[LAB_FILE_BYTES];
+
+    (void)state;
+    begin_directories(&lab, files);
+    assert_int_equal(lab_path(node, disk_mkdir, "d2/unsynced"), ERROR_NONE);
+    assert_true(node_has_path(node->node, "d2/b"));
+    node_crash(node->node, NODE_CRASH_PROCESS);
+    node_wipe_directory(node->node, "d2");
+    assert_false(node_has_path(node->node, "d2/b"));
+    for (int i = 0; i < 2; i++) { /* in both views */
+        node_start(node->node);
+        assert_false(lab_exists(node, "d2/b"));
+        assert_int_equal(lab_read(node, "d1/a", bytes), 9);
+        node_crash(node->node, NODE_CRASH_POWER);
+    }
+    node_start(node->node);
+    assert_int_equal(lab_path(node, disk_mkdir, "d2"), ERROR_NONE);
+    lab_release(&lab);
+}
+
 static void rot_flips_one_stored_bit(void **state)
 {
     struct lab lab;
@@ -685,6 +757,8 @@ int main(void)
         cmocka_unit_test(a_move_between_directories_is_whole),
         cmocka_unit_test(an_unlinked_file_may_come_back),
         cmocka_unit_test(a_wiped_disk_is_empty),
+        cmocka_unit_test(a_directory_fails_as_a_whole_and_alone),
+        cmocka_unit_test(a_replaced_directory_is_empty_and_the_others_are_not),
         cmocka_unit_test(rot_flips_one_stored_bit),
         cmocka_unit_test(a_full_disk_takes_a_prefix),
         cmocka_unit_test(a_strike_fails_one_operation),

@@ -81,6 +81,7 @@ static void test_defaults(void **state)
     assert_string_equal(scenario->description, "d");
     assert_int_equal(scenario->brokers, 3);
     assert_int_equal(scenario->zookeepers, 3);
+    assert_int_equal(scenario->log_dirs, 1);
     assert_int_equal(scenario->duration_us, 10 * SECOND);
     assert_true(scenario->oracles == (1ULL << ORACLE_COUNT) - 1);
     assert_int_equal(scenario->heal_within_us, 26 * SECOND);
@@ -440,6 +441,31 @@ static void test_every_mistake_is_told(void **state)
               "them)\n");
 }
 
+static void test_log_directories(void **state)
+{
+    struct scenario *scenario =
+        parse(HEAD "cluster: {log-dirs: 2}\n"
+                   "steps:\n"
+                   "  - {at: 1s, disk-fails: b1, directory: 2, for: 2s}\n"
+                   "  - {at: 1s, disk-replaced: b2, directory: 1}\n");
+
+    (void)state;
+    assert_int_equal(scenario->log_dirs, 2);
+    assert_int_equal(scenario->steps[0].action, STEP_DISK_FAILS);
+    assert_int_equal(scenario->steps[0].directory, 2);
+    assert_int_equal(scenario->steps[1].directory, 1);
+    scenario_free(scenario);
+    complains(HEAD "steps:\n"
+                   "  - {at: 1s, disk-fails: b1}\n"
+                   "  - {at: 1s, disk-replaced: b1, directory: 2}\n"
+                   "  - {at: 1s, wipe: b1, directory: 1}\n",
+              "x.yaml:8:5: disk-fails needs 'directory': which log directory, "
+              "from 1\n"
+              "x.yaml:9:5: a broker has log directories 1 to 1 only\n"
+              "x.yaml:10:5: directory belongs to disk-fails and "
+              "disk-replaced, not to wipe\n");
+}
+
 static void test_missing_file(void **state)
 {
     struct complaints complaints = {NULL, 0, 0};
@@ -471,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_steps_that_make_no_sense),
         cmocka_unit_test(test_settings_out_of_range),
         cmocka_unit_test(test_every_mistake_is_told),
+        cmocka_unit_test(test_log_directories),
         cmocka_unit_test(test_missing_file),
     };
 
