@@ -133,6 +133,35 @@ static Kq__TopicMetadata *unknown_topic(struct answer *answer, char *name)
     return to;
 }
 
+static void describe_directories(struct answer *answer,
+                                 const struct broker_endpoint *from,
+                                 Kq__BrokerEndpoint *to)
+{
+    const Kq__BrokerNode *node = from->node;
+    char *unknown = (char *)(uintptr_t) "?";
+    Kq__OfflineLogDirectory *directories;
+
+    if (node == NULL) /* all are online */
+        return;
+    directories = take(answer, node->n_log_directories * sizeof *directories);
+    to->offline_log_directories = take(
+        answer, node->n_log_directories * sizeof *to->offline_log_directories);
+    for (size_t i = 0; i < node->n_log_directories; i++) {
+        const Kq__LogDirectoryNode *directory = node->log_directories[i];
+        Kq__OfflineLogDirectory *at =
+            &directories[to->n_offline_log_directories];
+
+        if (!directory->failed)
+            continue;
+        kq__offline_log_directory__init(at);
+        at->path = directory->path ? directory->path : unknown;
+        at->detail = directory->detail;
+        to->offline_log_directories[to->n_offline_log_directories++] = at;
+    }
+    to->has_offline_replicas = 1;
+    to->offline_replicas = broker_offline_count(from);
+}
+
 static void describe_brokers(struct answer *answer,
                              Kq__MetadataResponse *response)
 {
@@ -148,6 +177,7 @@ static void describe_brokers(struct answer *answer,
         endpoints[i].broker_id = brokers->list[i].broker_id;
         endpoints[i].host = brokers->list[i].host;
         endpoints[i].port = brokers->list[i].port;
+        describe_directories(answer, &brokers->list[i], &endpoints[i]);
         response->brokers[i] = &endpoints[i];
     }
 }

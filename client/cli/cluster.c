@@ -11,15 +11,17 @@
 static const char help[] =
     "Usage: kq cluster status [--bootstrap HOST:PORT,...]\n"
     "\n"
-    "Shows brokers, controller and the partitions that are offline (without a\n"
-    "leader), under min (too few in-sync replicas for acks=all) or\n"
-    "under-replicated. Exit 0 when there are none, else 1.\n";
+    "Shows brokers, controller, log directories that are offline, and the\n"
+    "partitions that are offline (without a leader), under min (too few\n"
+    "in-sync replicas for acks=all) or under-replicated. Exit 0 when there\n"
+    "are none, else 1.\n";
 
 struct health {
     size_t partitions;
     size_t offline;
     size_t under_min;
     size_t under_replicated;
+    size_t directories; /* offline */
 };
 
 static const char *judge(const struct kq_partition *partition,
@@ -59,16 +61,38 @@ static void print_health(const struct kq_cluster *cluster,
     }
 }
 
+/* What is offline, why, and the way out. */
+static void print_directories(const struct kq_broker *broker,
+                              struct health *health)
+{
+    for (size_t i = 0; i < broker->offline_directory_count; i++) {
+        const struct kq_log_directory *directory =
+            &broker->offline_directories[i];
+
+        printf("    log directory %s is offline: %s\n", directory->path,
+               directory->detail);
+        health->directories++;
+    }
+    if (broker->offline_directory_count > 0)
+        printf("    %zu replicas of broker %d are offline. Repair the "
+               "directory (or put an\n    empty one in its place: they are "
+               "then fetched from the others), and start\n    the broker "
+               "again\n",
+               broker->offline_replica_count, broker->id);
+}
+
 static int print_cluster(const struct kq_cluster *cluster)
 {
     struct health health = {0};
 
     printf("cluster %s\n", cluster->id);
-    for (size_t i = 0; i < cluster->broker_count; i++)
+    for (size_t i = 0; i < cluster->broker_count; i++) {
         printf("  broker %d at %s:%u%s\n", cluster->brokers[i].id,
                cluster->brokers[i].host, cluster->brokers[i].port,
                cluster->brokers[i].id == cluster->controller ? ", controller"
                                                              : "");
+        print_directories(&cluster->brokers[i], &health);
+    }
     if (cluster->controller < 0)
         printf("  no controller\n");
     print_health(cluster, &health);
@@ -76,7 +100,9 @@ static int print_cluster(const struct kq_cluster *cluster)
            "under-replicated\n",
            cluster->topic_count, health.partitions, health.offline,
            health.under_min, health.under_replicated);
-    return health.offline + health.under_min + health.under_replicated == 0 &&
+    return health.offline + health.under_min + health.under_replicated +
+                           health.directories ==
+                       0 &&
                    cluster->controller >= 0
                ? EXIT_DONE
                : EXIT_CHECK;

@@ -31,7 +31,8 @@
 #define READY_RETRY_MS     50
 
 static const char help[] =
-    "Usage: kq dev up [--brokers N] [--dir D] [--port P] [--set KEY=VALUE]...\n"
+    "Usage: kq dev up [--brokers N] [--log-dirs N] [--dir D] [--port P]\n"
+    "                 [--set KEY=VALUE]...\n"
     "       kq dev down|status [--dir D]\n"
     "       kq dev kill|start N [--dir D]\n"
     "\n"
@@ -42,6 +43,7 @@ static const char help[] =
     "it back. rm -r D forgets the cluster and its data.\n"
     "\n"
     "  --brokers N      brokers of a new cluster (default 3)\n"
+    "  --log-dirs N     log directories of each broker (default 1)\n"
     "  --dir D          its directory (default ./kq-dev)\n"
     "  --port P         brokers listen at P, P+1, ... (default: free ports\n"
     "                   from 9092 on)\n"
@@ -49,7 +51,8 @@ static const char help[] =
 
 struct dev_command {
     const char *dir;
-    int brokers; /* 0: not said */
+    int brokers;  /* 0: not said */
+    int log_dirs; /* likewise */
     uint16_t port;
     char *sets[DEV_SETS_MAX];
     size_t set_count;
@@ -241,11 +244,18 @@ static int plan(struct dev_command *command)
                           "%s holds a cluster of %d brokers: leave --brokers "
                           "out, or choose another --dir",
                           dev->dir, dev->brokers);
+    if (dev->brokers > 0 && command->log_dirs > 0 &&
+        command->log_dirs != dev->log_dirs)
+        return fail_usage("dev",
+                          "the brokers of %s have %d log directories: leave "
+                          "--log-dirs out, or choose another --dir",
+                          dev->dir, dev->log_dirs);
     if (dev->brokers > 0 && command->port > 0 && command->port != dev->ports[1])
         return fail_usage("dev", "the brokers of %s listen from port %u on",
                           dev->dir, dev->ports[1]);
     if (dev->brokers == 0) {
         dev->brokers = command->brokers ? command->brokers : BROKERS_DEFAULT;
+        dev->log_dirs = command->log_dirs ? command->log_dirs : 1;
         if (!dev_choose_ports(dev, command->port))
             return EXIT_ENVIRONMENT;
     }
@@ -471,6 +481,12 @@ static int read_option(struct dev_command *command, int option)
                               optarg, DEV_BROKERS_MAX);
         command->brokers = (int)number;
         return EXIT_DONE;
+    case 'l':
+        if (!parse_number(optarg, 1, DEV_LOG_DIRS_MAX, &number))
+            return fail_usage("dev", "--log-dirs '%s' is not from 1 to %d",
+                              optarg, DEV_LOG_DIRS_MAX);
+        command->log_dirs = (int)number;
+        return EXIT_DONE;
     case 'p':
         if (!parse_number(optarg, 1024, 65000, &number))
             return fail_usage("dev", "--port '%s' is not from 1024 to 65000",
@@ -494,6 +510,7 @@ static int read_options(int argc, char **argv, struct dev_command *command)
 {
     static const struct option table[] = {
         {"brokers", required_argument, NULL, 'n'},
+        {"log-dirs", required_argument, NULL, 'l'},
         {"dir", required_argument, NULL, 'd'},
         {"port", required_argument, NULL, 'p'},
         {"set", required_argument, NULL, 's'},
@@ -503,8 +520,9 @@ static int read_options(int argc, char **argv, struct dev_command *command)
     int code = EXIT_DONE;
     int option;
 
-    while (code == EXIT_DONE && (option = getopt_long(argc, argv, ":n:d:p:s:h",
-                                                      table, NULL)) != -1) {
+    while (code == EXIT_DONE &&
+           (option = getopt_long(argc, argv, ":n:l:d:p:s:h", table, NULL)) !=
+               -1) {
         if (option == 'h')
             return fputs(help, stdout), -1;
         if (option == '?' || option == ':')

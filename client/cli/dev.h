@@ -5,7 +5,7 @@
  *     DIR/cluster                 ports, number of brokers, settings
  *     DIR/lock                    one kq dev at a time
  *     DIR/zookeeper/{zoo.cfg,data,log,pid}
- *     DIR/broker-N/{broker.properties,data,log,pid}
+ *     DIR/broker-N/{broker.properties,data,data-2,...,log,pid}
  *
  * A pid file holds the process id, its start time and the kernel's boot id,
  * so that a process that got the number later is never taken for ours.
@@ -19,15 +19,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define DEV_DIR_DEFAULT "kq-dev"
-#define DEV_BROKERS_MAX 99
-#define DEV_SETS_MAX    64
+#define DEV_DIR_DEFAULT  "kq-dev"
+#define DEV_BROKERS_MAX  99
+#define DEV_SETS_MAX     64
+#define DEV_LOG_DIRS_MAX 9
 
 /* ---- the directory: dev_state.c ---- */
 
 struct dev {
     char dir[PATH_MAX]; /* absolute */
     int brokers;        /* numbered from 1; 0: there is no cluster yet */
+    int log_dirs;       /* of each broker */
     uint16_t zookeeper_port;
     uint16_t ports[DEV_BROKERS_MAX + 1]; /* by number */
     char *sets[DEV_SETS_MAX];            /* KEY=VALUE for every broker */

@@ -65,6 +65,8 @@ static bool load_line(struct dev *dev, char *line)
         return false;
     if (strcmp(line, "brokers") == 0)
         dev->brokers = (int)number;
+    else if (strcmp(line, "log.dirs") == 0)
+        dev->log_dirs = (int)number;
     else if (strcmp(line, "zookeeper.port") == 0)
         dev->zookeeper_port = (uint16_t)number;
     else if (sscanf(line, "broker.%d.port", &broker) == 1 && broker >= 1 &&
@@ -72,7 +74,7 @@ static bool load_line(struct dev *dev, char *line)
         dev->ports[broker] = (uint16_t)number;
     else
         return false;
-    return dev->brokers <= DEV_BROKERS_MAX;
+    return dev->brokers <= DEV_BROKERS_MAX && dev->log_dirs <= DEV_LOG_DIRS_MAX;
 }
 
 static void set_dir(struct dev *dev, const char *dir)
@@ -148,6 +150,8 @@ bool dev_save(const struct dev *dev)
         return false;
     fprintf(file, "brokers=%d\nzookeeper.port=%u\n", dev->brokers,
             dev->zookeeper_port);
+    if (dev->log_dirs > 1)
+        fprintf(file, "log.dirs=%d\n", dev->log_dirs);
     for (int i = 1; i <= dev->brokers; i++)
         fprintf(file, "broker.%d.port=%u\n", i, dev->ports[i]);
     for (size_t i = 0; i < dev->set_count; i++)
@@ -290,10 +294,29 @@ static bool configure_zookeeper(const struct dev *dev)
     return finish(file, path);
 }
 
+/* The first one is called as the only one is. */
+static void data_name(int n, char name[16])
+{
+    snprintf(name, 16, n > 1 ? "data-%d" : "data", n);
+}
+
+static void write_log_dirs(const struct dev *dev, const char *broker,
+                           FILE *file)
+{
+    for (int i = 1; i == 1 || i <= dev->log_dirs; i++) {
+        char name[16];
+        char path[PATH_MAX];
+
+        data_name(i, name);
+        dev_path(dev, broker, name, path);
+        fprintf(file, "%s%s", i > 1 ? "," : "log.dirs=", path);
+    }
+    fputc('\n', file);
+}
+
 static bool configure_broker(const struct dev *dev, int number)
 {
     char path[PATH_MAX];
-    char data[PATH_MAX];
     char name[32];
     FILE *file;
 
@@ -301,20 +324,19 @@ static bool configure_broker(const struct dev *dev, int number)
     file = create(dev, name, "broker.properties", path);
     if (file == NULL)
         return false;
-    dev_path(dev, name, "data", data);
     fprintf(file,
             "# written by kq dev up\n"
             "broker.id=%d\n"
             "zookeeper.connect=127.0.0.1:%u\n"
             "listener.host=127.0.0.1\n"
             "listener.port=%u\n"
-            "log.dirs=%s\n"
             "zookeeper.session.timeout.ms=3000\n"
             "zookeeper.startup.timeout.ms=30000\n"
             "default.replication.factor=%d\n"
             "min.insync.replicas=%d\n",
-            number, dev->zookeeper_port, dev->ports[number], data,
+            number, dev->zookeeper_port, dev->ports[number],
             dev->brokers < 3 ? dev->brokers : 3, dev->brokers < 3 ? 1 : 2);
+    write_log_dirs(dev, name, file);
     for (size_t i = 0; i < dev->set_count; i++)
         fprintf(file, "%s\n", dev->sets[i]);
     return finish(file, path);

@@ -324,6 +324,31 @@ static void copy_topic(struct description *to, const Kq__TopicMetadata *from,
     topic->setting_count = from->n_configs;
 }
 
+static void copy_broker(struct description *to, const Kq__BrokerEndpoint *from,
+                        struct kq_broker *broker)
+{
+    size_t count = from->n_offline_log_directories;
+    struct kq_log_directory *directories =
+        take(to, count * sizeof *directories);
+
+    for (size_t i = 0; i < count; i++) {
+        const Kq__OfflineLogDirectory *directory =
+            from->offline_log_directories[i];
+
+        directories[i].path = copy_text(to, directory->path);
+        directories[i].detail =
+            copy_text(to, directory->detail ? directory->detail : "");
+    }
+    *broker = (struct kq_broker){
+        .id = (int32_t)from->broker_id,
+        .host = copy_text(to, from->host),
+        .port = (uint16_t)from->port,
+        .offline_directories = directories,
+        .offline_directory_count = count,
+        .offline_replica_count = from->offline_replicas,
+    };
+}
+
 static void describe(const Kq__MetadataResponse *from,
                      struct kq_cluster **cluster)
 {
@@ -337,11 +362,8 @@ static void describe(const Kq__MetadataResponse *from,
     copy_id(from->has_cluster_id, &from->cluster_id, to->cluster.id);
     to->cluster.controller =
         from->has_controller ? (int32_t)from->controller : -1;
-    for (size_t i = 0; i < from->n_brokers; i++) {
-        brokers[i].id = (int32_t)from->brokers[i]->broker_id;
-        brokers[i].host = copy_text(to, from->brokers[i]->host);
-        brokers[i].port = (uint16_t)from->brokers[i]->port;
-    }
+    for (size_t i = 0; i < from->n_brokers; i++)
+        copy_broker(to, from->brokers[i], &brokers[i]);
     for (size_t i = 0; i < from->n_topics; i++)
         copy_topic(to, from->topics[i], &topics[i]);
     to->cluster.brokers = brokers;

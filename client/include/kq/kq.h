@@ -280,10 +280,20 @@ KQ_API enum kq_error kq_topic_alter(struct kq_client *client, const char *name,
                                     size_t count, int64_t timeout_ms,
                                     char detail[KQ_DETAIL_BYTES]);
 
+struct kq_log_directory {
+    const char *path;
+    const char *detail; /* why it is offline, a sentence; "": not known */
+};
+
 struct kq_broker {
     int32_t id;
     const char *host;
     uint16_t port;
+    /* Those of its log directories that are offline, and how many replicas
+     * lie in them. */
+    const struct kq_log_directory *offline_directories;
+    size_t offline_directory_count;
+    size_t offline_replica_count;
 };
 
 struct kq_partition {
