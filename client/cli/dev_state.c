@@ -95,6 +95,7 @@ bool dev_load(struct dev *dev, const char *dir)
     FILE *file;
 
     memset(dev, 0, sizeof *dev);
+    dev->log_dirs = 1;
     set_dir(dev, dir);
     dev_path(dev, "cluster", NULL, path);
     file = fopen(path, "re");
