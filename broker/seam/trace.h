@@ -52,7 +52,7 @@ enum fact_type {
     FACT_SERVED,         /* consumer read: first offset, limit offset */
     FACT_DELETED,        /* segment unlinked: base offset, next, reason */
     FACT_CONTROLLER,     /* leader_epoch: controller epoch won by this node */
-    FACT_FENCED,         /* the log directory failed: value is the error */
+    FACT_FENCED,         /* a log directory is offline: value is the error */
     FACT_SYNC,           /* a commit round was submitted: value files */
     FACT_FRAME_SENT,     /* value: body case of the message */
     FACT_FRAME_RECEIVED, /* value: body case of the message */

@@ -106,9 +106,15 @@ static void opened(struct log_directories_owner *owner, enum error error,
                     "cannot open the log directory %s", detail);
         return;
     }
-    for (size_t i = 0; i < broker->directories.count; i++)
-        if (broker->directories.roots[i].state != LOG_ROOT_ONLINE)
-            tell_offline(broker, &broker->directories.roots[i]);
+    for (size_t i = 0; i < broker->directories.count; i++) {
+        const struct log_root *root = &broker->directories.roots[i];
+        struct fact fact = {.type = FACT_FENCED, .value = root->error};
+
+        if (root->state == LOG_ROOT_ONLINE)
+            continue;
+        trace_fact(broker->seam->trace, &fact);
+        tell_offline(broker, root);
+    }
     broker->replicas.directories = &broker->directories;
     list_directories(broker);
     broker_logs_opened(broker);
