@@ -118,9 +118,16 @@ check_records "with a directory offline"
 say "ok: a directory failed and its broker went on"
 "$KQ" cluster status | grep -A3 'log directory'
 
-# ---- a start without it ----
+# ---- a clean stop and a start without it ----
 
-restart 1
+gone() {
+    ! kill -0 "$pid" 2>/dev/null
+}
+kill -TERM "$pid"
+eventually 20 gone || failed "broker 1 does not stop"
+[ -e "$CLUSTER/broker-1/data/clean" ] ||
+    failed "the directory that works was not closed cleanly"
+"$KQ" dev start 1 --dir "$CLUSTER" >/dev/null || failed "no broker 1"
 eventually 20 says "$DISK is offline" "3 replicas of broker 1 are offline" \
     " 0 offline, 0 under min, 3 under-replicated" ||
     failed "the status after a start: $("$KQ" cluster status)"
