@@ -151,7 +151,8 @@ static void new_logs_go_where_the_fewest_are(void **state)
     while ((log = log_directories_next(&set->all, log)) != NULL)
         seen |= 1u << log->key.partition;
     assert_int_equal(seen, 0x7f);
-    set->all.roots[1].directory->full = true; /* not where there is no room */
+    set->all.roots[1].directory->space.full =
+        true; /* not where there is no room */
     assert_int_equal(make(set, 7), 2);
     assert_int_equal(make(set, 8), 0);
     assert_false(uuid_equal(log_directory_id(set->all.roots[0].directory),
