@@ -4,30 +4,27 @@
  * partition without those whose replica lies in a log directory that failed.
  * To that partition they are dead; to the others they are not.
  */
-#include <string.h>
-
-#include "base/assert.h"
 #include "cluster/controller_write.h"
 #include "seam/trace.h"
-
-/* What the decisions see was made from this reading. */
-static const struct broker_endpoint *endpoint_at(
-    const struct controller *controller, uint32_t i)
-{
-    const struct broker_endpoint *endpoint = &controller->brokers.list[i];
-
-    ASSERT(controller->brokers.count == controller->live_count);
-    ASSERT(endpoint->broker_epoch == controller->live[i].broker_epoch);
-    return endpoint;
-}
 
 static bool any_offline(const struct controller *controller,
                         const struct partition_key *key)
 {
-    for (uint32_t i = 0; i < controller->live_count; i++)
-        if (broker_replica_offline(endpoint_at(controller, i), key))
+    const struct brokers *brokers = &controller->brokers;
+
+    for (uint32_t i = 0; i < brokers->count; i++)
+        if (broker_replica_offline(&brokers->list[i], key))
             return true;
     return false;
+}
+
+static bool is_offline(const struct controller *controller, uint32_t broker_id,
+                       const struct partition_key *key)
+{
+    const struct broker_endpoint *endpoint =
+        brokers_find(&controller->brokers, broker_id);
+
+    return endpoint != NULL && broker_replica_offline(endpoint, key);
 }
 
 struct live_brokers controller_live(struct controller *controller,
@@ -40,7 +37,7 @@ struct live_brokers controller_live(struct controller *controller,
         return live;
     SOMETIMES(controller->seam->trace, REPLICA_OFFLINE);
     for (uint32_t i = 0; i < controller->live_count; i++)
-        if (!broker_replica_offline(endpoint_at(controller, i), key))
+        if (!is_offline(controller, controller->live[i].broker_id, key))
             controller->live_here[count++] = controller->live[i];
     return (struct live_brokers){count, controller->live_here};
 }
@@ -48,9 +45,9 @@ struct live_brokers controller_live(struct controller *controller,
 bool controller_has_read(const struct controller *controller,
                          const struct intent *intent)
 {
-    for (uint32_t i = 0; i < controller->live_count; i++)
-        if (controller->live[i].broker_id == intent->sender.broker_id)
-            return endpoint_at(controller, i)->version >=
-                   intent->registration_version;
-    return true;
+    const struct broker_endpoint *endpoint =
+        brokers_find(&controller->brokers, intent->sender.broker_id);
+
+    return endpoint == NULL ||
+           endpoint->version >= intent->registration_version;
 }
