@@ -80,6 +80,7 @@ struct exclusive_job {
     bool tried;   /* to open the segment of the cut */
     struct timer later;
     struct producers_place rebuilt; /* producers: what they stand for */
+    int64_t reopened;               /* ... and where they go on from */
     size_t snapshot_at;
     int64_t offset;
     void (*done)(void *context, enum error error);

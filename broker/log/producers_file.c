@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Owns the snapshot files of a log: written at each roll (roll.c), at a
- * clean shutdown and every so many bytes; a recovery starts from the newest
- * at or below its recovery point, so older ones go once there is one.
+ * clean shutdown and every so many bytes. A recovery starts from the newest
+ * at or below its recovery point, and a cut, which goes no deeper than the
+ * high watermark, from the newest at or below that: older ones go.
  */
 #include <string.h>
 
@@ -94,13 +95,15 @@ static void pruned(struct steps *steps, enum error error)
 void snapshots_prune(struct log_body *body, int64_t recovery_offset)
 {
     struct log_directory *directory = body->log.directory;
+    int64_t needed = body->log.high_watermark < recovery_offset
+                         ? body->log.high_watermark
+                         : recovery_offset;
     size_t old = 0;
 
     if (body->pruning || body->dying || body->creating ||
         body->exclusive.kind != EXCLUSIVE_NONE)
         return;
-    while (old + 1 < body->snapshot_count &&
-           body->snapshots[old + 1] <= recovery_offset)
+    while (old + 1 < body->snapshot_count && body->snapshots[old + 1] <= needed)
         old++;
     if (old == 0)
         return;

@@ -94,6 +94,41 @@ static void rebuild_scanned(struct scan *scan)
     rebuild_next(body, segment->end_offset);
 }
 
+static void rebuild_opened(struct steps *steps, enum error error)
+{
+    struct log_body *body = steps->context;
+    struct exclusive_job *job = &body->exclusive;
+    struct segment *segment = body->segments[segment_at(body, job->reopened)];
+
+    steps_release(steps);
+    if (error != ERROR_NONE) {
+        trace_log(body->log.directory->seam->trace, TRACE_WARN,
+                  "%s: segment %lld cannot be opened (%s): which producers "
+                  "wrote there is not known any more",
+                  body->path, (long long)segment->base_offset,
+                  error_sentence(error));
+        body->producers.forgetful = true;
+        finish(body, ERROR_NONE);
+        return;
+    }
+    segment->file = steps->file;
+    segment_touch(segment);
+    rebuild_next(body, job->reopened);
+}
+
+/* It has been closed meanwhile, or a start did not need it. */
+static void rebuild_open(struct log_body *body, const struct segment *segment,
+                         int64_t offset)
+{
+    struct exclusive_job *job = &body->exclusive;
+
+    job->reopened = offset;
+    steps_init(&job->steps, body->log.directory->seam, rebuild_opened, body);
+    steps_open(&job->steps, segment_path(body, segment->base_offset, "log"),
+               DISK_OPEN_EXISTING);
+    steps_run(&job->steps);
+}
+
 /* Reads on at `offset`, the start of a segment or the end of the log. */
 static void rebuild_next(struct log_body *body, int64_t offset)
 {
@@ -108,9 +143,8 @@ static void rebuild_next(struct log_body *body, int64_t offset)
         finish(body, ERROR_NONE);
         return;
     }
-    if (segment->file == NULL) { /* cold: rare enough to be forgetful */
-        body->producers.forgetful = true;
-        finish(body, ERROR_NONE);
+    if (segment->file == NULL) {
+        rebuild_open(body, segment, offset);
         return;
     }
     job->rebuilt.segment = segment->base_offset;

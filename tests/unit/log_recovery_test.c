@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "log/internal.h"
 #include "tests/lib/log_world.h"
 
 #define BATCH 180 /* bytes of a batch with a body of 100 */
@@ -416,6 +417,34 @@ static void a_cut_restores_what_producers_had_written(void **state)
     assert_int_equal(check(log, 9, &base), ERROR_DUPLICATE_SEQUENCE);
 }
 
+/* Also when the segments below have been closed since, and with a watermark
+ * that the snapshots have long passed. */
+static void a_cut_after_a_start_forgets_no_producer(void **state)
+{
+    struct world *world = *state;
+    struct log *log;
+    int64_t base = -1;
+
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_create(world, 0, &world_settings);
+    produce(world, log, 0, 60);
+    log_set_high_watermark(log, 50);
+    produce(world, log, 60, 100);
+    world_run(world, 100);
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_true(log->body->snapshots[0] <= 50);
+    world_truncate(world, log, 55);
+    assert_false(log->body->producers.forgetful);
+    assert_int_equal(check(log, 54, &base), ERROR_DUPLICATE_SEQUENCE);
+    assert_int_equal(check(log, 55, &base), ERROR_NONE);
+    assert_int_equal(check(log, 57, &base), ERROR_OUT_OF_ORDER_SEQUENCE);
+    world_truncate(world, log, 5);
+    assert_false(log->body->producers.forgetful);
+    assert_int_equal(check(log, 4, &base), ERROR_DUPLICATE_SEQUENCE);
+    assert_int_equal(check(log, 6, &base), ERROR_OUT_OF_ORDER_SEQUENCE);
+}
+
 static void a_damaged_snapshot_is_not_needed(void **state)
 {
     struct world *world = *state;
@@ -563,6 +592,7 @@ int main(void)
         TEST(producers_are_known_across_restarts),
         TEST_UNMARKED(producers_are_known_across_restarts),
         TEST(a_cut_restores_what_producers_had_written),
+        TEST(a_cut_after_a_start_forgets_no_producer),
         TEST(a_damaged_snapshot_is_not_needed),
         TEST(a_foreign_directory_is_left_alone),
         TEST(the_identity_stays),
