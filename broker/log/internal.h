@@ -213,7 +213,7 @@ enum directory_phase {
     DIRECTORY_CLOSED
 };
 
-struct opening; /* open.c, recover.c */
+struct opening; /* open.c */
 struct closing; /* shutdown.c */
 
 struct log_directory {
@@ -271,20 +271,11 @@ bool directory_usable(const struct log_directory *directory);
 void saver_init(struct saver *saver);
 void saver_finish(struct list *waiters, enum error error);
 
-/* ---- open.c, recover.c ---- */
+/* ---- open.c ---- */
 
 void opening_failed(struct log_directory *directory, enum error error,
                     const char *detail);
 void opening_free(struct log_directory *directory);
-/* Recovers a log. `stored` is what the checkpoint holds of it, NULL when the
- * checkpoint was lost. After done, recovery_free(). */
-struct recovery;
-struct recovery *recover_log(struct log_directory *directory,
-                             const struct partition_key *key,
-                             const struct stored_log *stored,
-                             void (*done)(struct log_directory *directory,
-                                          enum error error, const char *path));
-void recovery_free(struct recovery *recovery);
 
 /* ---- shutdown.c ---- */
 

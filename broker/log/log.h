@@ -59,7 +59,8 @@ struct log_directory_options {
     uint32_t broker_id;
     int64_t checkpoint_interval_ms;
     uint32_t index_interval_bytes;
-    uint64_t reserve_bytes; /* below this much free space: disk_full */
+    unsigned recoveries_max; /* logs recovered at once at start; > 0 */
+    uint64_t reserve_bytes;  /* below this much free space: disk_full */
     /* settings of a log found on disk until log_configure() */
     struct log_settings default_settings;
 };

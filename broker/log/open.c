@@ -17,7 +17,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
-#include "log/internal.h"
+#include "log/recovery.h"
 
 #define DELETED ".deleted"
 
@@ -36,7 +36,7 @@ struct opening {
     char **names;
     size_t name_count;
     size_t at;
-    struct recovery *recovery;
+    struct recoveries *recoveries;
     char detail[512];
 };
 
@@ -65,7 +65,7 @@ void opening_free(struct log_directory *directory)
     directory->opening = NULL;
     list_remove(&opening->saved.node);
     space_forget(&opening->waiter);
-    recovery_free(opening->recovery);
+    recoveries_free(opening->recoveries);
     for (size_t i = 0; i < opening->name_count; i++)
         heap_free(heap, opening->names[i]);
     heap_free(heap, opening->names);
@@ -173,13 +173,6 @@ static void report_missing(struct opening *opening)
     }
 }
 
-static void all_recovered(struct opening *opening)
-{
-    report_missing(opening);
-    opening->saved.done = all_saved;
-    checkpoint_request(opening->directory, &opening->saved);
-}
-
 /* ---- leftovers ---- */
 
 static void leftover_removed(struct steps *steps, enum error error)
@@ -259,22 +252,22 @@ static const struct stored_log *find_stored(const struct opening *opening,
     return NULL;
 }
 
-static void log_recovered(struct log_directory *directory, enum error error,
-                          const char *path)
+static void logs_recovered(struct log_directory *directory, enum error error,
+                           const char *name, const char *path)
 {
     struct opening *opening = directory->opening;
-    char advice[128];
+    char advice[320];
 
     if (error != ERROR_NONE) {
-        snprintf(advice, sizeof advice, "recovery stopped at %.100s",
-                 path ? path : "");
-        fail(opening, error, opening->names[opening->at], advice);
+        snprintf(advice, sizeof advice, "recovery stopped at %s", path);
+        fail(opening, error, name, advice);
         return;
     }
-    recovery_free(opening->recovery);
-    opening->recovery = NULL;
-    opening->at++;
-    next_name(opening);
+    recoveries_free(opening->recoveries);
+    opening->recoveries = NULL;
+    report_missing(opening);
+    opening->saved.done = all_saved;
+    checkpoint_request(opening->directory, &opening->saved);
 }
 
 static bool ends_with(const char *name, const char *end)
@@ -284,9 +277,9 @@ static bool ends_with(const char *name, const char *end)
     return length > size && strcmp(name + length - size, end) == 0;
 }
 
+/* Leftovers go one after the other, then the logs are recovered. */
 static void next_name(struct opening *opening)
 {
-    struct log_directory *directory = opening->directory;
     struct partition_key key;
 
     for (; opening->at < opening->name_count; opening->at++) {
@@ -306,11 +299,9 @@ static void next_name(struct opening *opening)
             remove_leftover(opening); /* was being made: nobody knows of it */
             return;
         }
-        opening->recovery = recover_log(
-            directory, &key, find_stored(opening, &key), log_recovered);
-        return;
+        recoveries_add(opening->recoveries, &key, find_stored(opening, &key));
     }
-    all_recovered(opening);
+    recoveries_run(opening->recoveries);
 }
 
 static void listed(struct disk_request *request)
@@ -327,6 +318,7 @@ static void listed(struct disk_request *request)
     for (size_t i = 0; i < request->name_count; i++)
         opening->names[i] = heap_strdup(seam->heap, request->names[i]);
     opening->name_count = request->name_count;
+    opening->recoveries = recoveries_new(opening->directory, logs_recovered);
     disk_names_free(seam->disk, request);
     next_name(opening);
 }

@@ -1,63 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Owns the recovery of one log. What lies below the recovery point was
- * synced: of those segments size and summary are checked, no data is read.
- * From the recovery point on every batch is checked, and the log ends at the
- * first one that is torn, damaged or out of order. What was found is written
- * again and synced before anybody hears of it: a process that died of a failed
- * sync leaves pages behind that look whole and that no sync would write.
- *
- *     list -> epochs -> snapshot, newest first -> segments, in order:
- *         open -> summary, or scan -> next ... -> repair -> done
- *
- * The log is lossy when it ends below its recovery point or below its stored
- * high watermark. What is before the damage is kept.
+ * Owns what is found out about one log at the start. What lies below the
+ * recovery point was synced: of those segments size and summary are checked,
+ * no data is read. From the recovery point on every batch is checked, and the
+ * log ends at the first one that is torn, damaged or out of order. What was
+ * found is written again and synced before anybody hears of it: a process
+ * that died of a failed sync leaves pages behind that look whole and that no
+ * sync would write. Never changes a name; log/repair.c does.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
-#include "log/internal.h"
-
-struct recovery {
-    struct log_directory *directory;
-    struct log_body *body;
-    struct stored_log stored;
-    bool lost; /* there is no checkpoint to go by */
-    void (*done)(struct log_directory *directory, enum error error,
-                 const char *path);
-    struct disk_request request;
-    struct small_file file;
-    struct scan scan;
-    struct steps steps;
-    char *path;
-
-    int64_t *bases; /* of segment files, ascending */
-    size_t base_count;
-    int64_t *indexes; /* of index files */
-    size_t index_count;
-    int64_t *snapshots; /* ascending */
-    size_t snapshot_count;
-    size_t snapshot_at; /* those below are still to be tried */
-    bool has_epochs;
-    struct epoch_entry *noted; /* the history as it was on disk */
-    size_t noted_count;
-
-    struct place start; /* checked from here on */
-    size_t at;          /* bases[at] is looked at */
-    int64_t expected;   /* the offset that comes next */
-    bool ended;         /* the log ends at `expected`; the rest goes */
-    bool rebuilding;    /* the scan is of a segment below `start` */
-    bool created;
-    uint64_t file_size; /* of the segment looked at */
-    struct disk_file **files;
-};
+#include "log/recovery.h"
 
 static void list_done(struct disk_request *request);
 static void next_snapshot(struct recovery *recovery);
 static void next_segment(struct recovery *recovery);
-static void repair(struct recovery *recovery);
 
 static struct heap *heap_of(const struct recovery *recovery)
 {
@@ -71,6 +31,7 @@ void recovery_free(struct recovery *recovery)
     if (recovery == NULL)
         return;
     heap = heap_of(recovery);
+    list_remove(&recovery->node);
     if (recovery->body != NULL)
         log_body_free(recovery->body);
     small_file_release(&recovery->file);
@@ -81,27 +42,20 @@ void recovery_free(struct recovery *recovery)
     heap_free(heap, recovery->snapshots);
     heap_free(heap, recovery->indexes);
     heap_free(heap, recovery->noted);
-    heap_free(heap, recovery->files);
     heap_free(heap, recovery);
 }
 
-static void finish(struct recovery *recovery, enum error error,
-                   const char *path)
+struct recovery *recovery_new(struct recoveries *all,
+                              const struct partition_key *key,
+                              const struct stored_log *stored)
 {
-    recovery->done(recovery->directory, error, path);
-}
-
-struct recovery *recover_log(struct log_directory *directory,
-                             const struct partition_key *key,
-                             const struct stored_log *stored,
-                             void (*done)(struct log_directory *directory,
-                                          enum error error, const char *path))
-{
+    struct log_directory *directory = recoveries_directory(all);
     struct recovery *recovery =
         heap_alloc(directory->seam->heap, sizeof *recovery);
 
+    recovery->all = all;
     recovery->directory = directory;
-    recovery->done = done;
+    list_init(&recovery->node);
     recovery->lost = stored == NULL;
     if (stored != NULL)
         recovery->stored = *stored;
@@ -144,8 +98,8 @@ static void take_names(struct recovery *recovery)
     }
 }
 
-static void remove_later(struct recovery *recovery, int64_t offset,
-                         const char *suffix)
+void recovery_remove_later(struct recovery *recovery, int64_t offset,
+                           const char *suffix)
 {
     steps_add(&recovery->steps, DISK_UNLINK,
               segment_path(recovery->body, offset, suffix), NULL,
@@ -189,7 +143,7 @@ static void epochs_read(struct small_file *file, enum error error)
 
     small_file_release(file);
     if (error != ERROR_NONE && !is_damage(error)) {
-        finish(recovery, error, "its epoch history");
+        recovery_done(recovery, error, "its epoch history");
         return;
     }
     if (!good) {
@@ -216,7 +170,7 @@ static void list_done(struct disk_request *request)
     struct seam *seam = recovery->directory->seam;
 
     if (request->error != ERROR_NONE) {
-        finish(recovery, request->error, body->path);
+        recovery_done(recovery, request->error, body->path);
         return;
     }
     steps_init(&recovery->steps, seam, NULL, recovery);
@@ -261,12 +215,12 @@ static void snapshot_read(struct small_file *file, enum error error)
 
     small_file_release(file);
     if (error != ERROR_NONE && !is_damage(error)) {
-        finish(recovery, error, "a producer snapshot");
+        recovery_done(recovery, error, "a producer snapshot");
         return;
     }
     if (!good) {
-        remove_later(recovery, recovery->snapshots[recovery->snapshot_at],
-                     "producers");
+        recovery_remove_later(
+            recovery, recovery->snapshots[recovery->snapshot_at], "producers");
         next_snapshot(recovery);
         return;
     }
@@ -285,8 +239,9 @@ static void next_snapshot(struct recovery *recovery)
     while (recovery->snapshot_at > 0 &&
            recovery->snapshots[recovery->snapshot_at - 1] >
                recovery->stored.recovery.offset)
-        remove_later(recovery, recovery->snapshots[--recovery->snapshot_at],
-                     "producers");
+        recovery_remove_later(recovery,
+                              recovery->snapshots[--recovery->snapshot_at],
+                              "producers");
     if (recovery->stored.no_producers) {
         recovery->start = recovery->stored.recovery;
         next_segment(recovery);
@@ -320,7 +275,7 @@ static void prepare(struct recovery *recovery)
 
     while (below + 1 < recovery->base_count &&
            recovery->bases[below + 1] <= stored->log_start_offset) {
-        remove_later(recovery, recovery->bases[below], "log");
+        recovery_remove_later(recovery, recovery->bases[below], "log");
         below++;
     }
     recovery->base_count -= below;
@@ -361,8 +316,10 @@ static bool scan_batch(struct scan *scan, const struct batch_header *header)
     struct log_body *body = recovery->body;
     struct segment *segment = active_segment(body);
 
-    if (header->base_offset != segment->end_offset)
+    if (header->base_offset != segment->end_offset ||
+        recoveries_stopped(recovery->all))
         return false;
+    recoveries_note_bytes(recovery->all, header->length);
     if (recovery->rebuilding) {
         segment_note(segment, header, scan->position);
     } else if (header->base_offset < recovery->start.offset) {
@@ -387,8 +344,8 @@ static void scanned(struct scan *scan)
     struct log_body *body = recovery->body;
     struct segment *segment = active_segment(body);
 
-    if (scan->result == SCAN_FAILED) {
-        finish(recovery, scan->error, body->path);
+    if (scan->result == SCAN_FAILED || recoveries_stopped(recovery->all)) {
+        recovery_done(recovery, scan->error, body->path);
         return;
     }
     segment->dirty = true; /* to be synced, or cut and synced */
@@ -465,7 +422,7 @@ static void summary_read(struct small_file *file, enum error error)
 
     small_file_release(file);
     if (error != ERROR_NONE && !is_damage(error)) {
-        finish(recovery, error, "an index");
+        recovery_done(recovery, error, "an index");
         return;
     }
     good = good && segment->size == recovery->file_size &&
@@ -496,7 +453,7 @@ static void segment_opened(struct disk_request *request)
     bool last = recovery->at + 1 == recovery->base_count;
 
     if (request->error != ERROR_NONE) {
-        finish(recovery, request->error, recovery->path);
+        recovery_done(recovery, request->error, recovery->path);
         return;
     }
     segment->file = request->file;
@@ -516,18 +473,22 @@ static void next_segment(struct recovery *recovery)
     struct log_body *body = recovery->body;
     int64_t base;
 
+    if (recoveries_stopped(recovery->all)) {
+        recovery_done(recovery, ERROR_NONE, NULL);
+        return;
+    }
     if (recovery->at == 0)
         prepare(recovery);
     if (body->segment_count > 0)
         active_segment(body)->sealed = true;
     if (recovery->at == recovery->base_count || recovery->ended) {
-        repair(recovery);
+        recovery_repair(recovery);
         return;
     }
     base = recovery->bases[recovery->at];
     if (base != recovery->expected) {
         recovery->ended = true; /* what was between is missing */
-        repair(recovery);
+        recovery_repair(recovery);
         return;
     }
     segment_add(body, base);
@@ -536,185 +497,4 @@ static void next_segment(struct recovery *recovery)
     recovery->request.done = segment_opened;
     disk_open(recovery->directory->seam->disk, &recovery->request,
               recovery->path, DISK_OPEN_EXISTING);
-}
-
-/* ---- repair ---- */
-
-static void recovered(struct recovery *recovery)
-{
-    struct log_body *body = recovery->body;
-    struct log *log = &body->log;
-    const struct stored_log *stored = &recovery->stored;
-    struct segment *active = active_segment(body);
-
-    log->size_bytes = 0;
-    for (size_t i = 0; i < body->segment_count; i++) {
-        struct segment *segment = body->segments[i];
-
-        log->size_bytes += segment->size;
-        segment->dirty = false;
-        if (!segment->sealed)
-            continue;
-        segment->seal_wanted = segment->file != NULL && !segment->index_good;
-        if (!segment->indexed && segment->index_good)
-            index_release(&segment->index, heap_of(recovery));
-        segment_touch(segment);
-    }
-    log->generation = stored->generation;
-    log->log_start_offset = stored->log_start_offset;
-    body->wanted_start = log->log_start_offset;
-    log->log_end_offset = active->end_offset;
-    log->next_offset = active->end_offset;
-    log->durable_end_offset = active->end_offset;
-    body->log_end =
-        (struct place){active->end_offset, active->base_offset, active->size};
-    body->durable_end = body->log_end;
-    log->high_watermark = stored->high_watermark;
-    log->doubtful = stored->doubtful || recovery->directory->rebooted;
-    log->lossy = recovery->lost ||
-                 log->log_end_offset < stored->recovery.offset ||
-                 log->log_end_offset < stored->high_watermark;
-    if (log->high_watermark > log->log_end_offset) {
-        body->evidence = log->high_watermark;
-        log->high_watermark = log->log_end_offset;
-    }
-    for (size_t i = 0; i < recovery->noted_count; i++)
-        if (recovery->noted[i].start_offset == log->log_end_offset &&
-            recovery->noted[i].epoch > epochs_last(&body->epochs))
-            epochs_append(&body->epochs, recovery->noted[i].epoch,
-                          log->log_end_offset);
-    epochs_cut_start(&body->epochs, log->log_start_offset);
-    if (!producers_cut_end(&body->producers, log->log_end_offset))
-        body->producers.forgetful = true;
-    body_insert(body);
-    recovery->body = NULL;
-}
-
-static void synced(struct disk_request *request)
-{
-    struct recovery *recovery = container_of(request, struct recovery, request);
-    struct log_body *body = recovery->body;
-
-    if (request->error != ERROR_NONE) {
-        finish(recovery, request->error, body->path);
-        return;
-    }
-    recovered(recovery);
-    finish(recovery, ERROR_NONE, NULL);
-}
-
-/* All that was read and taken is made durable before it is reported. */
-static void sync_segments(struct recovery *recovery)
-{
-    struct log_body *body = recovery->body;
-    size_t count = 0;
-
-    recovery->files = heap_alloc(heap_of(recovery),
-                                 body->segment_count * sizeof *recovery->files);
-    for (size_t i = 0; i < body->segment_count; i++)
-        if (body->segments[i]->dirty)
-            recovery->files[count++] = body->segments[i]->file;
-    if (count == 0) {
-        recovered(recovery);
-        finish(recovery, ERROR_NONE, NULL);
-        return;
-    }
-    recovery->request.done = synced;
-    disk_sync(recovery->directory->seam->disk, &recovery->request,
-              recovery->files, count);
-}
-
-static void repaired(struct steps *steps, enum error error)
-{
-    struct recovery *recovery = steps->context;
-    struct segment *active = active_segment(recovery->body);
-
-    if (error != ERROR_NONE) {
-        finish(recovery, error, steps_path(steps));
-        return;
-    }
-    if (recovery->created)
-        active->file = steps->file;
-    sync_segments(recovery);
-}
-
-/* Nothing of the log is left at or above its start: it begins anew there. */
-static void begin_anew(struct recovery *recovery)
-{
-    struct log_body *body = recovery->body;
-    struct stored_log *stored = &recovery->stored;
-
-    body->log.size_bytes = 0;
-    for (size_t i = 0; i < body->segment_count; i++) {
-        remove_later(recovery, body->segments[i]->base_offset, "log");
-        body->segments[i]->size = 0;
-    }
-    segments_drop(body, 0, body->segment_count);
-    body->ring.count = 0;
-    epochs_clear(&body->epochs);
-    segment_add(body, stored->log_start_offset)->indexed = true;
-    steps_open(&recovery->steps,
-               segment_path(body, stored->log_start_offset, "log"),
-               DISK_OPEN_CREATE);
-    recovery->created = true;
-    body->epochs_dirty = true;
-}
-
-static void keep_snapshots(struct recovery *recovery, int64_t end)
-{
-    if (end > recovery->stored.recovery.offset)
-        end = recovery->stored.recovery.offset;
-    for (size_t i = 0; i < recovery->snapshot_at; i++)
-        if (recovery->snapshots[i] <= end)
-            snapshot_added(recovery->body, recovery->snapshots[i]);
-        else
-            remove_later(recovery, recovery->snapshots[i], "producers");
-}
-
-/* An index without a sealed segment is of no use (B41). */
-static void remove_indexes(struct recovery *recovery)
-{
-    const struct log_body *body = recovery->body;
-
-    for (size_t i = 0; i < recovery->index_count; i++) {
-        const struct segment *segment =
-            body->segments[segment_at(body, recovery->indexes[i])];
-
-        if (segment->base_offset != recovery->indexes[i] || !segment->sealed)
-            remove_later(recovery, recovery->indexes[i], "index");
-    }
-}
-
-static void repair(struct recovery *recovery)
-{
-    struct log_body *body = recovery->body;
-    struct steps *steps = &recovery->steps;
-    struct segment *active;
-
-    for (size_t i = body->segment_count; i < recovery->base_count; i++)
-        remove_later(recovery, recovery->bases[i], "log");
-    if (body->segment_count == 0 ||
-        active_segment(body)->end_offset < recovery->stored.log_start_offset)
-        begin_anew(recovery);
-    active = active_segment(body);
-    active->sealed = false;
-    if (!recovery->created && active->file == NULL)
-        UNREACHABLE(); /* the last one is never taken by its summary */
-    body->epochs_dirty = body->epochs_dirty || !recovery->directory->clean ||
-                         body->epochs.count != recovery->noted_count ||
-                         active->end_offset != recovery->stored.recovery.offset;
-    keep_snapshots(recovery, active->end_offset);
-    remove_indexes(recovery);
-    if (!recovery->created && active->size < recovery->file_size) {
-        steps->cut_file = active->file;
-        steps->cut_size = active->size;
-        steps_add(steps, DISK_TRUNCATE, NULL, NULL, ERROR_NONE);
-        active->dirty = true;
-    }
-    if (recovery->created || recovery->ended || steps->count > 0 ||
-        active->dirty)
-        steps_add(steps, DISK_SYNC_DIRECTORY,
-                  heap_strdup(heap_of(recovery), body->path), NULL, ERROR_NONE);
-    steps->done = repaired;
-    steps_run(steps);
 }

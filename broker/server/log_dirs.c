@@ -162,6 +162,7 @@ void broker_logs_open(struct broker *broker,
         .broker_id = (uint32_t)config->broker_id,
         .checkpoint_interval_ms = config->checkpoint_ms,
         .index_interval_bytes = (uint32_t)config->index_interval_bytes,
+        .recoveries_max = (unsigned)config->recoveries_max,
         .reserve_bytes = (uint64_t)config->reserve_bytes,
         .default_settings = *settings,
     };

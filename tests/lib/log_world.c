@@ -151,6 +151,7 @@ struct world *world_new(void)
         .broker_id = 1,
         .checkpoint_interval_ms = 20,
         .index_interval_bytes = 512,
+        .recoveries_max = 4,
         .reserve_bytes = 0,
         .default_settings = world_settings,
     };

@@ -32,7 +32,7 @@ static void on_event(void *object, const struct event *event)
     }
 }
 
-static const struct node_kind kind = {on_start, on_event};
+const struct node_kind lab_kind = {on_start, on_event};
 
 static void on_up(struct world_observer *observer, struct node *node)
 {
@@ -61,7 +61,7 @@ static void init(struct lab *lab, uint64_t seed, unsigned count, FILE *trace)
     lab->world = world_new(&options);
     for (unsigned i = 0; i < count; i++) {
         snprintf(name, sizeof name, "n%u", i);
-        lab->nodes[i].node = world_add_node(lab->world, name, &kind,
+        lab->nodes[i].node = world_add_node(lab->world, name, &lab_kind,
                                             &lab->nodes[i], LAB_HEAP_BYTES);
     }
 }

@@ -39,6 +39,8 @@ struct lab {
     unsigned downs;
 };
 
+extern const struct node_kind lab_kind; /* its context is a lab_node */
+
 /* The first `count` nodes run. */
 void lab_init(struct lab *lab, uint64_t seed, unsigned count);
 /* All of them, down; a text of everything to `trace` (may be NULL). */

@@ -349,6 +349,75 @@ static void leftovers_go_at_the_start(void **state)
     assert_null(world_log(world, 9));
 }
 
+/* ---- many logs ---- */
+
+static void fill_many(struct world *world, unsigned count)
+{
+    assert_int_equal(world_open(world), ERROR_NONE);
+    for (unsigned i = 0; i < count; i++)
+        world_fill(world, world_create(world, i, &world_settings), i + 30,
+                   &(struct world_batch){.epoch = 3});
+}
+
+static void many_logs_are_recovered_at_once(void **state)
+{
+    struct world *world = *state;
+
+    fill_many(world, 20);
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    for (unsigned i = 0; i < 20; i++) {
+        struct log *log = world_log(world, i);
+
+        assert_int_equal(log->log_end_offset, i + 30);
+        assert_int_equal(log->durable_end_offset, i + 30);
+        assert_int_equal(world_read(world, log, 0, i + 30), i + 30);
+    }
+}
+
+static void one_log_that_fails_stops_the_start(void **state)
+{
+    struct world *world = *state;
+    const char *path;
+
+    fill_many(world, 20);
+    world_crash_closed(world);
+    path = world_file(world, 7, "00000000000000000022.log");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_int_equal(world_open(world), ERROR_IO);
+    assert_non_null(strstr(world->detail, "-7: "));
+    assert_non_null(strstr(world->detail, "00000000000000000022.log"));
+    world_drop(world); /* nothing is in flight any more */
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_int_equal(world_log(world, 8)->log_end_offset, 38);
+}
+
+static ino_t inode_of(const char *path)
+{
+    struct stat stats;
+
+    assert_int_equal(stat(path, &stats), 0);
+    return stats.st_ino;
+}
+
+static void histories_that_did_not_change_stay(void **state)
+{
+    struct world *world = *state;
+    ino_t inode;
+
+    filled(world, 30);
+    world_run(world, 100); /* the checkpoint takes the history along */
+    world_crash_closed(world);
+    inode = inode_of(world_file(world, 0, "epochs"));
+    assert_int_equal(world_open(world), ERROR_NONE);
+    world_run(world, 100);
+    assert_int_equal(inode_of(world_file(world, 0, "epochs")), inode);
+    world_append(world, world_log(world, 0), &(struct world_batch){.epoch = 2});
+    world_run(world, 100);
+    assert_int_not_equal(inode_of(world_file(world, 0, "epochs")), inode);
+}
+
 /* ---- producers ---- */
 
 static enum error check(struct log *log, int32_t sequence, int64_t *base)
@@ -589,6 +658,10 @@ int main(void)
         TEST(a_damaged_epoch_history_is_read_again),
         TEST(removed_segments_do_not_come_back),
         TEST(leftovers_go_at_the_start),
+        TEST(many_logs_are_recovered_at_once),
+        TEST_UNMARKED(many_logs_are_recovered_at_once),
+        TEST_UNMARKED(one_log_that_fails_stops_the_start),
+        TEST(histories_that_did_not_change_stay),
         TEST(producers_are_known_across_restarts),
         TEST_UNMARKED(producers_are_known_across_restarts),
         TEST(a_cut_restores_what_producers_had_written),
