@@ -101,8 +101,8 @@ static enum error outcome(struct log_body *body, struct log_append *append)
     if (body->torn)
         return ERROR_DISK_FULL;
     take_in(body, append);
-    return body->dying || body->exclusive.kind == EXCLUSIVE_TRUNCATE ||
-                   body->exclusive.kind == EXCLUSIVE_RESTART
+    return body->dying || (body->exclusive.kind != EXCLUSIVE_NONE &&
+                           body->exclusive.kind != EXCLUSIVE_TAKE_BACK)
                ? ERROR_CANCELLED
                : ERROR_NONE;
 }

@@ -61,6 +61,7 @@ struct log_directory *log_directory_new(
     commit_init(directory);
     checkpoint_init(directory);
     space_init(directory);
+    scrub_init(directory);
     return directory;
 }
 
@@ -83,6 +84,7 @@ void log_directory_free(struct log_directory *directory)
             container_of(list_first(&directory->dying), struct log, node)));
     timer_stop(seam->timers, &directory->cold_timer);
     commit_release(directory);
+    scrub_release(directory);
     checkpoint_release(directory);
     space_release(directory);
     disk_close(seam->disk, directory->lock);
@@ -171,4 +173,5 @@ void directory_start(struct log_directory *directory)
                 seam->now.monotonic_us +
                     directory->options.checkpoint_interval_ms * 1000);
     space_start(directory);
+    scrub_start(directory);
 }

@@ -8,6 +8,8 @@
  *     checkpoint.c, epochs_file.c    small files, replaced crash-safely
  *     truncate.c, remove.c    alone with the log: they wait until nothing of
  *                             it is in flight (log_idle()), then run
+ *     scrub.c     reads, and changes nothing
+ *     damage.c    what cannot be read; quarantine, which is a cut
  *     recover.c   before anybody else
  *     space.c     never: it wakes who waits for space
  */
@@ -70,6 +72,7 @@ enum exclusive {
     EXCLUSIVE_NONE,
     EXCLUSIVE_TRUNCATE,
     EXCLUSIVE_RESTART,
+    EXCLUSIVE_QUARANTINE,
     EXCLUSIVE_TAKE_BACK /* appends that found no space: append.c */
 };
 
@@ -82,6 +85,7 @@ struct exclusive_job {
     struct producers_place rebuilt; /* producers: what they stand for */
     int64_t reopened;               /* ... and where they go on from */
     size_t snapshot_at;
+    size_t damaged_at; /* segment, the first that is set aside */
     int64_t offset;
     void (*done)(void *context, enum error error);
     void *context;
@@ -121,6 +125,7 @@ struct log_body {
 
     struct ring ring;     /* the newest batches, exactly */
     struct window window; /* the batches of one interval, exactly */
+    int64_t window_next;  /* the offset after what it has read */
     struct scan window_scan;
     bool window_loading;
     unsigned loads;
@@ -155,6 +160,9 @@ struct log_body {
     void (*epoch_done)(void *context, enum error error);
     void *epoch_context;
 
+    struct list suspect_node; /* directory->scrub.suspects */
+    int64_t suspect_offset;
+
     int64_t evidence; /* a stored high watermark above the log's end, or -1 */
 
     int64_t wanted_start;
@@ -173,6 +181,31 @@ struct log_body {
 
 RB_HEAD(log_tree, log_body);
 RB_PROTOTYPE(log_tree, log_body, by_key, log_body_compare)
+
+/* One segment is read at a time; see log/scrub.c. */
+struct scrub {
+    struct log_body *body; /* whose segment; NULL: none, or it is gone */
+    uint64_t generation;   /* of the log when its segment was opened */
+    int64_t base_offset;   /* of the segment */
+    struct disk_file *file;
+    char *path;
+    bool busy; /* a request is under way */
+    bool urgent;
+    bool mismatch;
+    struct disk_request request;
+    struct scan scan;
+    uint64_t position;
+    uint64_t end;
+    int64_t next_offset;  /* of the batch at `position` */
+    struct list suspects; /* struct log_body, by suspect_node */
+    struct timer timer;
+    bool passing;
+    struct partition_key cursor; /* the next segment: of this log or later, */
+    int64_t cursor_offset;       /* in this one from here on */
+    int64_t begun_us;
+    uint64_t bytes;
+    unsigned damaged_count;
+};
 
 struct round_entry {
     struct log_body *body;
@@ -245,6 +278,7 @@ struct log_directory {
     struct commit commit;
     struct checkpoint checkpoint;
     struct space space;
+    struct scrub scrub;
 
     struct opening *opening;
     struct closing *closing;
@@ -291,6 +325,9 @@ struct log_body *log_body_new(struct log_directory *directory,
 void log_body_free(struct log_body *body);
 struct log_body *body_next(struct log_directory *directory,
                            struct log_body *body);
+/* The first one at or after the key; NULL: none. */
+struct log_body *body_from(struct log_directory *directory,
+                           const struct partition_key *key);
 void body_insert(struct log_body *body);
 void log_fail(struct log_body *body);
 /* Nothing of the log is in flight. */
@@ -375,6 +412,27 @@ void snapshot_start(struct log_body *body);
 void snapshot_added(struct log_body *body, int64_t offset);
 /* Unlinks what no recovery will start from. */
 void snapshots_prune(struct log_body *body, int64_t recovery_offset);
+
+/* ---- damage.c ---- */
+
+/* Batches of [offset, end_offset) cannot be read. */
+void damage_found(struct log_body *body, int64_t offset, int64_t end_offset);
+/* What is known is said: to people, and as a fact. */
+void damage_report(const struct log_body *body);
+/* The log's start or end has moved: perhaps past the damage. */
+void damage_settle(struct log_body *body);
+/* What a segment file is called that was set aside. */
+char *damage_path(const struct log_body *body, int64_t base_offset);
+
+/* ---- scrub.c ---- */
+
+void scrub_init(struct log_directory *directory);
+void scrub_start(struct log_directory *directory);
+/* The segment that holds `offset` is to be read at once. */
+void scrub_suspect(struct log_body *body, int64_t offset);
+/* The log goes. */
+void scrub_forget(struct log_body *body);
+void scrub_release(struct log_directory *directory);
 
 /* ---- truncate.c, retain.c, remove.c, read.c ---- */
 

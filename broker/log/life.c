@@ -98,6 +98,7 @@ struct log_body *log_body_new(struct log_directory *directory,
     list_init(&body->held);
     list_init(&body->held_node);
     list_init(&body->sync_node);
+    list_init(&body->suspect_node);
     body->flush_timer.fire = flush_fire;
     epochs_init(&body->epochs, body->epoch_entries, LOG_EPOCHS_MAX);
     producers_init(&body->producers, heap);
@@ -111,6 +112,7 @@ void log_body_free(struct log_body *body)
     struct heap *heap = directory->seam->heap;
 
     commit_forget(body);
+    scrub_forget(body);
     timer_stop(directory->seam->timers, &body->flush_timer);
     list_remove(&body->held_node);
     list_remove(&body->log.node);
@@ -160,6 +162,15 @@ struct log_body *body_next(struct log_directory *directory,
 {
     return body ? RB_NEXT(log_tree, &directory->tree, body)
                 : RB_MIN(log_tree, &directory->tree);
+}
+
+struct log_body *body_from(struct log_directory *directory,
+                           const struct partition_key *key)
+{
+    struct log_body wanted;
+
+    wanted.log.key = *key;
+    return RB_NFIND(log_tree, &directory->tree, &wanted);
 }
 
 static struct log_body *find(struct log_directory *directory,

@@ -59,8 +59,10 @@ struct log_directory_options {
     uint32_t broker_id;
     int64_t checkpoint_interval_ms;
     uint32_t index_interval_bytes;
-    unsigned recoveries_max; /* logs recovered at once at start; > 0 */
-    uint64_t reserve_bytes;  /* below this much free space: disk_full */
+    uint64_t scrub_bytes_per_second; /* 0: nothing is read for its own sake */
+    int64_t scrub_interval_ms;       /* between the beginnings of two passes */
+    unsigned recoveries_max;         /* logs recovered at once at start; > 0 */
+    uint64_t reserve_bytes;          /* below this much free space: disk_full */
     /* settings of a log found on disk until log_configure() */
     struct log_settings default_settings;
 };
@@ -113,6 +115,8 @@ struct log_owner {
      * again. Whoever waits for an offset past it waits for what is not in the
      * log, and other records will be there. May be NULL. */
     void (*on_taken_back)(struct log_owner *owner);
+    /* log->damaged is new, or its offset is lower. May be NULL. */
+    void (*on_damage)(struct log_owner *owner);
 };
 
 /* Read freely; written by log/ alone. */
@@ -131,6 +135,11 @@ struct log {
     /* The kernel went down under it: what was never synced may be gone
      * without a trace. Stays until log_trust(). */
     bool doubtful;
+    /* Batches of [damage_offset, damage_end_offset) cannot be read: the
+     * first that is known. Not stored: what is read again is found again. */
+    bool damaged;
+    int64_t damage_offset;
+    int64_t damage_end_offset;
     bool truncating;       /* or taking back: appends are refused meanwhile */
     uint64_t size_bytes;   /* of all segments */
     struct list node;      /* in the directory's list, by key */
@@ -209,8 +218,9 @@ struct log_range {
  * `bytes_max` (at least one batch; the last may be cut short) and not past
  * `limit` (a batch boundary: high watermark or log end). offset == limit
  * gives a length of 0. May start at an earlier batch in cold segments.
- * ERROR_OFFSET_OUT_OF_RANGE; ERROR_AGAIN: the index of that segment is being
- * rebuilt, on_progress follows. */
+ * ERROR_OFFSET_OUT_OF_RANGE; ERROR_CORRUPT: it lies in known damage;
+ * ERROR_AGAIN: the index of that segment is being rebuilt, on_progress
+ * follows. */
 enum error log_locate(struct log *log, int64_t offset, int64_t limit,
                       uint32_t bytes_max, struct log_range *range);
 
@@ -229,6 +239,17 @@ void log_truncate(struct log *log, int64_t end_offset,
 /* Empties the log and starts it over at `offset` (a follower below the
  * leader's log start). Also bumps the generation. */
 void log_restart_at(struct log *log, int64_t offset,
+                    void (*done)(void *context, enum error error),
+                    void *context);
+
+/* A reader was sent what is no batch, from `offset` on: the segment is read
+ * at once, and checked. */
+void log_suspect(struct log *log, int64_t offset);
+
+/* Sets the damaged segment and all after it aside: the log ends where that
+ * segment began (or at its start), under a new generation, durably before
+ * done. For a replica that nobody counts on any more; log->damaged. */
+void log_quarantine(struct log *log,
                     void (*done)(void *context, enum error error),
                     void *context);
 

@@ -137,6 +137,8 @@ static void space_known(struct disk_request *request)
                             .value = body->log.lossy};
 
         trace_fact(directory->seam->trace, &fact);
+        if (body->log.damaged)
+            damage_report(body);
     }
     directory_start(directory);
     while ((body = body_next(directory, body)) != NULL)

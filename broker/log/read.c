@@ -68,6 +68,7 @@ static bool window_batch(struct scan *scan, const struct batch_header *header)
 
     window_note(&body->window, scan->seam->heap, header->base_offset,
                 scan->position);
+    body->window_next = batch_next_offset(header);
     return true;
 }
 
@@ -75,12 +76,17 @@ static void window_done(struct scan *scan)
 {
     struct log_body *body = scan->context;
 
-    if (scan->result != SCAN_END)
+    if (scan->result != SCAN_END) {
         trace_log(scan->seam->trace, TRACE_WARN,
                   "%s: no batch can be read at byte %llu of the segment that "
                   "holds offset %lld",
                   body->path, (unsigned long long)scan->position,
                   (long long)body->window.from);
+        scrub_suspect(body, body->window.from);
+    }
+    if (body->window_next < body->window.to) /* what is before can be read */
+        window_note(&body->window, scan->seam->heap, body->window_next,
+                    scan->position);
     scan_release(scan);
     body->window_loading = false;
     log_progress(body);
@@ -99,6 +105,7 @@ static void window_load(struct log_body *body, struct segment *segment,
     body->window.count = 0;
     body->window.from = segment->index.entries[at].offset;
     body->window.to = above.offset;
+    body->window_next = body->window.from;
     body->window_loading = true;
     body->window_scan =
         (struct scan){.seam = body->log.directory->seam,
@@ -188,6 +195,12 @@ enum error log_locate(struct log *log, int64_t offset, int64_t limit,
         (struct log_range){.base_offset = offset, .end_offset_max = offset};
     if (offset < log->log_start_offset || offset > limit)
         return ERROR_OFFSET_OUT_OF_RANGE;
+    if (log->damaged && limit > log->damage_offset &&
+        offset < log->damage_end_offset) {
+        if (offset >= log->damage_offset)
+            return ERROR_CORRUPT;
+        limit = log->damage_offset;
+    }
     if (offset == limit)
         return ERROR_NONE;
     return locate(body, offset, limit, bytes_max, range);

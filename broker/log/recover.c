@@ -2,8 +2,10 @@
  *
  * Owns what is found out about one log at the start. What lies below the
  * recovery point was synced: of those segments size and summary are checked,
- * no data is read. From the recovery point on every batch is checked, and the
- * log ends at the first one that is torn, damaged or out of order. What was
+ * no data is read. What is missing or damaged there is noted, and never cut:
+ * the log goes on behind it (log/damage.c). From the recovery point on every
+ * batch is checked, and the log ends at the first one that is torn, damaged or
+ * out of order. What was
  * found is written again and synced before anybody hears of it: a process
  * that died of a failed sync leaves pages behind that look whole and that no
  * sync would write. Never changes a name; log/repair.c does.
@@ -18,6 +20,7 @@
 static void list_done(struct disk_request *request);
 static void next_snapshot(struct recovery *recovery);
 static void next_segment(struct recovery *recovery);
+static void scan_segment(struct recovery *recovery, const struct place *from);
 
 static struct heap *heap_of(const struct recovery *recovery)
 {
@@ -338,6 +341,62 @@ static bool scan_batch(struct scan *scan, const struct batch_header *header)
     return true;
 }
 
+/* ---- damage below the recovery point ---- */
+
+static void note_damage(struct recovery *recovery, int64_t to)
+{
+    if (recovery->damage_end == 0) {
+        recovery->damage_offset = recovery->expected;
+        recovery->damage_end = to;
+    }
+    recovery->body->producers.forgetful = true;
+}
+
+/* What the batches would have told of epochs, the history on disk does. */
+static void restore_epochs(struct recovery *recovery, int64_t to)
+{
+    struct epochs *epochs = &recovery->body->epochs;
+
+    for (size_t i = 0; i < recovery->noted_count; i++)
+        if (recovery->noted[i].start_offset < to &&
+            recovery->noted[i].epoch > epochs_last(epochs))
+            epochs_append(epochs, recovery->noted[i].epoch,
+                          recovery->noted[i].start_offset);
+}
+
+/* Nothing can be read from `expected` on; the log is known to go on. */
+static void bridge(struct recovery *recovery, int64_t to)
+{
+    struct log_body *body = recovery->body;
+
+    note_damage(recovery, to);
+    restore_epochs(recovery, to);
+    recovery->expected = to;
+    if (body->segment_count > 0) {
+        active_segment(body)->end_offset = to;
+        active_segment(body)->index_good = false;
+    }
+}
+
+/* The recovery point lies behind the damage, in the same file. */
+static bool resume(struct recovery *recovery, uint64_t position)
+{
+    struct segment *segment = active_segment(recovery->body);
+    const struct place *point = &recovery->stored.recovery;
+
+    if (recovery->lost || recovery->resumed ||
+        segment->base_offset != point->segment ||
+        segment->end_offset >= point->offset || position > point->position ||
+        point->position > recovery->file_size)
+        return false;
+    recovery->resumed = true;
+    recovery->expected = segment->end_offset;
+    note_damage(recovery, point->offset);
+    restore_epochs(recovery, point->offset);
+    scan_segment(recovery, point);
+    return true;
+}
+
 static void scanned(struct scan *scan)
 {
     struct recovery *recovery = scan->context;
@@ -349,7 +408,12 @@ static void scanned(struct scan *scan)
         return;
     }
     segment->dirty = true; /* to be synced, or cut and synced */
-    if (scan->result != SCAN_END) {
+    if (scan->result != SCAN_END && resume(recovery, scan->position))
+        return;
+    if (scan->result != SCAN_END && !recovery->lost &&
+        segment->end_offset < recovery->stored.recovery.offset) {
+        segment->size = recovery->file_size; /* next_segment() bridges it */
+    } else if (scan->result != SCAN_END) {
         SOMETIMES(scan->seam->trace, RECOVERY_CUT);
         trace_log(scan->seam->trace, TRACE_WARN,
                   "%s/%020" PRId64 ".log: no whole batch at byte %" PRIu64
@@ -468,6 +532,21 @@ static void segment_opened(struct disk_request *request)
                   INDEX_MAGIC, INDEX_SUMMARY_BYTES, summary_read);
 }
 
+/* Below the recovery point the log goes on, whatever is missing. */
+static void bridge_gap(struct recovery *recovery)
+{
+    int64_t point = recovery->stored.recovery.offset;
+    int64_t next = recovery->at < recovery->base_count
+                       ? recovery->bases[recovery->at]
+                       : INT64_MAX;
+
+    if (!recovery->lost && !recovery->ended && recovery->expected < point &&
+        next > recovery->expected) {
+        recovery->hollow = next > point;
+        bridge(recovery, next < point ? next : point);
+    }
+}
+
 static void next_segment(struct recovery *recovery)
 {
     struct log_body *body = recovery->body;
@@ -481,6 +560,7 @@ static void next_segment(struct recovery *recovery)
         prepare(recovery);
     if (body->segment_count > 0)
         active_segment(body)->sealed = true;
+    bridge_gap(recovery);
     if (recovery->at == recovery->base_count || recovery->ended) {
         recovery_repair(recovery);
         return;

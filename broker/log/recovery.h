@@ -43,6 +43,11 @@ struct recovery {
     int64_t expected;   /* the offset that comes next */
     bool ended;         /* the log ends at `expected`; the rest goes */
     bool rebuilding;    /* the scan is of a segment below `start` */
+    bool resumed;       /* the scan went on at the recovery point */
+    bool hollow;        /* the end is known, the bytes before it are not there:
+                           a new segment begins there */
+    int64_t damage_offset; /* the first that cannot be read ... */
+    int64_t damage_end;    /* ... and where it goes on; 0: all is whole */
     bool created;
     uint64_t file_size; /* of the segment looked at */
 };

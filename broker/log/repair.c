@@ -53,7 +53,11 @@ static void recovered(struct recovery *recovery)
         segment->dirty = false;
         if (!segment->sealed)
             continue;
-        segment->seal_wanted = segment->file != NULL && !segment->index_good;
+        /* one with damage is to be read again by the next start too */
+        segment->seal_wanted =
+            segment->file != NULL && !segment->index_good &&
+            (segment->end_offset <= recovery->damage_offset ||
+             segment->base_offset >= recovery->damage_end);
         if (!segment->indexed && segment->index_good)
             index_release(&segment->index, heap_of(recovery));
         segment_touch(segment);
@@ -69,9 +73,10 @@ static void recovered(struct recovery *recovery)
     body->durable_end = body->log_end;
     log->high_watermark = stored->high_watermark;
     log->doubtful = stored->doubtful || recovery->directory->rebooted;
-    log->lossy = recovery->lost ||
-                 log->log_end_offset < stored->recovery.offset ||
-                 log->log_end_offset < stored->high_watermark;
+    log->lossy = recovery->lost || log->log_end_offset < stored->high_watermark;
+    log->damaged = recovery->damage_end > log->log_start_offset;
+    log->damage_offset = recovery->damage_offset;
+    log->damage_end_offset = recovery->damage_end;
     if (log->high_watermark > log->log_end_offset) {
         body->evidence = log->high_watermark;
         log->high_watermark = log->log_end_offset;
@@ -117,11 +122,20 @@ static void repaired(struct steps *steps, enum error error)
     recovery_finish(recovery);
 }
 
+static void begin_segment(struct recovery *recovery, int64_t offset)
+{
+    struct log_body *body = recovery->body;
+
+    segment_add(body, offset)->indexed = true;
+    steps_open(&recovery->steps, segment_path(body, offset, "log"),
+               DISK_OPEN_CREATE);
+    recovery->created = true;
+}
+
 /* Nothing of the log is left at or above its start: it begins anew there. */
 static void begin_anew(struct recovery *recovery)
 {
     struct log_body *body = recovery->body;
-    struct stored_log *stored = &recovery->stored;
 
     body->log.size_bytes = 0;
     for (size_t i = 0; i < body->segment_count; i++) {
@@ -131,11 +145,7 @@ static void begin_anew(struct recovery *recovery)
     segments_drop(body, 0, body->segment_count);
     body->ring.count = 0;
     epochs_clear(&body->epochs);
-    segment_add(body, stored->log_start_offset)->indexed = true;
-    steps_open(&recovery->steps,
-               segment_path(body, stored->log_start_offset, "log"),
-               DISK_OPEN_CREATE);
-    recovery->created = true;
+    begin_segment(recovery, recovery->stored.log_start_offset);
 }
 
 static void keep_snapshots(struct recovery *recovery, int64_t end)
@@ -164,31 +174,51 @@ static void remove_indexes(struct recovery *recovery)
     }
 }
 
+/* What lies behind the end, in the last file, goes. */
+static void cut_tail(struct recovery *recovery)
+{
+    struct segment *active = active_segment(recovery->body);
+    struct steps *steps = &recovery->steps;
+
+    ASSERT(active->file != NULL); /* never taken by its summary */
+    if (active->size == recovery->file_size)
+        return;
+    steps->cut_file = active->file;
+    steps->cut_size = active->size;
+    steps_add(steps, DISK_TRUNCATE, NULL, NULL, ERROR_NONE);
+    active->dirty = true;
+}
+
+/* The segment to append to. A file with damage takes no more: what is in it
+ * behind the damage is out of reach once the recovery point has passed. */
+static void settle_end(struct recovery *recovery)
+{
+    struct log_body *body = recovery->body;
+
+    if (recovery->hollow)
+        begin_segment(recovery, recovery->expected);
+    else if (body->segment_count == 0 || active_segment(body)->end_offset <
+                                             recovery->stored.log_start_offset)
+        begin_anew(recovery);
+    else
+        cut_tail(recovery);
+    if (recovery->resumed && !recovery->created)
+        begin_segment(recovery, active_segment(body)->end_offset);
+    active_segment(body)->sealed = false;
+}
+
 void recovery_repair(struct recovery *recovery)
 {
     struct log_body *body = recovery->body;
     struct steps *steps = &recovery->steps;
-    struct segment *active;
 
     for (size_t i = body->segment_count; i < recovery->base_count; i++)
         recovery_remove_later(recovery, recovery->bases[i], "log");
-    if (body->segment_count == 0 ||
-        active_segment(body)->end_offset < recovery->stored.log_start_offset)
-        begin_anew(recovery);
-    active = active_segment(body);
-    active->sealed = false;
-    if (!recovery->created && active->file == NULL)
-        UNREACHABLE(); /* the last one is never taken by its summary */
-    keep_snapshots(recovery, active->end_offset);
+    settle_end(recovery);
+    keep_snapshots(recovery, active_segment(body)->end_offset);
     remove_indexes(recovery);
-    if (!recovery->created && active->size < recovery->file_size) {
-        steps->cut_file = active->file;
-        steps->cut_size = active->size;
-        steps_add(steps, DISK_TRUNCATE, NULL, NULL, ERROR_NONE);
-        active->dirty = true;
-    }
     if (!recovery->directory->clean || recovery->created || recovery->ended ||
-        steps->count > 0 || active->dirty)
+        steps->count > 0 || active_segment(body)->dirty)
         steps_add(steps, DISK_SYNC_DIRECTORY,
                   heap_strdup(heap_of(recovery), body->path), NULL, ERROR_NONE);
     steps->done = repaired;

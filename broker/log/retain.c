@@ -155,6 +155,7 @@ static void stored(struct save_waiter *waiter, enum error error)
         log->high_watermark = log->log_start_offset;
     epochs_cut_start(&body->epochs, log->log_start_offset);
     body->epochs_dirty = true;
+    damage_settle(body);
     trace_fact(log->directory->seam->trace, &fact);
     log_kick(body);
 }

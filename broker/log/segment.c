@@ -357,12 +357,14 @@ static void load_scanned(struct scan *scan)
     struct segment *segment = load->segment;
 
     /* What could be read serves; readers check every batch themselves. */
-    if (scan->result != SCAN_END)
+    if (scan->result != SCAN_END) {
         trace_log(segment->log->directory->seam->trace, TRACE_WARN,
                   "segment %s/%020" PRId64 ".log: no batch can be read at "
                   "byte %" PRIu64,
                   body_of(segment->log)->path, segment->base_offset,
                   scan->position);
+        scrub_suspect(body_of(segment->log), segment->base_offset);
+    }
     load_finish(load, load->index.count > 0 || load->end == 0);
 }
 

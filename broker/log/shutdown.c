@@ -122,7 +122,7 @@ static bool at_rest(struct log_directory *directory)
             body->exclusive.kind != EXCLUSIVE_NONE)
             return false;
     return list_empty(&directory->dying) && !directory->commit.running &&
-           !directory->checkpoint.saver.running &&
+           !directory->checkpoint.saver.running && !directory->scrub.busy &&
            space_idle(&directory->space);
 }
 

@@ -117,6 +117,11 @@ static void failed(struct log_directory_owner *owner, enum error error,
     snprintf(world->detail, sizeof world->detail, "%s", detail);
 }
 
+static void damaged(struct log_owner *owner)
+{
+    container_of(owner, struct world, log_owner)->damages++;
+}
+
 static void progressed(struct log_owner *owner)
 {
     container_of(owner, struct world, log_owner)->progress++;
@@ -158,6 +163,7 @@ struct world *world_new(void)
     world->owner = (struct log_directory_owner){opened, failed};
     world->log_owner.on_progress = progressed;
     world->log_owner.on_taken_back = took_back;
+    world->log_owner.on_damage = damaged;
     world->clock_ms = 1000;
     return world;
 }
@@ -172,7 +178,7 @@ static bool at_rest(void *context)
         if (!log_idle(body))
             return false;
     return list_empty(&directory->dying) && !directory->commit.running &&
-           !directory->checkpoint.saver.running &&
+           !directory->checkpoint.saver.running && !directory->scrub.busy &&
            space_idle(&directory->space);
 }
 
@@ -240,7 +246,7 @@ enum error world_open(struct world *world)
     return world->open_error;
 }
 
-static void answered(void *context, enum error error)
+void world_answered(void *context, enum error error)
 {
     struct world *world = context;
 
@@ -251,7 +257,7 @@ static void answered(void *context, enum error error)
 void world_shutdown(struct world *world)
 {
     world->answered = false;
-    log_directory_shutdown(world->directory, answered, world);
+    log_directory_shutdown(world->directory, world_answered, world);
     assert_false(world->answered);
     world_until(world, &world->answered);
     assert_int_equal(world->answer, ERROR_NONE);
@@ -417,7 +423,7 @@ void world_fill(struct world *world, struct log *log, unsigned count,
 void world_truncate(struct world *world, struct log *log, int64_t end_offset)
 {
     world->answered = false;
-    log_truncate(log, end_offset, answered, world);
+    log_truncate(log, end_offset, world_answered, world);
     assert_false(world->answered);
     assert_true(log->truncating);
     world_until(world, &world->answered);
@@ -428,7 +434,7 @@ void world_truncate(struct world *world, struct log *log, int64_t end_offset)
 void world_restart(struct world *world, struct log *log, int64_t offset)
 {
     world->answered = false;
-    log_restart_at(log, offset, answered, world);
+    log_restart_at(log, offset, world_answered, world);
     world_until(world, &world->answered);
     assert_int_equal(world->answer, ERROR_NONE);
 }
@@ -436,7 +442,7 @@ void world_restart(struct world *world, struct log *log, int64_t offset)
 void world_begin_epoch(struct world *world, struct log *log, uint32_t epoch)
 {
     world->answered = false;
-    log_begin_epoch(log, epoch, answered, world);
+    log_begin_epoch(log, epoch, world_answered, world);
     assert_false(world->answered);
     world_until(world, &world->answered);
     assert_int_equal(world->answer, ERROR_NONE);

@@ -39,6 +39,7 @@ struct world {
     struct log_owner log_owner;
     unsigned progress;
     unsigned taken_back;
+    unsigned damages; /* told of */
     struct world_append *appends[WORLD_APPENDS_MAX];
     unsigned append_count;
     unsigned done_count;
@@ -90,6 +91,9 @@ void world_fill(struct world *world, struct log *log, unsigned count,
 void world_truncate(struct world *world, struct log *log, int64_t end_offset);
 void world_restart(struct world *world, struct log *log, int64_t offset);
 void world_begin_epoch(struct world *world, struct log *log, uint32_t epoch);
+
+/* What an asynchronous call is given to answer to: sets answered, answer. */
+void world_answered(void *context, enum error error);
 
 /* Runs the loop until *flag; fails the test after ten seconds. */
 void world_until(struct world *world, const bool *flag);
