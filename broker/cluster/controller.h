@@ -43,12 +43,13 @@ enum intent_kind {
 struct intent_item {
     struct uuid topic_id;
     uint32_t partition;
-    /* alter only */
+    /* alter; the epoch also of a damaged replica */
     uint32_t leader_epoch;
     uint32_t partition_epoch;
     struct replica_set isr;
     int64_t log_start_floor; /* 0: unchanged */
     bool synced;             /* clears `lazy` */
+    bool damaged;            /* replica lost: see partition_state_...() */
     enum error error;        /* result */
 };
 

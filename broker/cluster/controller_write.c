@@ -255,15 +255,46 @@ static enum error replica_lost(struct controller *controller,
     return ERROR_NONE;
 }
 
+/* Refused while no other replica can serve: it asks again. */
+static enum error replica_damaged(struct controller *controller,
+                                  const struct replica *sender,
+                                  const struct intent_item *item)
+{
+    struct live_brokers live = live_of(controller);
+    struct staged_chunk *staged;
+    enum error error;
+    struct partition_state *state = state_of(controller, item, &staged, &error);
+
+    if (state == NULL)
+        return error == ERROR_AGAIN ? error : ERROR_NONE;
+    if (!partition_state_replica_damaged(state, sender->broker_id,
+                                         item->leader_epoch, &live))
+        return ERROR_NONE;
+    staged->changed = true;
+    trace_log(controller->seam->trace, TRACE_WARN,
+              "the replica of %s/%u on broker %u is damaged: it is fetched "
+              "again; broker %u leads epoch %u",
+              staged->topic->name, item->partition, sender->broker_id,
+              state->leader, state->leader_epoch);
+    return ERROR_NONE;
+}
+
+static enum error stage_item(struct controller *controller,
+                             const struct intent *intent,
+                             const struct intent_item *item)
+{
+    if (intent->kind == INTENT_ALTER)
+        return alter(controller, &intent->sender, item);
+    return item->damaged ? replica_damaged(controller, &intent->sender, item)
+                         : replica_lost(controller, &intent->sender, item);
+}
+
 /* Stages the rest of an intent's items; false when the write is full. */
 static bool stage_items(struct controller *controller, struct intent *intent)
 {
     while (intent->staged_items < intent->item_count) {
         struct intent_item *item = &intent->items[intent->staged_items];
-        enum error error =
-            intent->kind == INTENT_ALTER
-                ? alter(controller, &intent->sender, item)
-                : replica_lost(controller, &intent->sender, item);
+        enum error error = stage_item(controller, intent, item);
 
         if (error == ERROR_AGAIN)
             return false;

@@ -92,6 +92,7 @@ void fetcher_add(struct fetcher *fetcher, struct partition *partition)
 
     fetcher->partition_count++;
     partition->told_counted = NO_POSITION;
+    partition->sent_damage = false;
     partition->leader_high_watermark = 0;
     partition->has_last_epoch =
         log_epoch_before(log, log->next_offset, &partition->last_epoch);
@@ -342,6 +343,7 @@ static int64_t append_batches(struct fetch *fetch, struct partition *partition,
     size_t take;
     enum error error = check_batches(partition, data, size, &from, &take);
 
+    partition->sent_damage = error == ERROR_CORRUPT_BATCH;
     if (error == ERROR_NONE && take == 0)
         return 0;
     if (error == ERROR_NONE) {
@@ -502,6 +504,7 @@ static void fill_part(struct partition *partition, Kq__FetchPartition *part)
     part->has_durable_offset =
         partition->told_counted != log->durable_end_offset;
     part->durable_offset = (uint64_t)log->durable_end_offset;
+    part->has_damaged = part->damaged = partition->sent_damage;
 }
 
 static void send_fetch(struct fetcher *fetcher, struct fetch *fetch,

@@ -88,6 +88,12 @@ void partition_wait_ack(struct partition *partition, int32_t acks,
     list_append(list, &waiter->node);
 }
 
+void leader_wake_readers(struct partition *partition)
+{
+    wake_all(&partition->data_waiters);
+    wake_all(&partition->watermark_waiters);
+}
+
 /* ---- life cycle ---- */
 
 void leader_stop(struct partition *partition)
@@ -96,8 +102,7 @@ void leader_stop(struct partition *partition)
     list_remove(&partition->alter_node);
     finish_acks(&partition->leader_acks, INT64_MAX, ERROR_NOT_LEADER);
     finish_acks(&partition->all_acks, INT64_MAX, ERROR_NOT_LEADER);
-    wake_all(&partition->data_waiters);
-    wake_all(&partition->watermark_waiters);
+    leader_wake_readers(partition);
 }
 
 enum error partition_check_leader(const struct partition *partition,

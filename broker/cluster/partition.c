@@ -42,6 +42,22 @@ static void on_taken_back(struct log_owner *owner)
         fetcher_taken_back(partition->fetcher, partition);
 }
 
+/* Told again and again until it is dealt with (replicas_report()). */
+static void on_damage(struct log_owner *owner)
+{
+    struct partition *partition =
+        container_of(owner, struct partition, log_owner);
+
+    if (partition->role == PARTITION_LEADER)
+        leader_wake_readers(partition);
+    if (!partition->damage_noted && partition->state_known) {
+        partition->damage_noted = true;
+        partition->damage_epoch = partition->state.leader_epoch;
+    }
+    partition->damage_told = false;
+    replicas_report(partition->replicas);
+}
+
 void partition_init(struct partition *partition, struct replicas *replicas,
                     const struct partition_key *key)
 {
@@ -50,6 +66,7 @@ void partition_init(struct partition *partition, struct replicas *replicas,
     partition->key = *key;
     partition->log_owner.on_progress = on_progress;
     partition->log_owner.on_taken_back = on_taken_back;
+    partition->log_owner.on_damage = on_damage;
     list_init(&partition->alter_node);
     list_init(&partition->data_waiters);
     list_init(&partition->watermark_waiters);
@@ -165,6 +182,46 @@ bool partition_is_lost(const struct partition *partition)
            !partition_is_offline(partition);
 }
 
+/* In a leader epoch that this replica has not fetched in, nobody counts on
+ * it, and nobody will before it fetches: whatever of the state is news that
+ * has not come yet. */
+static bool may_mend(const struct partition *partition)
+{
+    return partition->state_known && partition->damage_noted &&
+           partition->log != NULL && partition->log->damaged &&
+           partition->state.leader_epoch > partition->damage_epoch &&
+           partition_state_spares(&partition->state,
+                                  replicas_self(partition->replicas).broker_id);
+}
+
+bool partition_is_damaged(const struct partition *partition)
+{
+    return partition->state_known && partition->damage_noted &&
+           partition->log != NULL && partition->log->damaged &&
+           !may_mend(partition);
+}
+
+static void mended(void *context, enum error error)
+{
+    struct partition *partition = context;
+
+    partition->operations--;
+    if (error != ERROR_NONE)
+        return; /* the directory is fenced; the broker stops */
+    partition->damage_noted = false;
+    if (replicas_reap(partition))
+        return;
+    if (partition->high_watermark > partition->log->log_end_offset)
+        partition->high_watermark = partition->log->log_end_offset;
+    partition_update(partition);
+}
+
+static void mend(struct partition *partition)
+{
+    partition->operations++;
+    log_quarantine(partition->log, mended, partition);
+}
+
 static void log_created(void *context, enum error error, struct log *log)
 {
     struct partition *partition = context;
@@ -259,6 +316,8 @@ static void become_follower(struct partition *partition)
 {
     struct replicas *replicas = partition->replicas;
 
+    if (partition->damage_noted)
+        partition->damage_epoch = partition->state.leader_epoch;
     partition->role = PARTITION_FOLLOWER;
     partition->role_leader = partition->state.leader;
     partition->role_epoch = partition->state.leader_epoch;
@@ -330,10 +389,25 @@ void partition_update(struct partition *partition)
     }
     if (!drained(partition))
         return; /* on_progress brings us back */
+    if (may_mend(partition)) {
+        mend(partition);
+        return;
+    }
     if (wanted == PARTITION_FOLLOWER)
         become_follower(partition);
     else
         become_leader(partition);
+}
+
+/* Of a log that was recovered with it; or the damage is gone by itself. */
+static void note_damage(struct partition *partition)
+{
+    const struct log *log = partition->log;
+    bool damaged = log != NULL && log->damaged;
+
+    if (damaged && !partition->damage_noted)
+        partition->damage_epoch = partition->state.leader_epoch;
+    partition->damage_noted = damaged;
 }
 
 void partition_set_state(struct partition *partition, struct topic *topic,
@@ -344,6 +418,7 @@ void partition_set_state(struct partition *partition, struct topic *topic,
     partition->state_known = true;
     note_lazy(partition);
     partition_configure(partition);
+    note_damage(partition);
     if (partition->proposed &&
         state->partition_epoch > partition->proposed_at) {
         partition->proposed = false;

@@ -70,6 +70,11 @@ struct partition {
     bool stopping;  /* the topic is gone: freed when nothing is in flight */
 
     struct log *log; /* NULL until it is there */
+    /* The log is damaged: the last leader epoch that this replica knew then
+     * or has taken part in since. */
+    uint32_t damage_epoch;
+    bool damage_noted;
+    bool damage_told; /* to the controller, not long ago */
     struct log_owner log_owner;
     bool log_creating;
     /* It lies in a log directory that is not there, or its making failed:
@@ -112,6 +117,7 @@ struct partition {
     int64_t retry_at_us;
     bool has_last_epoch;
     uint32_t last_epoch;  /* of the last batch before log->next_offset */
+    bool sent_damage;     /* the last answer did not pass its check */
     int64_t told_counted; /* counted offset that the leader knows of */
     int64_t leader_high_watermark;
     struct list position_node; /* fetcher->positions */
@@ -139,6 +145,9 @@ bool partition_is_whole(const struct partition *partition);
 /* It lies in a log directory that has failed or is not there. Such a replica
  * is not lost: it takes no role, and nobody counts on it. */
 bool partition_is_offline(const struct partition *partition);
+/* The log is damaged, and the controller has not taken it out of what the
+ * others count on: it is asked to, again and again. */
+bool partition_is_damaged(const struct partition *partition);
 /* Session over: no role until a new state comes. */
 void partition_suspend(struct partition *partition);
 

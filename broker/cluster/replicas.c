@@ -111,10 +111,19 @@ static void lag_fire(struct timer *timer)
 {
     struct replicas *replicas = container_of(timer, struct replicas, lag_timer);
     struct partition *partition;
+    bool damaged = false;
 
     look_at_clock(replicas);
     RB_FOREACH(partition, partitions, &replicas->partitions)
-    partition_review_isr(partition);
+    {
+        partition_review_isr(partition);
+        if (partition_is_damaged(partition)) {
+            partition->damage_told = false;
+            damaged = true;
+        }
+    }
+    if (damaged) /* perhaps somebody else can serve by now */
+        replicas_report(replicas);
     timer_start(replicas->seam->timers, timer,
                 replicas->seam->now.monotonic_us +
                     replicas->options.lag_us / 2);

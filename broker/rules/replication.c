@@ -272,6 +272,38 @@ bool partition_state_replica_lost(struct partition_state *state,
     return changed;
 }
 
+bool partition_state_spares(const struct partition_state *state,
+                            uint32_t broker_id)
+{
+    return state->leader != NO_BROKER && state->leader != broker_id &&
+           !replica_set_has(&state->isr, broker_id) &&
+           !replica_set_has(&state->eligible, broker_id);
+}
+
+bool partition_state_replica_damaged(struct partition_state *state,
+                                     uint32_t broker_id, uint32_t leader_epoch,
+                                     const struct live_brokers *live)
+{
+    struct replica_set isr = surviving(&state->isr, live);
+    struct replica_set lossy = {1, {{broker_id, 0}}};
+    struct partition_state next = *state;
+
+    if (leader_epoch != state->leader_epoch ||
+        !partition_state_has_replica(state, broker_id))
+        return false;
+    replica_set_remove(&isr, broker_id);
+    partition_state_set_isr(&next, &isr, &lossy);
+    replica_set_remove(&next.eligible, broker_id);
+    if (replica_set_has(&next.isr, next.leader))
+        set_leader(&next, next.leader);
+    else if (!elect(&next, live) || next.leader == NO_BROKER)
+        return false; /* it is the only one who has any of it */
+    ASSERT(partition_state_spares(&next, broker_id));
+    next.partition_epoch++;
+    *state = next;
+    return true;
+}
+
 enum error partition_state_alter_isr(struct partition_state *state,
                                      const struct replica *leader,
                                      uint32_t leader_epoch,

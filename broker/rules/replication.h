@@ -11,6 +11,7 @@
  *    below `min`;
  *  - a write that changes the ISR sets eligible to nothing when the new ISR
  *    reaches `min`, else to (eligible + old ISR) - new ISR - lossy;
+ *  - a damaged replica leaves them only when another can serve;
  *  - elect from the ISR, else from the eligible whose broker has said that
  *    the replica is whole; else there is no leader.
  */
@@ -111,6 +112,19 @@ bool partition_state_decide(struct partition_state *state,
  * changed. */
 bool partition_state_replica_lost(struct partition_state *state,
                                   uint32_t broker_id, uint64_t broker_epoch);
+
+/* A broker said that batches of its replica cannot be read. If somebody else
+ * can serve them, the replica leaves ISR and eligible, and a new leader epoch
+ * begins, under the same leader if that is another one: what it fetched
+ * before counts for nothing. `leader_epoch`: the last that it knows; it will
+ * ask again when there is a newer one. True when the state changed. */
+bool partition_state_replica_damaged(struct partition_state *state,
+                                     uint32_t broker_id, uint32_t leader_epoch,
+                                     const struct live_brokers *live);
+
+/* Nobody counts on this broker's replica, and another one leads. */
+bool partition_state_spares(const struct partition_state *state,
+                            uint32_t broker_id);
 
 /* A leader asks for a new ISR. ERROR_NONE: done, the epoch is bumped.
  * ERROR_FENCED_EPOCH, ERROR_STALE_PARTITION_EPOCH, ERROR_NOT_LEADER,

@@ -263,6 +263,8 @@ void handle_replica_lost(struct session *session, struct frame *frame)
                              &item->topic_id))
             continue;
         item->partition = lost->partition;
+        item->damaged = lost->has_damaged && lost->damaged;
+        item->leader_epoch = lost->leader_epoch;
         count++;
     }
     control->intent.item_count = count;

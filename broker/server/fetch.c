@@ -210,6 +210,9 @@ static uint64_t evaluate_part(struct fetch_request *fetch,
         part->cold = true;
         return 0;
     }
+    /* Others have it, and will lead soon: ask again. Else it is gone. */
+    if (error == ERROR_CORRUPT && partition->state.isr.count > 1)
+        error = ERROR_NOT_LEADER;
     part->error = error;
     if (error != ERROR_NONE)
         part->range.length = 0;
@@ -307,6 +310,8 @@ static void start_part(struct fetch_request *fetch, struct fetch_part *part)
         part->error = ERROR_INVALID_ARGUMENT;
         return;
     }
+    if (request->damaged && partition->log != NULL)
+        log_suspect(partition->log, (int64_t)request->fetch_offset);
     if (!fetch->is_follower)
         return;
     if (partition->log != NULL)

@@ -109,8 +109,8 @@ void reader_failed(struct reader *reader, enum error error,
     struct client *client = reader->client;
 
     reader->failures++;
-    if (!error_retriable(error) || (error == ERROR_CORRUPT_BATCH &&
-                                    reader->failures >= CORRUPT_TRIES_MAX)) {
+    reader->corrupt += error == ERROR_CORRUPT_BATCH;
+    if (!error_retriable(error) || reader->corrupt >= CORRUPT_TRIES_MAX) {
         reader_stop(reader, error, log_start_offset);
         return;
     }

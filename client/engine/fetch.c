@@ -154,7 +154,7 @@ static void reader_fetched(struct reader *reader,
     if (reader->subscription == NULL)
         return;
     if (reader->subscription->next_offset > next_offset)
-        reader->failures = 0;
+        reader->failures = reader->corrupt = 0;
     if (error != ERROR_NONE) {
         reader_failed(reader, error, log_start);
         return;
@@ -258,6 +258,7 @@ static void fetch_ask(const struct reader *reader, Kq__FetchPartition *to)
     to->partition = reader->partition;
     to->fetch_offset = (uint64_t)reader->subscription->next_offset;
     to->max_bytes = reader->fetch_bytes;
+    to->has_damaged = to->damaged = reader->corrupt > 0;
     to->has_leader_epoch = true;
     to->leader_epoch = topic->places[reader->partition].leader_epoch;
 }

@@ -269,6 +269,7 @@ struct reader {
     int64_t told_watermark; /* what was told there */
     uint32_t fetch_bytes;
     unsigned failures;
+    unsigned corrupt; /* answers with a damaged batch since the last good one */
     int64_t retry_at_us;
     struct list node;    /* client->readers */
     struct list fetcher; /* remote->readers within a turn */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Invariant I10. A log that opens again reaches at least as far as the node
- * last called durable. Only a wiped or damaged disk excuses it.
+ * last called durable. Only a wiped or damaged disk excuses it. And nobody
+ * reports damage that was not made.
  */
 #include <inttypes.h>
 
@@ -14,9 +15,14 @@ static void on_fact(struct judge *judge, void *state,
     const struct replica *replica;
 
     (void)state;
+    replica = &partition->replicas[node];
+    if (fact->type == FACT_DAMAGED && !replica->rotten)
+        judge_fail(judge, ORACLE_DURABLE, partition, node, fact->offset,
+                   "b%u says that %s is damaged from %" PRId64
+                   " on; its disk is sound",
+                   node + 1, judge_place(judge, partition), fact->offset);
     if (fact->type != FACT_OPENED)
         return;
-    replica = &partition->replicas[node];
     if (!replica->present || replica->damaged ||
         fact->end_offset >= replica->durable)
         return;

@@ -24,7 +24,9 @@ struct replica {
     size_t held_first;  /* those before are below the log start */
     bool present;       /* some fact told of it, since the disk was wiped */
     bool up;
-    bool damaged; /* its disk was: nothing stored counts as promised */
+    bool damaged;  /* its disk was: nothing stored counts as promised */
+    bool rotten;   /* likewise, and not only until it opens again */
+    bool reported; /* it said so; until it has cut what is damaged */
     int64_t log_start;
     int64_t end;
     int64_t durable;

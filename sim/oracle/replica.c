@@ -7,6 +7,7 @@
  *     DURABLE    durable moves
  *     TRUNCATING what is above may be gone after a crash
  *     TRUNCATED  the end moves back (or the log is started over further on)
+ *     DAMAGED    it may cut what is below its watermark, once
  *     LOG_START, DELETED, HIGH_WATERMARK, ROLE
  *
  * A crash stops the node and changes nothing that is stored.
@@ -147,6 +148,7 @@ static void truncated(struct replica *replica, int64_t end)
         replica->durable_most = end;
     if (replica->high_watermark > end)
         replica->high_watermark = end;
+    replica->reported = false;
 }
 
 static void role_taken(struct replica *replica, const struct fact *fact)
@@ -207,6 +209,9 @@ void model_fact(struct model *model, struct partition *partition, unsigned node,
     case FACT_TRUNCATED:
         truncated(replica, fact->end_offset);
         break;
+    case FACT_DAMAGED:
+        replica->reported = true;
+        break;
     case FACT_ROLE:
         role_taken(replica, fact);
         break;
@@ -234,6 +239,7 @@ static void change_replica(struct replica *replica, enum node_change change)
         break;
     case NODE_DAMAGED:
         replica->damaged = true;
+        replica->rotten = true;
         return;
     }
     replica->role = FACT_ROLE_NONE;

@@ -148,6 +148,7 @@ static void open_directory(struct bench *bench, const char *path)
                                             .broker_id = 1,
                                             .checkpoint_interval_ms = 5000,
                                             .index_interval_bytes = 4096,
+                                            .recoveries_max = 16,
                                             .default_settings = settings};
 
     bench->loop = loop_new(&loop_options);

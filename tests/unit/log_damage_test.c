@@ -54,7 +54,7 @@ static struct log *filled(struct world *world, unsigned count)
                                          .producer_id = 77,
                                          .sequence = (int32_t)i});
     log_set_high_watermark(log, count);
-    world_run(world, 60); /* the checkpoint takes it all */
+    world_settle(world); /* the checkpoint takes it all */
     return log;
 }
 
@@ -138,7 +138,7 @@ static void a_suspect_is_read_at_once(void **state)
 
     damage(world, "00000000000000000022.log", 5);
     log_suspect(log, 5); /* not there */
-    world_run(world, 60);
+    world_run(world, 100);
     assert_false(log->damaged);
     log_suspect(log, SEGMENT + 5);
     world_until_true(world, is_damaged, log);
@@ -179,7 +179,7 @@ static void recovery_goes_on_behind_damage(void **state)
         assert_int_equal(log_last_epoch(log), round == 0 ? 4 : 9);
         expect_damage(world, log, 91, 100);
         append_one(world, log);
-        world_run(world, 60);
+        world_settle(world);
         world_crash_closed(world);
     }
 }
@@ -305,7 +305,7 @@ static void nothing_below_the_log_start_comes_back(void **state)
     struct log *log = filled(world, 100);
 
     log_advance_start(log, 50);
-    world_run(world, 100);
+    world_settle(world);
     assert_int_equal(log->log_start_offset, 50);
     damage(world, "00000000000000000044.log", 12);
     world_until_true(world, is_damaged, log);
@@ -326,7 +326,7 @@ static void retention_passes_damage(void **state)
     damage(world, "00000000000000000022.log", 9);
     world_until_true(world, is_damaged, log);
     log_advance_start(log, 44);
-    world_run(world, 100);
+    world_settle(world);
     assert_false(log->damaged);
     assert_int_equal(world_read(world, log, 44, 100), 56);
 }

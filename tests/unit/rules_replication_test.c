@@ -252,6 +252,78 @@ static void a_lossy_member_leaves_the_isr_and_the_lead(void **state)
     assert_false(partition_state_replica_lost(&partition, 1, 102));
 }
 
+/* What it held is fetched again, under an epoch that it has not fetched in. */
+static void a_damaged_follower_leaves_under_a_new_epoch(void **state)
+{
+    struct partition_state partition = created(ALL);
+    uint32_t epoch = partition.leader_epoch;
+    struct cluster cluster;
+
+    (void)state;
+    cluster_of(&cluster, ALL);
+    assert_false(partition_state_spares(&partition, 2));
+    assert_false(partition_state_replica_damaged(&partition, 2, epoch + 1,
+                                                 &cluster.live));
+    assert_false(
+        partition_state_replica_damaged(&partition, 4, epoch, &cluster.live));
+    assert_true(
+        partition_state_replica_damaged(&partition, 2, epoch, &cluster.live));
+    assert_int_equal(partition.leader, 1);
+    assert_int_equal(partition.leader_epoch, epoch + 1);
+    assert_set(&partition.isr, B1 | B3);
+    assert_int_equal(partition.eligible.count, 0);
+    assert_true(partition_state_spares(&partition, 2));
+    /* once more, by one that has not heard of it */
+    assert_false(
+        partition_state_replica_damaged(&partition, 2, epoch, &cluster.live));
+    /* also when it is not named: it may be, by the time this is written */
+    assert_true(partition_state_replica_damaged(&partition, 2, epoch + 1,
+                                                &cluster.live));
+    assert_int_equal(partition.leader_epoch, epoch + 2);
+}
+
+static void a_damaged_leader_gives_way_to_who_has_it_all(void **state)
+{
+    struct partition_state partition = created(ALL);
+    uint32_t epoch = partition.leader_epoch;
+    struct cluster cluster;
+
+    (void)state;
+    cluster_of(&cluster, B1 | B3); /* 2 is gone, and nobody has noticed */
+    assert_true(
+        partition_state_replica_damaged(&partition, 1, epoch, &cluster.live));
+    assert_int_equal(partition.leader, 3);
+    assert_int_equal(partition.leader_epoch, epoch + 1);
+    assert_set(&partition.isr, B3);
+    assert_set(&partition.eligible, B2);
+    assert_true(partition_state_spares(&partition, 1));
+}
+
+static void damage_to_the_only_copy_changes_nothing(void **state)
+{
+    struct partition_state partition = created(ALL);
+    struct partition_state before;
+    struct cluster cluster;
+
+    (void)state;
+    cluster_of(&cluster, B1);
+    assert_true(partition_state_decide(&partition, &cluster.live));
+    before = partition;
+    assert_false(partition_state_replica_damaged(
+        &partition, 1, partition.leader_epoch, &cluster.live));
+    assert_memory_equal(&partition, &before, sizeof before);
+    cluster_of(&cluster, B1 | B2);
+    member(&cluster, 2)->reported = false; /* it may be lossy itself */
+    assert_false(partition_state_replica_damaged(
+        &partition, 1, partition.leader_epoch, &cluster.live));
+    member(&cluster, 2)->reported = true;
+    assert_true(partition_state_replica_damaged(
+        &partition, 1, partition.leader_epoch, &cluster.live));
+    assert_int_equal(partition.leader, 2);
+    assert_set(&partition.isr, B2);
+    assert_set(&partition.eligible, B3);
+}
+
 struct alter {
     struct partition_state partition;
     struct cluster cluster;
@@ -410,6 +482,12 @@ static void random_histories_keep_the_rules(void **state)
             }
             if (random_below(&random, 4) == 0)
                 partition_state_replica_lost(&partition, id, epochs[id]);
+            if (random_below(&random, 4) == 0 &&
+                partition_state_replica_damaged(
+                    &partition, id, partition.leader_epoch, &cluster.live)) {
+                assert_true(partition_state_spares(&partition, id));
+                assert_true(partition.leader_epoch > before.leader_epoch);
+            }
             partition_state_decide(&partition, &cluster.live);
             assert_true(partition.leader == NO_BROKER ||
                         replica_set_has(&partition.isr, partition.leader));
@@ -484,6 +562,9 @@ int main(void)
         cmocka_unit_test(an_eligible_replica_leads_only_when_it_reported),
         cmocka_unit_test(a_lossy_replica_does_not_lead),
         cmocka_unit_test(a_lossy_member_leaves_the_isr_and_the_lead),
+        cmocka_unit_test(a_damaged_follower_leaves_under_a_new_epoch),
+        cmocka_unit_test(a_damaged_leader_gives_way_to_who_has_it_all),
+        cmocka_unit_test(damage_to_the_only_copy_changes_nothing),
         cmocka_unit_test(a_leader_changes_its_isr),
         cmocka_unit_test(changes_of_the_isr_are_fenced),
         cmocka_unit_test(the_isr_holds_only_who_may_be_there),
