@@ -2,8 +2,10 @@
  *
  * A log directory on a simulated disk: the process ends at one disk operation
  * after the other, starts again and goes on, and then the power fails. What
- * was durable is there.
+ * was durable is there; what was damaged is gone or known, and never mixed
+ * with what was appended since.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +40,9 @@ struct shelf {
     struct log_owner log_owner;
     uint8_t batch[BATCH_BYTES];
     int64_t durable; /* known to be: what must never be lost */
+    uint32_t epoch;  /* of the next append */
     bool struck;
+    uint64_t nth; /* what struck, for messages */
 };
 
 static void opened(struct log_directory_owner *owner, enum error error,
@@ -101,15 +105,29 @@ static void started(struct lab_node *node)
     timer_start(node->seam->timers, &shelf->later, 0);
 }
 
+/* A cut has begun: nothing above it is promised from here on. */
+static void on_fact(struct world_observer *observer, struct node *node,
+                    const struct fact *fact)
+{
+    struct lab *lab = container_of(observer, struct lab, observer);
+    struct shelf *shelf = container_of(lab, struct shelf, lab);
+
+    (void)node;
+    if (fact->type == FACT_TRUNCATING && fact->end_offset < shelf->durable)
+        shelf->durable = fact->end_offset;
+}
+
 static void shelf_init(struct shelf *shelf, uint64_t seed)
 {
     memset(shelf, 0, sizeof *shelf);
     lab_init(&shelf->lab, seed, 0);
+    shelf->lab.observer.on_fact = on_fact;
     shelf->node = &shelf->lab.nodes[0];
     shelf->node->node = world_add_node(shelf->lab.world, "n0", &lab_kind,
                                        shelf->node, LAB_HEAP_BYTES);
     shelf->owner = (struct log_directory_owner){opened, failed};
     shelf->log_owner.on_progress = progressed;
+    shelf->epoch = 1;
     shelf->node->context = shelf;
     shelf->node->started = started;
     node_start(shelf->node->node);
@@ -153,8 +171,8 @@ static void append_fire(struct timer *timer)
     memset(shelf->batch, 0, sizeof shelf->batch);
     batch_encode(&header, shelf->batch);
     batch_seal(shelf->batch, BATCH_BYTES);
-    batch_stamp(shelf->batch, shelf->log->next_offset, 1, 1000, &key.topic_id,
-                key.partition);
+    batch_stamp(shelf->batch, shelf->log->next_offset, shelf->epoch, 1000,
+                &key.topic_id, key.partition);
     shelf->append = (struct log_append){.done = append_done};
     assert_int_equal(
         log_append(shelf->log, &shelf->append, shelf->batch, BATCH_BYTES),
@@ -226,6 +244,15 @@ static void kill(void *context, const char *operation)
     node_crash(shelf->node->node, NODE_CRASH_PROCESS);
 }
 
+static void cut_power(void *context, const char *operation)
+{
+    struct shelf *shelf = context;
+
+    (void)operation;
+    shelf->struck = true;
+    node_crash(shelf->node->node, NODE_CRASH_POWER);
+}
+
 /* False: it was over before its nth disk operation. */
 static bool killed_in_a_roll(uint64_t seed, uint64_t nth)
 {
@@ -262,10 +289,129 @@ static void a_roll_cut_short_by_a_kill_outlives_the_power(void **state)
     }
 }
 
+/* ---- quarantine --------------------------------------------------------- */
+
+static void quarantined(void *context, enum error error)
+{
+    struct shelf *shelf = context;
+
+    assert_int_equal(error, ERROR_NONE);
+    shelf->ended = true;
+}
+
+static void quarantine_fire(struct timer *timer)
+{
+    struct shelf *shelf = container_of(timer, struct shelf, later);
+
+    log_quarantine(shelf->log, quarantined, shelf);
+}
+
+static bool damaged_or_down(void *context)
+{
+    const struct shelf *shelf = context;
+
+    return shelf->log->damaged || is_down(shelf);
+}
+
+/* The way of a replica that nobody counts on: what is damaged goes. */
+static void quarantine(struct shelf *shelf)
+{
+    if (is_down(shelf) || !shelf->log->damaged)
+        return;
+    shelf->ended = false;
+    shelf->later.fire = quarantine_fire;
+    timer_start(shelf->node->seam->timers, &shelf->later, 0);
+    wait_for(shelf, ended_or_down);
+}
+
+static void find_damage(struct shelf *shelf)
+{
+    char path[128];
+
+    snprintf(path, sizeof path,
+             "logs/07000000000000000000000000000000-0/%020d.log", 5);
+    assert_true(node_rot(shelf->node->node, path, 2 * BATCH_BYTES + 150));
+    log_suspect(shelf->log, 6);
+    wait_for(shelf, damaged_or_down);
+    assert_int_equal(shelf->log->damage_offset, 7);
+    assert_int_equal(shelf->log->damage_end_offset, 10);
+}
+
+/* After each start: the log ends where it was cut or where it was damaged or
+ * where it ended, and what is appended is dense behind that. */
+static void expect_end(const struct shelf *shelf, int64_t lowest)
+{
+    const struct log *log = shelf->log;
+
+    if (log->log_end_offset < lowest || log->log_end_offset > 14)
+        fail_msg("nth %llu: the log ends at %lld",
+                 (unsigned long long)shelf->nth,
+                 (long long)log->log_end_offset);
+    if (log->damaged)
+        assert_int_equal(log->damage_offset, 7);
+    else if (log->log_end_offset > 7 && !log->damaged)
+        assert_int_equal(log->log_end_offset, 13); /* not read by the start */
+}
+
+static bool struck_in_a_quarantine(uint64_t seed, uint64_t nth,
+                                   enum node_crash how)
+{
+    struct shelf shelf;
+    uint32_t epoch;
+    bool appended;
+    struct disk_strike strike = {.kind = DISK_STRIKE_SUBMITTED,
+                                 .call =
+                                     how == NODE_CRASH_POWER ? cut_power : kill,
+                                 .context = &shelf};
+
+    shelf_init(&shelf, seed);
+    shelf.nth = nth;
+    create(&shelf);
+    for (unsigned i = 0; i < 13; i++)
+        append(&shelf);
+    lab_pass(&shelf.lab, 500000);
+    find_damage(&shelf);
+    strike.nth = node_disk_operations(shelf.node->node) + nth;
+    node_strike_disk(shelf.node->node, &strike);
+    quarantine(&shelf);
+    if (is_down(&shelf)) {
+        shelf.durable = 5;
+        restart(&shelf, NODE_CRASH_PROCESS);
+        expect_end(&shelf, 5);
+    }
+    shelf.durable = shelf.log->log_end_offset;
+    shelf.epoch = 2;
+    append(&shelf);
+    appended = shelf.ended;
+    restart(&shelf, NODE_CRASH_POWER);
+    assert_true(log_epoch_before(shelf.log, shelf.durable, &epoch));
+    if (appended) /* and not what lay there before */
+        assert_int_equal(epoch, 2);
+    lab_release(&shelf.lab);
+    return shelf.struck;
+}
+
+static void a_quarantine_may_end_anywhere(void **state)
+{
+    (void)state;
+    for (uint64_t nth = 1;; nth++) {
+        bool struck = false;
+
+        for (uint64_t seed = 1; seed <= 10; seed++) {
+            struck |= struck_in_a_quarantine(seed, nth, NODE_CRASH_PROCESS);
+            struck |= struck_in_a_quarantine(seed, nth, NODE_CRASH_POWER);
+        }
+        if (!struck)
+            return;
+        assert_true(nth < 200);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_roll_cut_short_by_a_kill_outlives_the_power),
+        cmocka_unit_test(a_quarantine_may_end_anywhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
