@@ -95,11 +95,10 @@ static void fill_names(struct world *world)
 static void free_names(struct world *world)
 {
     char path[128];
-    int failed = 0;
 
-    for (int i = 0; failed == 0; i++) {
+    for (int i = 0; i < 64; i++) {
         snprintf(path, sizeof path, "%s%d", filler(world), i);
-        failed = unlink(path);
+        unlink(path);
     }
 }
 
@@ -118,6 +117,11 @@ static bool has_ballast(void *context)
 static bool is_roomy(void *context)
 {
     return !log_directory_full(((struct world *)context)->directory);
+}
+
+static bool has_one_segment(void *context)
+{
+    return ((const struct log *)context)->body->segment_count == 1;
 }
 
 static bool is_idle(void *context)
@@ -289,6 +293,47 @@ static void retention_goes_on(void **state)
     assert_int_equal(world_read(world, world_log(world, 0), 16, 21), 5);
 }
 
+/* The roll found a name, but neither the batch nor the old segment's index
+ * found a byte. */
+static void a_missing_index_holds_nothing_up(void **state)
+{
+    struct world *world = *state;
+    struct log *log = on_a_full_disk(world, 5);
+    struct world_append *append = world_submit(world, log, batch_of(5));
+
+    world_until(world, &append->done);
+    assert_int_equal(append->error, ERROR_DISK_FULL);
+    world_until_true(world, is_idle, log);
+    assert_int_equal(log->body->segment_count, 2);
+    assert_true(log->body->segments[0]->seal_wanted);
+    log_set_high_watermark(log, 5);
+    log_advance_start(log, 5);
+    world_until_true(world, has_one_segment, log);
+    assert_false(world->failed);
+    make_room(world);
+    world_until_true(world, is_roomy, world);
+    world_append(world, log, batch_of(5));
+}
+
+/* A leader's epoch that has no batch yet stays, whatever is taken back. */
+static void an_epoch_without_a_batch_stays(void **state)
+{
+    struct world *world = *state;
+    struct log *log = on_a_full_disk(world, 3);
+    struct world_append *append;
+
+    make_room(world);
+    world_begin_epoch(world, log, 4);
+    fill_disk(world);
+    append = world_submit(
+        world, log, &(struct world_batch){.epoch = 4, .body_bytes = BODY});
+    world_until(world, &append->done);
+    assert_int_equal(append->error, ERROR_DISK_FULL);
+    world_until_true(world, is_idle, log);
+    assert_int_equal(log_last_epoch(log), 4);
+    assert_int_equal(log->log_end_offset, 3);
+}
+
 static void a_start_goes_on(void **state)
 {
     struct world *world = *state;
@@ -367,6 +412,8 @@ int main(void)
         TEST(a_roll_without_space_is_taken_back),
         TEST(the_reserve_is_kept),
         TEST(retention_goes_on),
+        TEST(a_missing_index_holds_nothing_up),
+        TEST(an_epoch_without_a_batch_stays),
         TEST(a_start_goes_on),
         TEST(a_clean_end_goes_on),
         TEST(what_must_be_written_waits),
