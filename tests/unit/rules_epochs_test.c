@@ -83,6 +83,7 @@ static void offsets_belong_to_epochs(void **state)
     append(&history, 2, 5);
     append(&history, 4, 9);
     assert_false(epochs_at(&history.epochs, 4, &epoch));
+    assert_false(epochs_at(&history.epochs, 0, &epoch));
     assert_true(epochs_at(&history.epochs, 5, &epoch));
     assert_int_equal(epoch, 2);
     assert_true(epochs_at(&history.epochs, 8, &epoch));
@@ -132,13 +133,31 @@ static void a_full_history_forgets_its_oldest(void **state)
 
     (void)state;
     history_init(&history);
-    for (uint32_t i = 0; i < CAPACITY + 2; i++)
+    for (uint32_t i = 0; i < CAPACITY + 2; i++) {
         append(&history, i + 1, 10 * (int64_t)i);
-    assert_int_equal(history.epochs.count, CAPACITY);
+        assert_int_equal(history.epochs.count,
+                         i < CAPACITY ? i + 1 : CAPACITY);
+    }
     assert_true(epochs_valid(history.entries, history.epochs.count));
     assert_false(epochs_end(&history.epochs, 2, 100, &found, &end));
     assert_true(epochs_end(&history.epochs, 3, 100, &found, &end));
     assert_int_equal(end, 30);
+}
+
+/* What an array holds past its count is left over, and says nothing. */
+static void a_cut_looks_at_no_more_than_the_history(void **state)
+{
+    struct history history;
+
+    (void)state;
+    history_init(&history);
+    append(&history, 1, 0);
+    append(&history, 2, 10);
+    history.entries[2] = (struct epoch_entry){99, 0};
+    epochs_cut_start(&history.epochs, 50);
+    assert_int_equal(history.epochs.count, 1);
+    assert_int_equal(history.entries[0].epoch, 2);
+    assert_int_equal(history.entries[0].start_offset, 50);
 }
 
 static void cuts_keep_what_holds_records(void **state)
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test(nothing_goes_backwards),
         cmocka_unit_test(epochs_without_a_batch_are_dropped),
         cmocka_unit_test(a_full_history_forgets_its_oldest),
+        cmocka_unit_test(a_cut_looks_at_no_more_than_the_history),
         cmocka_unit_test(cuts_keep_what_holds_records),
         cmocka_unit_test(k1_a_returning_follower_keeps_its_records),
         cmocka_unit_test(k2_another_value_at_one_offset_is_cut),

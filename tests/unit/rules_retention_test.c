@@ -17,6 +17,7 @@
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
 static const struct retention_limits an_hour = {3600000, NONE};
+static const struct retention_limits no_time = {0, NONE};
 static const struct retention_limits for_ever = {NONE, NONE};
 
 /* Ten records and 100 bytes each, appended a minute apart from 0 on. */
@@ -42,6 +43,8 @@ static void age_is_told_from_the_last_append(void **state)
     /* the active segment goes by time as well */
     assert_int_equal(start(minutes, 5, &an_hour, UNBOUND, 3840001), 50);
     assert_int_equal(start(minutes, 5, &for_ever, UNBOUND, UNBOUND), 0);
+    /* no time at all is a time, and not for ever */
+    assert_int_equal(start(minutes, 5, &no_time, UNBOUND, 60000), 10);
 }
 
 static void nothing_above_the_watermark_goes(void **state)
@@ -126,6 +129,9 @@ static void r13_empty_segments_hold_nothing(void **state)
 
 static void the_start_never_goes_back(void **state)
 {
+    const struct retention_segment young_first[] = {
+        {0, 10, 100, 9000000}, {10, 20, 100, 0}, {20, 30, 100, 9000000}};
+
     (void)state;
     assert_int_equal(
         retention_start_offset(minutes, 5, &for_ever, 25, UNBOUND, 0), 25);
@@ -136,6 +142,10 @@ static void the_start_never_goes_back(void **state)
         30);
     assert_int_equal(
         retention_start_offset(minutes, 5, &an_hour, 30, UNBOUND, 3600001), 30);
+    /* nor young ones, even where the start is their end */
+    assert_int_equal(
+        retention_start_offset(young_first, 3, &an_hour, 10, UNBOUND, 9000000),
+        20);
 }
 
 /* For any limits: the result is the start or the end of a segment, and at
