@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+APPLY = ["-C1"]  # a line of context is enough: the sources move
 
 
 def run(command, seconds=None, **options):
@@ -73,8 +74,8 @@ class Tree:
 
     def patch(self, path, reverse=False):
         """Whether the patch could be put in, or taken out again."""
-        _, _, code = run(["git", "apply", *(["--reverse"] * reverse), path],
-                         cwd=self.path,
+        _, _, code = run(["git", "apply", *APPLY,
+                          *(["--reverse"] * reverse), path], cwd=self.path,
                          env={**os.environ, "GIT_CEILING_DIRECTORIES": "/tmp"})
         return code == 0
 

@@ -135,8 +135,7 @@ static void a_full_history_forgets_its_oldest(void **state)
     history_init(&history);
     for (uint32_t i = 0; i < CAPACITY + 2; i++) {
         append(&history, i + 1, 10 * (int64_t)i);
-        assert_int_equal(history.epochs.count,
-                         i < CAPACITY ? i + 1 : CAPACITY);
+        assert_int_equal(history.epochs.count, i < CAPACITY ? i + 1 : CAPACITY);
     }
     assert_true(epochs_valid(history.entries, history.epochs.count));
     assert_false(epochs_end(&history.epochs, 2, 100, &found, &end));

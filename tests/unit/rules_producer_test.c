@@ -96,6 +96,7 @@ static void an_older_epoch_is_fenced_and_a_newer_one_starts_over(void **state)
 
     (void)state;
     note(&producer, batch(3, 0, 10, 100));
+    assert_false(producer.more); /* there was none before */
     assert_int_equal(decide(&producer, batch(2, 10, 1, 0), false, &at),
                      PRODUCER_FENCED);
     assert_int_equal(decide(&producer, batch(4, 10, 1, 0), false, &at),
@@ -105,6 +106,7 @@ static void an_older_epoch_is_fenced_and_a_newer_one_starts_over(void **state)
     note(&producer, batch(4, 0, 1, 110));
     assert_int_equal(producer.batch_count, 1);
     assert_int_equal(producer.epoch, 4);
+    assert_true(producer.more); /* those of epoch 3 */
     assert_int_equal(decide(&producer, batch(3, 0, 10, 0), false, &at),
                      PRODUCER_FENCED);
 }
@@ -192,6 +194,47 @@ static void stored_states_are_judged(void **state)
     assert_false(producer_valid(&producer));
 }
 
+/* Each field of the first batch, by itself. */
+static void no_field_of_a_batch_is_negative(void **state)
+{
+    struct producer good = {0};
+    struct producer producer;
+
+    (void)state;
+    note(&good, batch(0, 0, 10, 0));
+    good.id = 0;
+    assert_true(producer_valid(&good)); /* the first id, the first offset */
+    producer = good;
+    producer.batches[0].base_sequence = -1;
+    assert_false(producer_valid(&producer));
+    producer = good;
+    producer.batches[0].last_sequence = -1;
+    assert_false(producer_valid(&producer));
+    producer = good;
+    producer.batches[0].base_offset = -1;
+    assert_false(producer_valid(&producer));
+}
+
+/* What lies behind the producer looks like one batch more. */
+static void nothing_past_the_last_batch_is_touched(void **state)
+{
+    struct {
+        struct producer producer;
+        int64_t behind[4];
+    } memory = {.behind = {1000, 2000, 3000, 4000}};
+    struct producer *producer = &memory.producer;
+
+    (void)state;
+    for (int32_t i = 0; i < PRODUCER_BATCHES_MAX; i++)
+        note(producer, batch(0, i, 1, i));
+    producer->batch_count = PRODUCER_BATCHES_MAX + 1;
+    assert_false(producer_valid(producer));
+    producer->batch_count = PRODUCER_BATCHES_MAX;
+    note(producer, batch(0, PRODUCER_BATCHES_MAX, 1, PRODUCER_BATCHES_MAX));
+    for (int64_t i = 0; i < 4; i++)
+        assert_int_equal(memory.behind[i], 1000 * (i + 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +247,8 @@ int main(void)
         cmocka_unit_test(a_batch_may_straddle_the_wrap),
         cmocka_unit_test(a_cut_forgets_what_it_cut),
         cmocka_unit_test(stored_states_are_judged),
+        cmocka_unit_test(no_field_of_a_batch_is_negative),
+        cmocka_unit_test(nothing_past_the_last_batch_is_touched),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
