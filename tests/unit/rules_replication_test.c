@@ -546,6 +546,177 @@ static void a_set_has_come_to_an_offset_when_all_have(void **state)
     assert_false(positions_reach(0, &set, positions, 3));
 }
 
+static void sets_are_equal_member_by_member(void **state)
+{
+    struct replica_set one = set_of(B1);
+    struct replica_set two = set_of(B1 | B2);
+    struct replica_set other = set_of(B3);
+
+    (void)state;
+    assert_true(replica_set_equal(&two, &two));
+    assert_false(replica_set_equal(&one, &two));
+    assert_false(replica_set_equal(&two, &one));
+    assert_false(replica_set_equal(&one, &other));
+    other = set_of(B3 | B2); /* the first one differs, then the last */
+    assert_false(replica_set_equal(&other, &two));
+    other = set_of(B1 | B3);
+    assert_false(replica_set_equal(&other, &two));
+    other = set_of(B1 | B2);
+    other.members[0].broker_epoch++;
+    assert_false(replica_set_equal(&other, &two));
+    replica_set_add(&other, one.members[0]); /* again: the epoch is replaced */
+    assert_set(&other, B1 | B2);
+}
+
+/* What a set, an array or a state holds past its count is left over. */
+static void nothing_past_a_count_is_looked_at(void **state)
+{
+    static const uint32_t four[] = {1, 2, 3, 4};
+    struct partition_state partition = created(ALL);
+    struct replica_set isr = set_of(B1);
+    struct replica_set lossy = set_of(B3);
+    struct cluster cluster;
+
+    (void)state;
+    isr.members[1] = lossy.members[1] = (struct replica){2, EPOCH(2)};
+    assert_false(replica_set_has(&isr, 2));
+    partition_state_set_isr(&partition, &isr, &lossy);
+    assert_set(&partition.eligible, B2);
+    cluster_of(&cluster, ALL | B4);
+    partition_state_create(&partition, four, 3, 2, false, &cluster.live);
+    assert_set(&partition.isr, ALL);
+    partition.replicas[3] = 4;
+    assert_false(partition_state_has_replica(&partition, 4));
+    partition.isr.members[3] = (struct replica){4, EPOCH(4)};
+    assert_false(partition_state_decide(&partition, &cluster.live));
+    partition.leader = NO_BROKER;
+    partition.isr = set_of(B4);
+    assert_false(partition_state_decide(&partition, &cluster.live));
+    partition.isr = set_of(0);
+    partition.eligible = set_of(B4);
+    assert_false(partition_state_decide(&partition, &cluster.live));
+}
+
+static void all_who_are_in_sync_or_lossy_are_not_eligible(void **state)
+{
+    struct partition_state partition = created(ALL);
+    struct replica_set isr = set_of(B1 | B2);
+    struct replica_set lossy = set_of(B2 | B3);
+
+    (void)state;
+    partition.min = 3;
+    partition_state_set_isr(&partition, &isr, NULL);
+    assert_set(&partition.eligible, B3);
+    partition = created(ALL);
+    isr = set_of(B1);
+    partition_state_set_isr(&partition, &isr, &lossy);
+    assert_int_equal(partition.eligible.count, 0);
+}
+
+static void the_first_of_the_assignment_is_preferred(void **state)
+{
+    struct partition_state partition = created(ALL);
+    struct cluster cluster;
+
+    (void)state;
+    partition.leader = 2;
+    cluster_of(&cluster, B1 | B3);
+    assert_true(partition_state_decide(&partition, &cluster.live));
+    assert_int_equal(partition.leader, 1);
+    /* a lead that was given up is a change though the ISR is the same */
+    cluster_of(&cluster, ALL);
+    partition = created(ALL);
+    assert_true(partition_state_replica_lost(&partition, 1, 101));
+    assert_int_equal(partition.partition_epoch, 1);
+    assert_true(partition_state_decide(&partition, &cluster.live));
+    assert_int_equal(partition.leader, 2);
+    assert_int_equal(partition.partition_epoch, 2);
+    /* and so is one that nobody can take */
+    partition.isr = set_of(0);
+    partition.eligible = set_of(0);
+    assert_true(partition_state_decide(&partition, &cluster.live));
+    assert_int_equal(partition.leader, NO_BROKER);
+    assert_int_equal(partition.partition_epoch, 3);
+}
+
+/* The price of flush.ms other than 0: the last one leads with what it has. */
+static void the_last_of_a_lazy_partition_leads_with_what_it_has(void **state)
+{
+    struct partition_state partition = created(B1);
+
+    (void)state;
+    partition.lazy = true;
+    assert_true(partition_state_replica_lost(&partition, 1, 150));
+    assert_int_equal(partition.isr.count, 1);
+    assert_true(replica_set_has_epoch(&partition.isr, 1, 150));
+    assert_int_equal(partition.eligible.count, 0);
+    assert_int_equal(partition.leader, 1);
+    assert_int_equal(partition.leader_epoch, 2);
+    assert_int_equal(partition.partition_epoch, 1);
+    /* who was no member is none now */
+    partition.leader = NO_BROKER;
+    partition.isr = set_of(0);
+    assert_false(partition_state_replica_lost(&partition, 3, 999));
+    assert_int_equal(partition.leader, NO_BROKER);
+    assert_int_equal(partition.partition_epoch, 1);
+}
+
+static void a_lossy_one_waits_while_there_is_another(void **state)
+{
+    struct partition_state partition = created(B1);
+
+    (void)state;
+    assert_true(partition_state_replica_lost(&partition, 1, 150));
+    assert_int_equal(partition.leader, NO_BROKER); /* not lazy */
+    assert_int_equal(partition.isr.count, 0);
+    partition = created(B1);
+    partition.lazy = true;
+    partition.eligible = set_of(B2);
+    assert_true(partition_state_replica_lost(&partition, 1, 150));
+    assert_int_equal(partition.leader, NO_BROKER);
+    assert_set(&partition.eligible, B2);
+    partition = created(B1 | B2);
+    partition.lazy = true;
+    assert_true(partition_state_replica_lost(&partition, 1, 150));
+    assert_int_equal(partition.leader, NO_BROKER);
+    assert_set(&partition.isr, B2);
+}
+
+/* Broker 0 is a broker like any other. */
+static void only_the_lossy_one_is_lost(void **state)
+{
+    struct partition_state partition = created(B1);
+
+    (void)state;
+    partition.replicas[1] = 0;
+    partition.eligible = set_of(1u << 0 | B3);
+    assert_true(partition_state_replica_lost(&partition, 1, 150));
+    assert_set(&partition.eligible, 1u << 0 | B3);
+}
+
+static void the_first_member_is_judged_too(void **state)
+{
+    struct alter it;
+
+    (void)state;
+    alter_init(&it);
+    it.isr = set_of(B4); /* not assigned */
+    replica_set_add(&it.isr, it.leader);
+    assert_refused(&it, ERROR_INELIGIBLE_REPLICA);
+}
+
+static void positions_are_those_of_the_replica(void **state)
+{
+    const struct replica_set two = {2, {{1, 7}, {2, 7}}};
+    const struct replica_position positions[] = {{{1, 7}, 50}, {{2, 7}, 10}};
+
+    (void)state;
+    /* of the same epoch, another broker */
+    assert_int_equal(high_watermark_next(0, 2, &two, NULL, positions, 2), 10);
+    /* one that is not told yet */
+    assert_int_equal(high_watermark_next(3, 2, &two, NULL, positions, 1), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -572,6 +743,15 @@ int main(void)
         cmocka_unit_test(the_watermark_stands_still_below_min),
         cmocka_unit_test(the_watermark_waits_for_unknown_positions),
         cmocka_unit_test(random_histories_keep_the_rules),
+        cmocka_unit_test(sets_are_equal_member_by_member),
+        cmocka_unit_test(nothing_past_a_count_is_looked_at),
+        cmocka_unit_test(all_who_are_in_sync_or_lossy_are_not_eligible),
+        cmocka_unit_test(the_first_of_the_assignment_is_preferred),
+        cmocka_unit_test(the_last_of_a_lazy_partition_leads_with_what_it_has),
+        cmocka_unit_test(a_lossy_one_waits_while_there_is_another),
+        cmocka_unit_test(only_the_lossy_one_is_lost),
+        cmocka_unit_test(the_first_member_is_judged_too),
+        cmocka_unit_test(positions_are_those_of_the_replica),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
