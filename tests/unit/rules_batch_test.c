@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/crc32c.h"
 #include "rules/batch.h"
 
 #define BODY_BYTES  37
@@ -253,6 +254,86 @@ static void producers_send_no_control_batches(void **state)
     assert_int_equal(check_produced(batch, sizeof batch), ERROR_INVALID_BATCH);
 }
 
+/* As batch.h says, counted here once more: both writer and reader could be
+ * wrong alike. */
+static void checksums_cover_what_is_documented(void **state)
+{
+    uint8_t batch[BATCH_BYTES];
+    uint8_t covered[24 + 8 + 16 + 4];
+
+    (void)state;
+    stamped(batch);
+    memcpy(covered, batch, 24);
+    memcpy(covered + 24, batch + 28, 8);
+    memcpy(covered + 32, topic_id.bytes, 16);
+    store_u32(covered + 48, 4);
+    assert_int_equal(load_u32(batch + 24), crc32c(0, covered, sizeof covered));
+    assert_int_equal(load_u32(batch + 32),
+                     crc32c(0, batch + 36, sizeof batch - 36));
+}
+
+/* batch_encode() writes the fields as they are, those of the leader too. */
+static void a_header_is_encoded_as_it_is(void **state)
+{
+    uint8_t batch[BATCH_HEADER_BYTES];
+    struct batch_header header = header_example();
+    struct batch_header out;
+
+    (void)state;
+    header.base_offset = 11;
+    header.leader_epoch = 12;
+    header.append_time_ms = 13;
+    header.header_crc = 14;
+    header.body_crc = 15;
+    memset(batch, 0xee, sizeof batch);
+    batch_encode(&header, batch);
+    assert_int_equal(batch_decode(batch, sizeof batch, BYTES_MAX, &out),
+                     ERROR_NONE);
+    assert_int_equal(out.base_offset, 11);
+    assert_int_equal(out.leader_epoch, 12);
+    assert_int_equal(out.append_time_ms, 13);
+    assert_int_equal(out.header_crc, 14);
+    assert_int_equal(out.body_crc, 15);
+}
+
+static enum error decoded(const struct batch_header *header)
+{
+    uint8_t batch[BATCH_HEADER_BYTES];
+    struct batch_header out;
+
+    batch_encode(header, batch);
+    return batch_decode(batch, sizeof batch, BYTES_MAX, &out);
+}
+
+static void the_ends_of_every_range_are_in_it(void **state)
+{
+    struct batch_header header = header_example();
+    uint8_t batch[BATCH_BYTES];
+
+    (void)state;
+    header.record_count = 1;
+    header.last_offset_delta = 0;
+    header.producer_id = 0;
+    header.base_sequence = 0;
+    header.length = BATCH_HEADER_BYTES;
+    header.attributes = BATCH_CODEC_ZSTD;
+    assert_int_equal(decoded(&header), ERROR_NONE);
+    header.length = BYTES_MAX;
+    assert_int_equal(decoded(&header), ERROR_NONE);
+    header.producer_id = -1;
+    header.base_sequence = -1;
+    assert_int_equal(decoded(&header), ERROR_NONE);
+    header.producer_id = -2; /* the only one that is no producer is -1 */
+    assert_int_equal(decoded(&header), ERROR_INVALID_BATCH);
+    produced(batch);
+    assert_int_equal(
+        batch_check_produced(batch, sizeof batch, BATCH_BYTES, &header),
+        ERROR_NONE);
+    assert_int_equal(
+        batch_check_produced(batch, sizeof batch, BATCH_BYTES - 1, &header),
+        ERROR_TOO_LARGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +347,9 @@ int main(void)
         cmocka_unit_test(a_length_past_the_limit_is_refused),
         cmocka_unit_test(fields_out_of_range_are_refused),
         cmocka_unit_test(producers_send_no_control_batches),
+        cmocka_unit_test(checksums_cover_what_is_documented),
+        cmocka_unit_test(a_header_is_encoded_as_it_is),
+        cmocka_unit_test(the_ends_of_every_range_are_in_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
