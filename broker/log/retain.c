@@ -131,6 +131,7 @@ static void remove_segments(struct log_body *body, size_t count)
     for (size_t i = 0; i < count; i++) {
         int64_t base = body->segments[i]->base_offset;
 
+        body->segments[i]->seal_wanted = false; /* room may come meanwhile */
         steps_add(steps, DISK_UNLINK, segment_path(body, base, "log"), NULL,
                   ERROR_NOT_FOUND);
         steps_add(steps, DISK_UNLINK, segment_path(body, base, "index"), NULL,
