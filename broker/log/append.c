@@ -148,6 +148,7 @@ static void submit(struct log_body *body, struct log_append *append)
         body->segments[segment_at(body, append->base_offset)];
 
     ASSERT(segment->file != NULL);
+    segment_touch(segment);
     append->private = segment;
     append->request.done = append_done;
     append->iov =
@@ -159,13 +160,16 @@ static void submit(struct log_body *body, struct log_append *append)
                 &append->iov, 1, append->request.offset);
 }
 
-static bool may_submit(const struct log_body *body,
-                       const struct log_append *append)
+/* A file that is closed is opened: load_finish() goes on. */
+static bool may_submit(struct log_body *body, const struct log_append *append)
 {
     const struct log_directory *directory = body->log.directory;
+    struct segment *segment =
+        body->segments[segment_at(body, append->base_offset)];
 
-    return directory->appends < directory->appends_max &&
-           body->segments[segment_at(body, append->base_offset)]->file != NULL;
+    if (segment->file == NULL && !segment->unborn)
+        segment_load(segment);
+    return segment->file != NULL && directory->appends < directory->appends_max;
 }
 
 static void pump(struct log_body *body)
@@ -179,6 +183,19 @@ static void pump(struct log_body *body)
         submit(body, append);
     }
     list_remove(&body->held_node);
+}
+
+void append_cannot_open(struct segment *segment, enum error error)
+{
+    struct log_body *body = body_of(segment->log);
+    struct log_append *first;
+
+    if (list_empty(&body->held))
+        return;
+    first = append_of(list_first(&body->held));
+    if (body->segments[segment_at(body, first->base_offset)] == segment)
+        directory_fail(body->log.directory, error, "open a segment of",
+                       body->path);
 }
 
 void append_pump(struct log_body *body)

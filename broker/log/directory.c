@@ -7,6 +7,7 @@
  *     NEW -> OPENING -> OPEN -> CLOSING -> CLOSED
  *     `failed` in any of them
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,19 @@ void saver_finish(struct list *waiters, enum error error)
 
 /* ---- life ---- */
 
+/* The bounds are the broker's: its directories share them. */
+static void idle_init(struct idle_files *files,
+                      const struct log_directory_options *options,
+                      unsigned count_max)
+{
+    unsigned count = options->count ? options->count : 1;
+
+    if (options->open_files_max < count_max)
+        count_max = options->open_files_max;
+    list_init(&files->segments);
+    files->count_max = count_max > count ? count_max / count : 1;
+}
+
 struct log_directory *log_directory_new(
     struct seam *seam, const struct log_directory_options *options,
     struct log_directory_owner *owner)
@@ -50,14 +64,15 @@ struct log_directory *log_directory_new(
     list_init(&directory->logs);
     list_init(&directory->dying);
     list_init(&directory->held);
-    list_init(&directory->cold);
+    idle_init(&directory->active_files, options, UINT_MAX);
+    idle_init(&directory->sealed_files, options, LOG_COLD_FILES_MAX);
     RB_INIT(&directory->tree);
     directory->appends_max =
         LOG_APPENDS_MAX / (options->count ? options->count : 1);
     /* a stream of its own: no two directories have one id */
     random_init(&directory->random,
                 seam->random_key ^ (0x6c6f6764697231ULL + options->index));
-    directory->cold_timer.fire = cold_fire;
+    directory->idle_timer.fire = idle_fire;
     commit_init(directory);
     checkpoint_init(directory);
     space_init(directory);
@@ -82,7 +97,7 @@ void log_directory_free(struct log_directory *directory)
     while (!list_empty(&directory->dying))
         log_body_free(body_of(
             container_of(list_first(&directory->dying), struct log, node)));
-    timer_stop(seam->timers, &directory->cold_timer);
+    timer_stop(seam->timers, &directory->idle_timer);
     commit_release(directory);
     scrub_release(directory);
     checkpoint_release(directory);

@@ -29,8 +29,8 @@
 #include "rules/epochs.h"
 #include "seam/timer.h"
 
-#define LOG_APPENDS_MAX       2048        /* submitted at once, by a broker */
-#define LOG_COLD_FILES_MAX    256         /* open files of sealed segments */
+#define LOG_APPENDS_MAX       2048 /* submitted at once, by a broker */
+#define LOG_COLD_FILES_MAX    256  /* open sealed segments, with indexes */
 #define LOG_SNAPSHOT_INTERVAL (64u << 20) /* bytes between two of them */
 
 struct segment {
@@ -53,7 +53,15 @@ struct segment {
     struct index index;
     uint8_t *snapshot; /* of producers at end_offset, to be written */
     size_t snapshot_size;
-    struct list cold; /* directory->cold, when it may be closed */
+    struct idle_files *idle_in; /* where its file may be closed; or NULL */
+    struct list idle;
+};
+
+/* Open files that nothing needs at the moment. */
+struct idle_files {
+    struct list segments; /* struct segment, oldest use first */
+    unsigned count;
+    unsigned count_max; /* past it they are closed */
 };
 
 /* Waits for a small file to be written, from a state not older than now. */
@@ -270,9 +278,9 @@ struct log_directory {
     unsigned appends;  /* submitted, at most appends_max */
     unsigned appends_max;
     struct list held; /* struct log_body with held appends */
-    struct list cold; /* struct segment, oldest use first */
-    unsigned cold_count;
-    struct timer cold_timer;
+    struct idle_files sealed_files;
+    struct idle_files active_files;
+    struct timer idle_timer;
     uint64_t removals; /* logs removed by this process */
 
     struct commit commit;
@@ -352,10 +360,10 @@ void place_settle(const struct log_body *body, struct place *place);
 /* A batch lies at `position`: the summary and the index follow. */
 void segment_note(struct segment *segment, const struct batch_header *header,
                   uint64_t position);
-/* The segment is used: its file stays open a while longer. Never closes a
- * file within the call. */
+/* The segment is used, or has become another kind: its file stays open a
+ * while longer. Never closes a file within the call. */
 void segment_touch(struct segment *segment);
-void cold_fire(struct timer *timer);
+void idle_fire(struct timer *timer);
 /* Opens the file and loads or rebuilds the index; then log_progress(). */
 void segment_load(struct segment *segment);
 bool segment_ready(const struct segment *segment);
@@ -372,6 +380,9 @@ void append_pump(struct log_body *body);
 /* Something at the log's end found no space: what is held comes to nothing,
  * and what lies past the end is cut off once nothing is in flight. */
 void append_take_back(struct log_body *body);
+/* The file of the segment could not be opened: where an append waits for it,
+ * the directory fails. */
+void append_cannot_open(struct segment *segment, enum error error);
 void roll_start(struct log_body *body);
 /* The active segment holds something and nothing stands against a roll. */
 bool roll_allowed(const struct log_body *body);

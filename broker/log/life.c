@@ -316,8 +316,10 @@ static void create_stepped(struct steps *steps, enum error error)
 
     if (error != ERROR_NONE)
         directory_fail(directory, error, "make", steps_path(steps));
-    if (error == ERROR_NONE)
+    if (error == ERROR_NONE) {
         active_segment(body)->file = steps->file;
+        segment_touch(active_segment(body));
+    }
     steps_release(steps);
     if (directory->failed) {
         create_finish(body, ERROR_LOG_DIRECTORY_FAILED);

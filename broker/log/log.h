@@ -62,7 +62,10 @@ struct log_directory_options {
     uint64_t scrub_bytes_per_second; /* 0: nothing is read for its own sake */
     int64_t scrub_interval_ms;       /* between the beginnings of two passes */
     unsigned recoveries_max;         /* logs recovered at once at start; > 0 */
-    uint64_t reserve_bytes;          /* below this much free space: disk_full */
+    /* Of all directories: segments that stay open though nothing is under way
+     * on them; of sealed ones at most 256. */
+    unsigned open_files_max;
+    uint64_t reserve_bytes; /* below this much free space: disk_full */
     /* settings of a log found on disk until log_configure() */
     struct log_settings default_settings;
 };

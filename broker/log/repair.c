@@ -62,6 +62,7 @@ static void recovered(struct recovery *recovery)
             index_release(&segment->index, heap_of(recovery));
         segment_touch(segment);
     }
+    segment_touch(active);
     log->generation = stored->generation;
     log->log_start_offset = stored->log_start_offset;
     body->wanted_start = log->log_start_offset;

@@ -128,6 +128,7 @@ static void roll_stepped(struct steps *steps, enum error error)
         directory_fail(directory, error, "make", steps_path(steps));
     segment->file = steps->file;
     segment->unborn = false;
+    segment_touch(segment);
     body->roll_segment = NULL;
     body->rolling = false;
     steps_release(steps);
@@ -175,6 +176,7 @@ void roll_start(struct log_body *body)
     ASSERT(sealed->size > 0);
     sealed->sealed = true;
     sealed->seal_wanted = true;
+    segment_touch(sealed);
     sealed->snapshot =
         producers_encode(&body->producers, &place, &sealed->snapshot_size);
     segment = segment_add(body, base);

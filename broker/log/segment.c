@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Owns segments: their names, the vector of a log, summaries, and the
- * loading of cold ones. Payload of an index file, little-endian:
+ * Owns segments: their names, the vector of a log, summaries, which of them
+ * are open, and the loading of those that are not. Payload of an index file,
+ * little-endian:
  *
  *     at  size  field
  *      0    8   base offset
@@ -23,7 +24,7 @@
 #include "base/cursor.h"
 #include "log/internal.h"
 
-/* One loading of a cold segment. */
+/* One loading of a segment. */
 struct load {
     struct segment *segment;
     struct disk_request request;
@@ -85,9 +86,18 @@ struct segment *segment_add(struct log_body *body, int64_t base_offset)
     segment->base_offset = base_offset;
     segment->end_offset = base_offset;
     segment->max_timestamp_ms = INT64_MIN;
-    list_init(&segment->cold);
+    list_init(&segment->idle);
     body->segments[body->segment_count++] = segment;
     return segment;
+}
+
+static void idle_leave(struct segment *segment)
+{
+    if (segment->idle_in == NULL)
+        return;
+    segment->idle_in->count--;
+    segment->idle_in = NULL;
+    list_remove(&segment->idle);
 }
 
 static void segment_free(struct segment *segment)
@@ -95,9 +105,7 @@ static void segment_free(struct segment *segment)
     struct log_directory *directory = segment->log->directory;
     struct heap *heap = directory->seam->heap;
 
-    if (!list_empty(&segment->cold))
-        directory->cold_count--;
-    list_remove(&segment->cold);
+    idle_leave(segment);
     disk_close(directory->seam->disk, segment->file);
     index_release(&segment->index, heap);
     heap_free(heap, segment->snapshot);
@@ -141,7 +149,7 @@ void place_settle(const struct log_body *body, struct place *place)
     const struct segment *segment =
         body->segments[segment_at(body, place->offset)];
 
-    if (segment->base_offset == place->offset && segment->file != NULL)
+    if (segment->base_offset == place->offset && !segment->unborn)
         *place = (struct place){place->offset, place->offset, 0};
 }
 
@@ -263,7 +271,7 @@ static bool decode_entries(const struct segment *segment, struct index *index,
     return true;
 }
 
-/* ---- cold segments ---- */
+/* ---- open and closed ---- */
 
 bool segment_ready(const struct segment *segment)
 {
@@ -280,39 +288,62 @@ static bool in_use(const struct segment *segment)
            body->window_loading || body->exclusive.kind != EXCLUSIVE_NONE;
 }
 
-void cold_fire(struct timer *timer)
+static void index_drop(struct segment *segment)
+{
+    segment->indexed = false;
+    index_release(&segment->index, segment->log->directory->seam->heap);
+}
+
+/* The index of an active segment stays: it is written when it is sealed. */
+static void close_file(struct segment *segment)
+{
+    struct log_directory *directory = segment->log->directory;
+
+    idle_leave(segment);
+    disk_close(directory->seam->disk, segment->file);
+    segment->file = NULL;
+    if (segment->sealed)
+        index_drop(segment);
+}
+
+static void close_idle(struct idle_files *files)
+{
+    list_for_each_safe (node, &files->segments) {
+        struct segment *segment = container_of(node, struct segment, idle);
+
+        if (files->count <= files->count_max)
+            return;
+        if (!in_use(segment))
+            close_file(segment);
+    }
+}
+
+void idle_fire(struct timer *timer)
 {
     struct log_directory *directory =
-        container_of(timer, struct log_directory, cold_timer);
+        container_of(timer, struct log_directory, idle_timer);
 
-    list_for_each_safe (node, &directory->cold) {
-        struct segment *segment = container_of(node, struct segment, cold);
-
-        if (directory->cold_count <= LOG_COLD_FILES_MAX)
-            return;
-        if (in_use(segment))
-            continue;
-        list_remove(node);
-        directory->cold_count--;
-        disk_close(directory->seam->disk, segment->file);
-        segment->file = NULL;
-        segment->indexed = false;
-        index_release(&segment->index, directory->seam->heap);
-    }
+    close_idle(&directory->sealed_files);
+    close_idle(&directory->active_files);
 }
 
 void segment_touch(struct segment *segment)
 {
     struct log_directory *directory = segment->log->directory;
+    struct idle_files *files =
+        segment->sealed ? &directory->sealed_files : &directory->active_files;
 
-    if (!segment->sealed || segment->file == NULL)
+    idle_leave(segment);
+    if (segment->file == NULL) {
+        if (segment->sealed && !segment->seal_wanted && !segment->loading)
+            index_drop(segment); /* it was closed before it was sealed */
         return;
-    if (list_empty(&segment->cold))
-        directory->cold_count++;
-    list_remove(&segment->cold);
-    list_append(&directory->cold, &segment->cold);
-    if (directory->cold_count > LOG_COLD_FILES_MAX)
-        timer_start(directory->seam->timers, &directory->cold_timer,
+    }
+    segment->idle_in = files;
+    list_append(&files->segments, &segment->idle);
+    files->count++;
+    if (files->count > files->count_max)
+        timer_start(directory->seam->timers, &directory->idle_timer,
                     directory->seam->now.monotonic_us);
 }
 
@@ -324,9 +355,9 @@ static void load_finish(struct load *load, bool indexed)
 
     if (indexed)
         index_prepend(&segment->index, heap, &load->index);
-    else
+    segment->indexed = segment->indexed || indexed;
+    if (!segment->indexed)
         segment->seal_wanted = false; /* recovery will scan it again */
-    segment->indexed = indexed;
     segment->unreadable = !indexed;
     segment->loading = false;
     body->loads--;
@@ -336,6 +367,7 @@ static void load_finish(struct load *load, bool indexed)
     heap_free(heap, load->path);
     heap_free(heap, load);
     segment_touch(segment);
+    append_pump(body);
     seal_next(body);
     log_progress(body);
     log_kick(body);
@@ -410,12 +442,16 @@ static void load_opened(struct disk_request *request)
     struct log_body *body = body_of(segment->log);
     char *path;
 
-    if (request->error == ERROR_NONE && segment->file == NULL)
+    if (request->error == ERROR_NONE && segment->file == NULL) {
         segment->file = request->file;
+        if (!segment->sealed)
+            SOMETIMES(body->log.directory->seam->trace, SEGMENT_REOPENED);
+    }
     if (segment->file == NULL) {
         trace_log(body->log.directory->seam->trace, TRACE_WARN,
                   "cannot open segment %s: %s", load->path,
                   error_sentence(request->error));
+        append_cannot_open(segment, request->error);
         load_finish(load, false);
         return;
     }

@@ -225,9 +225,7 @@ static void cut_segments(struct log_body *body, const struct place *cut)
         segment->indexed = true;
         segment->max_timestamp_ms = INT64_MIN;
     }
-    if (!list_empty(&segment->cold))
-        body->log.directory->cold_count--;
-    list_remove(&segment->cold);
+    segment_touch(segment);
 }
 
 /* A new file instead of all from the damaged segment on. */
@@ -242,6 +240,7 @@ static void replace_segments(struct log_body *body, const struct place *cut,
     segment = segment_add(body, cut->offset);
     segment->file = file;
     segment->indexed = true;
+    segment_touch(segment);
 }
 
 /* What is past the end is forgotten. */
@@ -339,6 +338,7 @@ static void restarted(struct log_body *body, struct disk_file *file)
     segment = segment_add(body, job->cut.offset);
     segment->file = file;
     segment->indexed = true;
+    segment_touch(segment);
     cut_offsets(body, &job->cut);
     log->high_watermark = job->cut.offset;
     log->durable_end_offset = job->cut.offset;

@@ -165,6 +165,7 @@ void broker_logs_open(struct broker *broker,
         .scrub_bytes_per_second = (uint64_t)config->scrub_bytes_per_second,
         .scrub_interval_ms = config->scrub_interval_ms,
         .recoveries_max = (unsigned)config->recoveries_max,
+        .open_files_max = (unsigned)config->open_files_max,
         .reserve_bytes = (uint64_t)config->reserve_bytes,
         .default_settings = *settings,
     };

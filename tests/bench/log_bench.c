@@ -149,6 +149,7 @@ static void open_directory(struct bench *bench, const char *path)
                                             .checkpoint_interval_ms = 5000,
                                             .index_interval_bytes = 4096,
                                             .recoveries_max = 16,
+                                            .open_files_max = 2048,
                                             .default_settings = settings};
 
     bench->loop = loop_new(&loop_options);

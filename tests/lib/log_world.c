@@ -157,6 +157,7 @@ struct world *world_new(void)
         .checkpoint_interval_ms = 20,
         .index_interval_bytes = 512,
         .recoveries_max = 4,
+        .open_files_max = 2048,
         .reserve_bytes = 0,
         .default_settings = world_settings,
     };

@@ -3,12 +3,14 @@
  * A log while it runs: what goes in comes out, in order; segments roll; cuts
  * and retention do what they say; and all of it is there after a shutdown.
  */
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -488,6 +490,97 @@ static void flush_ms_decides_what_counts(void **state)
     assert_int_equal(world_log(world, 0)->log_end_offset, 2);
 }
 
+static unsigned open_segments(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct dirent *entry;
+    unsigned count = 0;
+
+    assert_non_null(directory);
+    while ((entry = readdir(directory)) != NULL) {
+        char target[256] = "";
+
+        if (readlinkat(dirfd(directory), entry->d_name, target,
+                       sizeof target - 1) > 0)
+            count += strstr(target, ".log") != NULL;
+    }
+    closedir(directory);
+    return count;
+}
+
+#define LOGS       12
+#define OPEN_FILES 3
+
+/* Of all logs in turn: appends, a roll in the end, reads of old and new. */
+static void use_all(struct world *world, uint32_t epoch)
+{
+    for (unsigned i = 0; i < 3 * LOGS; i++) {
+        struct log *log = world_log(world, i % LOGS);
+        int64_t end = log->log_end_offset;
+
+        world_fill(world, log, 11, &(struct world_batch){.epoch = epoch});
+        assert_int_equal(world_read(world, log, end, end + 11), 11);
+        assert_int_equal(world_read(world, log, end / 2, end + 11),
+                         end + 11 - end / 2);
+    }
+}
+
+static void few_files_are_open_however_many_logs_there_are(void **state)
+{
+    struct world *world = *state;
+
+    world_shutdown(world);
+    world->options.open_files_max = OPEN_FILES;
+    assert_int_equal(world_open(world), ERROR_NONE);
+    for (uint32_t i = 0; i < LOGS; i++)
+        world_create(world, i, &world_settings);
+    for (uint32_t round = 1; round <= 3; round++) {
+        use_all(world, round);
+        /* a truncation needs the file too */
+        world_truncate(world, world_log(world, round), 33 * round - 15);
+        world_fill(world, world_log(world, round), 15,
+                   &(struct world_batch){.epoch = round});
+        world_run(world, 20);
+        /* active and sealed ones are counted apart; some may be in use */
+        assert_in_range(open_segments(), 1, 2 * OPEN_FILES + 4);
+        if (round == 1) {
+            assert_int_equal(world_crash(world), ERROR_NONE);
+        } else {
+            world_shutdown(world);
+            assert_int_equal(world_open(world), ERROR_NONE);
+        }
+        world_run(world, 20);
+        assert_in_range(open_segments(), 1, 2 * OPEN_FILES + 4);
+    }
+    for (uint32_t i = 0; i < LOGS; i++)
+        assert_int_equal(world_read(world, world_log(world, i), 0, 99), 99);
+}
+
+static void an_append_that_cannot_open_its_file_fails_the_directory(
+    void **state)
+{
+    struct world *world = *state;
+    struct world_append *append;
+    char *path;
+
+    world_shutdown(world);
+    world->options.open_files_max = 1;
+    assert_int_equal(world_open(world), ERROR_NONE);
+    for (uint32_t i = 0; i < 3; i++)
+        world_append(world, world_create(world, i, &world_settings),
+                     &(struct world_batch){.epoch = 1});
+    world_run(world, 20);
+    path = strdup(world_file(world, 0, "00000000000000000000.log"));
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    append = world_submit(world, world_log(world, 0),
+                          &(struct world_batch){.epoch = 1});
+    world_until(world, &append->done);
+    assert_int_equal(append->error, ERROR_LOG_DIRECTORY_FAILED);
+    assert_true(world->failed);
+    assert_non_null(strstr(world->detail, "open a segment of"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,6 +603,8 @@ int main(void)
         TEST(logs_come_in_the_order_of_their_keys),
         TEST(flush_ms_decides_what_counts),
         TEST(a_busy_disk_is_waited_for),
+        TEST(few_files_are_open_however_many_logs_there_are),
+        TEST(an_append_that_cannot_open_its_file_fails_the_directory),
 #undef TEST
     };
 
