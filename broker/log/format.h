@@ -43,6 +43,10 @@ void segment_name(char name[SEGMENT_NAME_SIZE], int64_t offset,
                   const char *suffix);
 bool segment_name_parse(const char *name, const char *suffix, int64_t *offset);
 bool parse_log_name(const char *name, struct partition_key *key);
+/* In a log directory: a small file that was being written, a log that was
+ * being deleted. Anything else that ends so is somebody else's. */
+bool log_name_is_temporary(const char *name);
+bool log_name_is_deleted(const char *name);
 int key_compare(const struct partition_key *a, const struct partition_key *b);
 
 /* ---- small files: small_file.c ---- */

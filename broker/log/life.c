@@ -50,6 +50,37 @@ static void log_name(char *name, size_t size, const struct partition_key *key)
     snprintf(name, size, "%s-%" PRIu32, id, key->partition);
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+    size_t length = strlen(name), size = strlen(end);
+
+    return length > size && strcmp(name + length - size, end) == 0;
+}
+
+bool log_name_is_temporary(const char *name)
+{
+    static const char *const names[] = {"meta.tmp", "checkpoint.tmp",
+                                        "clean.tmp"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+bool log_name_is_deleted(const char *name)
+{
+    struct partition_key key;
+    size_t length = strcspn(name, ".");
+    char log[64];
+
+    if (length >= sizeof log || !ends_with(name, ".deleted"))
+        return false;
+    memcpy(log, name, length);
+    log[length] = '\0';
+    return parse_log_name(log, &key);
+}
+
 bool parse_log_name(const char *name, struct partition_key *key)
 {
     char id[UUID_TEXT_SIZE] = {0};

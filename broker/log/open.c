@@ -19,7 +19,11 @@
 #include "base/bytes.h"
 #include "log/recovery.h"
 
-#define DELETED ".deleted"
+#define FIRST_SEGMENT "00000000000000000000.log"
+
+#define LATER_VERSION                                                          \
+    "a later version wrote it. Nothing was changed. Start that version "       \
+    "again, or name another directory in log.dirs"
 
 struct opening {
     struct log_directory *directory;
@@ -233,6 +237,67 @@ static void unlink_leftover(struct opening *opening, const char *name)
     steps_run(&opening->steps);
 }
 
+/* ---- logs that nobody knows of ---- */
+
+static void refuse_unknown(struct opening *opening)
+{
+    fail(opening, ERROR_FOREIGN, opening->names[opening->at],
+         "it holds records but the checkpoint does not know it: it was moved "
+         "here, or the checkpoint is an old copy. Nothing of it was changed. "
+         "Move it out of log.dirs, or restore the checkpoint of its time");
+}
+
+static void unknown_opened(struct disk_request *request)
+{
+    struct opening *opening = container_of(request, struct opening, inner);
+
+    if (request->error != ERROR_NONE && request->error != ERROR_NOT_FOUND) {
+        fail(opening, request->error, opening->names[opening->at],
+             "it cannot be read");
+        return;
+    }
+    if (request->error == ERROR_NONE)
+        disk_close(opening->directory->seam->disk, request->file);
+    if (request->error == ERROR_NONE && request->size > 0)
+        refuse_unknown(opening);
+    else
+        remove_leftover(opening);
+}
+
+static void unknown_listed(struct disk_request *request)
+{
+    struct opening *opening = container_of(request, struct opening, inner);
+    struct seam *seam = opening->directory->seam;
+    bool made = true; /* as far as its first, empty segment */
+    char *segment;
+
+    if (request->error != ERROR_NONE) {
+        fail(opening, request->error, opening->names[opening->at],
+             "it cannot be listed");
+        return;
+    }
+    for (size_t i = 0; i < request->name_count; i++)
+        made = made && strcmp(request->names[i], FIRST_SEGMENT) == 0;
+    disk_names_free(seam->disk, request);
+    if (!made) {
+        refuse_unknown(opening);
+        return;
+    }
+    segment = path_of(seam->heap, opening->path, FIRST_SEGMENT);
+    heap_free(seam->heap, opening->path);
+    opening->path = segment;
+    opening->inner.done = unknown_opened;
+    disk_open(seam->disk, &opening->inner, segment, DISK_OPEN_READ_ONLY);
+}
+
+/* A log that was being made when the broker ended is empty, and goes. */
+static void look_into_unknown(struct opening *opening)
+{
+    set_path(opening, opening->names[opening->at]);
+    opening->inner.done = unknown_listed;
+    disk_list(opening->directory->seam->disk, &opening->inner, opening->path);
+}
+
 /* ---- logs ---- */
 
 static const struct stored_log *find_stored(const struct opening *opening,
@@ -258,10 +323,11 @@ static void logs_recovered(struct log_directory *directory, enum error error,
                            const char *name, const char *path)
 {
     struct opening *opening = directory->opening;
-    char advice[320];
+    char advice[480];
 
     if (error != ERROR_NONE) {
-        snprintf(advice, sizeof advice, "recovery stopped at %s", path);
+        snprintf(advice, sizeof advice, "recovery stopped at %s%s", path,
+                 error == ERROR_FOREIGN ? ": " LATER_VERSION : "");
         fail(opening, error, name, advice);
         return;
     }
@@ -272,13 +338,6 @@ static void logs_recovered(struct log_directory *directory, enum error error,
     checkpoint_request(opening->directory, &opening->saved);
 }
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t length = strlen(name), size = strlen(end);
-
-    return length > size && strcmp(name + length - size, end) == 0;
-}
-
 /* Leftovers go one after the other, then the logs are recovered. */
 static void next_name(struct opening *opening)
 {
@@ -287,18 +346,18 @@ static void next_name(struct opening *opening)
     for (; opening->at < opening->name_count; opening->at++) {
         const char *name = opening->names[opening->at];
 
-        if (ends_with(name, ".tmp")) {
+        if (log_name_is_temporary(name)) {
             unlink_leftover(opening, name);
             return;
         }
-        if (ends_with(name, DELETED)) {
+        if (log_name_is_deleted(name)) {
             remove_leftover(opening);
             return;
         }
         if (!parse_log_name(name, &key))
             continue;
         if (!opening->lost && find_stored(opening, &key) == NULL) {
-            remove_leftover(opening); /* was being made: nobody knows of it */
+            look_into_unknown(opening);
             return;
         }
         recoveries_add(opening->recoveries, &key, find_stored(opening, &key));
@@ -335,7 +394,8 @@ static void checkpoint_read(struct small_file *file, enum error error)
 
     if (error != ERROR_NONE && error != ERROR_NOT_FOUND &&
         error != ERROR_CORRUPT) {
-        fail(opening, error, "checkpoint", "");
+        fail(opening, error, "checkpoint",
+             error == ERROR_FOREIGN ? LATER_VERSION : "");
         return;
     }
     opening->lost =
@@ -384,6 +444,10 @@ static void clean_read(struct small_file *file, enum error error)
         directory->clean = true;
     }
     small_file_release(file);
+    if (error == ERROR_FOREIGN) {
+        fail(opening, error, "clean", LATER_VERSION);
+        return;
+    }
     if (error == ERROR_NOT_FOUND) {
         read_checkpoint(opening);
         return;
@@ -551,6 +615,8 @@ static void meta_read(struct small_file *file, enum error error)
     if (error == ERROR_NOT_FOUND) {
         opening->request.done = fresh_listed;
         disk_list(directory->seam->disk, &opening->request, root_of(opening));
+    } else if (error == ERROR_FOREIGN) {
+        fail(opening, error, "meta", LATER_VERSION);
     } else if (error == ERROR_NONE || error == ERROR_CORRUPT) {
         fail(opening, ERROR_FOREIGN, "meta",
              "the file is damaged or of another format. Nothing was changed. "

@@ -404,7 +404,9 @@ static void scanned(struct scan *scan)
     struct segment *segment = active_segment(body);
 
     if (scan->result == SCAN_FAILED || recoveries_stopped(recovery->all)) {
-        recovery_done(recovery, scan->error, body->path);
+        heap_free(scan->seam->heap, recovery->path);
+        recovery->path = segment_path(body, segment->base_offset, "log");
+        recovery_done(recovery, scan->error, recovery->path);
         return;
     }
     segment->dirty = true; /* to be synced, or cut and synced */

@@ -141,6 +141,14 @@ static enum error check(const struct scan *scan, const uint8_t *at, size_t size,
                : ERROR_CORRUPT_BATCH;
 }
 
+/* A later version wrote it: the header is whole, and not ours to judge. */
+static bool is_newer(const struct scan *scan, const uint8_t *at)
+{
+    return at[28] > BATCH_MAGIC &&
+           batch_header_crc(at, &scan->key.topic_id, scan->key.partition) ==
+               load_u32(at + 24);
+}
+
 /* Goes through what the buffer holds. */
 static void advance(struct scan *scan)
 {
@@ -163,6 +171,10 @@ static void advance(struct scan *scan)
         if (error == ERROR_AGAIN && header.length <= left &&
             header.length > size) {
             go_on(scan, header.length);
+            return;
+        }
+        if (error != ERROR_NONE && is_newer(scan, at)) {
+            finish(scan, SCAN_FAILED, ERROR_FOREIGN);
             return;
         }
         if (error != ERROR_NONE || header.length > left) {

@@ -288,6 +288,27 @@ static void read_fire(struct timer *timer)
     read_submit(container_of(timer, struct small_file, pause));
 }
 
+/* Of a later version, and whole: nobody's damage. */
+static bool is_newer(const uint8_t *data, size_t size)
+{
+    return load_u32(data + 4) > VERSION &&
+           load_u64(data + 8) == size - SMALL_FILE_HEADER_BYTES &&
+           load_u32(data + 16) == checksum(data, size);
+}
+
+static enum error what_was_read(const struct small_file *file, bool prefix)
+{
+    switch (small_file_inspect(file->data, file->size, file->magic, prefix)) {
+    case SMALL_FILE_WHOLE:
+        return ERROR_NONE;
+    case SMALL_FILE_VERSION:
+        return !prefix && is_newer(file->data, file->size) ? ERROR_FOREIGN
+                                                           : ERROR_CORRUPT;
+    default:
+        return ERROR_CORRUPT;
+    }
+}
+
 static void read_step(struct disk_request *request)
 {
     struct small_file *file = container_of(request, struct small_file, request);
@@ -307,10 +328,7 @@ static void read_step(struct disk_request *request)
         return;
     }
     file->size = (size_t)request->size;
-    finish_read(file, small_file_inspect(file->data, file->size, file->magic,
-                                         prefix) == SMALL_FILE_WHOLE
-                          ? ERROR_NONE
-                          : ERROR_CORRUPT);
+    finish_read(file, what_was_read(file, prefix));
 }
 
 void small_file_read(struct small_file *file, struct seam *seam,

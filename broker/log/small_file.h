@@ -59,9 +59,9 @@ void small_file_write(struct small_file *file, struct seam *seam,
                       const char *directory, const char *name, uint32_t magic,
                       uint8_t *data, size_t payload_size);
 
-/* Reads `path`: ERROR_NOT_FOUND, ERROR_CORRUPT, ERROR_OUT_OF_MEMORY, or an
- * error of the disk. `prefix_max` > 0: only so much of the payload, which is
- * not checked then. */
+/* Reads `path`: ERROR_NOT_FOUND, ERROR_CORRUPT, ERROR_FOREIGN (whole, but of a
+ * later version), ERROR_OUT_OF_MEMORY, or an error of the disk. `prefix_max` >
+ * 0: only so much of the payload, which is not checked then. */
 void small_file_read(struct small_file *file, struct seam *seam,
                      const char *path, uint32_t magic, size_t prefix_max);
 void small_file_release(struct small_file *file);

@@ -203,13 +203,6 @@ static const struct stored_log *find_stored(struct log_verify *verify,
     return NULL;
 }
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t length = strlen(name), size = strlen(end);
-
-    return length > size && strcmp(name + length - size, end) == 0;
-}
-
 static bool is_ours(const char *name)
 {
     static const char *const names[] = {"lock", "meta", "checkpoint", "clean",
@@ -221,19 +214,38 @@ static bool is_ours(const char *name)
     return false;
 }
 
+/* A log that the checkpoint does not know. */
+static void verify_unknown(struct log_verify *verify, const char *name,
+                           bool has_batches)
+{
+    if (has_batches)
+        verify_damage(verify, name, 0,
+                      "the checkpoint does not know this log: no broker "
+                      "starts here until it is moved away");
+    else if (verify->clean)
+        verify_damage(verify, name, 0,
+                      "the checkpoint does not know this log: the next start "
+                      "removes it");
+    else
+        verify_note(verify, name, 0,
+                    "the log was being made, nobody knows of it; the next "
+                    "start removes it");
+}
+
 static void verify_name(struct log_verify *verify, const char *name)
 {
     const struct stored_log *stored;
+    uint64_t before = verify->batches;
     struct partition_key key;
 
     if (is_ours(name))
         return;
-    if (ends_with(name, ".tmp")) {
+    if (log_name_is_temporary(name)) {
         verify_note(verify, name, 0,
                     "it was being written; the next start removes it");
         return;
     }
-    if (ends_with(name, ".deleted")) {
+    if (log_name_is_deleted(name)) {
         verify_note(verify, name, 0,
                     "it was being deleted; the next start removes it");
         return;
@@ -243,16 +255,10 @@ static void verify_name(struct log_verify *verify, const char *name)
         return;
     }
     stored = find_stored(verify, &key);
-    if (verify->known && stored == NULL && verify->clean)
-        verify_damage(verify, name, 0,
-                      "the checkpoint does not know this log: the next start "
-                      "removes it");
-    else if (verify->known && stored == NULL)
-        verify_note(verify, name, 0,
-                    "the log was being made, nobody knows of it; the next "
-                    "start removes it");
     verify_log(verify, name, &key, stored,
                stored ? verify_entry_at((size_t)(stored - verify->stored)) : 0);
+    if (verify->known && stored == NULL)
+        verify_unknown(verify, name, verify->batches > before);
 }
 
 /* A log that is deleted is gone before the checkpoint forgets it, so a crash
