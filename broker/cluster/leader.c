@@ -78,6 +78,27 @@ void leader_taken_back(struct partition *partition)
     refuse_acks(&partition->all_acks, partition->log->log_end_offset);
 }
 
+static void finish_floors(struct list *waiters, int64_t reached,
+                          enum error error)
+{
+    struct list finished;
+    struct list *node;
+
+    list_init(&finished);
+    list_for_each_safe (at, waiters) {
+        if (container_of(at, struct floor_waiter, node)->floor > reached)
+            continue;
+        list_remove(at);
+        list_append(&finished, at);
+    }
+    while ((node = list_pop(&finished)) != NULL) {
+        struct floor_waiter *waiter =
+            container_of(node, struct floor_waiter, node);
+
+        waiter->done(waiter, error);
+    }
+}
+
 void partition_wait_ack(struct partition *partition, int32_t acks,
                         struct ack_waiter *waiter)
 {
@@ -102,6 +123,7 @@ void leader_stop(struct partition *partition)
     list_remove(&partition->alter_node);
     finish_acks(&partition->leader_acks, INT64_MAX, ERROR_NOT_LEADER);
     finish_acks(&partition->all_acks, INT64_MAX, ERROR_NOT_LEADER);
+    finish_floors(&partition->floor_waiters, INT64_MAX, ERROR_NOT_LEADER);
     leader_wake_readers(partition);
 }
 
@@ -191,6 +213,44 @@ static void review_lazy(struct partition *partition,
     partition->proposed_synced = true;
 }
 
+/* Answers who waits for a floor that is there, proposes what is still to be
+ * reached. */
+static void review_floor(struct partition *partition)
+{
+    int64_t wanted = 0;
+
+    finish_floors(&partition->floor_waiters, partition->state.log_start_floor,
+                  ERROR_NONE);
+    if (partition->proposed ||
+        partition_seam(partition)->now.monotonic_us < partition->review_at_us)
+        return;
+    list_for_each (at, &partition->floor_waiters) {
+        int64_t floor = container_of(at, struct floor_waiter, node)->floor;
+
+        if (floor > wanted)
+            wanted = floor;
+    }
+    if (wanted > 0)
+        propose(partition, &partition->state.isr, wanted);
+}
+
+enum error partition_raise_floor(struct partition *partition,
+                                 struct floor_waiter *waiter)
+{
+    if (partition->role != PARTITION_LEADER)
+        return ERROR_NOT_LEADER;
+    if (waiter->floor <= partition->state.log_start_floor)
+        return ERROR_NONE;
+    if (waiter->floor > partition->high_watermark)
+        return partition->high_watermark < partition->epoch_start_offset
+                   ? ERROR_OFFSET_NOT_AVAILABLE
+                   : ERROR_OFFSET_OUT_OF_RANGE;
+    list_init(&waiter->node);
+    list_append(&partition->floor_waiters, &waiter->node);
+    review_floor(partition);
+    return ERROR_AGAIN;
+}
+
 void partition_advance(struct partition *partition)
 {
     struct replica_position positions[REPLICAS_MAX + 1];
@@ -209,6 +269,7 @@ void partition_advance(struct partition *partition)
         partition_apply_floor(partition);
     }
     review_lazy(partition, positions, count);
+    review_floor(partition);
 }
 
 void leader_progress(struct partition *partition)

@@ -72,6 +72,7 @@ void partition_init(struct partition *partition, struct replicas *replicas,
     list_init(&partition->watermark_waiters);
     list_init(&partition->leader_acks);
     list_init(&partition->all_acks);
+    list_init(&partition->floor_waiters);
     list_init(&partition->fetch_node);
     list_init(&partition->position_node);
 }
@@ -458,6 +459,9 @@ void partition_apply_floor(struct partition *partition)
         return;
     if (floor > partition->high_watermark)
         floor = partition->high_watermark;
+    /* Where a log begins it begins with a batch; readers are told the floor
+     * (partition_log_start), which may lie inside of one (decision 0016). */
+    floor = log_start_at(log, floor);
     if (floor > log->log_start_offset)
         log_advance_start(log, floor);
 }

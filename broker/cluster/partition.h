@@ -52,6 +52,13 @@ struct ack_waiter {
     struct list node;
 };
 
+/* An operator waiting for the floor to be raised in ZooKeeper. */
+struct floor_waiter {
+    void (*done)(struct floor_waiter *waiter, enum error error);
+    int64_t floor;
+    struct list node;
+};
+
 enum follower_step {
     FOLLOWER_IDLE,     /* to be put into the next fetch */
     FOLLOWER_FETCHING, /* in a fetch under way */
@@ -109,6 +116,7 @@ struct partition {
     struct list watermark_waiters; /* consumers: high watermark */
     struct list leader_acks;       /* acks=1: our counted offset */
     struct list all_acks;          /* acks=all: high watermark */
+    struct list floor_waiters;
 
     /* follower */
     struct fetcher *fetcher;
@@ -201,6 +209,14 @@ void partition_review_isr(struct partition *partition);
 void partition_alter_done(struct partition *partition, enum error error);
 /* Lets retention propose a new log start floor. */
 void partition_retain(struct partition *partition, int64_t now_ms);
+
+/* Deletes the records below waiter->floor. ERROR_AGAIN: done comes when the
+ * floor is committed (and with NOT_LEADER when the role ends). Else it does
+ * not come: ERROR_NONE: they are gone. ERROR_NOT_LEADER.
+ * ERROR_OFFSET_NOT_AVAILABLE: this leader does not know yet that so much is
+ * committed. ERROR_OFFSET_OUT_OF_RANGE: it is not. */
+enum error partition_raise_floor(struct partition *partition,
+                                 struct floor_waiter *waiter);
 
 /* Follower: what the leader said of its high watermark. */
 void partition_set_leader_watermark(struct partition *partition,

@@ -286,6 +286,11 @@ void log_roll_idle(struct log *log, int64_t now_ms);
  * segments; the active one is rolled first when all of it has expired. */
 int64_t log_retention_target(struct log *log, int64_t now_ms);
 
+/* The last place at or below `offset` where a log may begin: the start of a
+ * segment, or the end of the log. Inside a segment nothing is gained by less,
+ * and a log that begins inside a batch could not be fetched from there. */
+int64_t log_start_at(const struct log *log, int64_t offset);
+
 /* Moves the log start (the floor is already committed in ZooKeeper), stores
  * it, then unlinks segments wholly below it. Never back. */
 void log_advance_start(struct log *log, int64_t offset);

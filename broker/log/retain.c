@@ -71,6 +71,15 @@ int64_t log_retention_target(struct log *log, int64_t now_ms)
                                                        : log->log_start_offset;
 }
 
+int64_t log_start_at(const struct log *log, int64_t offset)
+{
+    const struct log_body *body = log->body;
+
+    if (offset >= log->log_end_offset)
+        return log->log_end_offset;
+    return body->segments[segment_at(body, offset)]->base_offset;
+}
+
 /* ---- the move ---- */
 
 static void removed(struct steps *steps, enum error error)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kq topic create|list|describe|alter|delete.
+ * kq topic create|list|describe|alter|truncate|delete.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@ static const char help[] =
     "       kq topic list\n"
     "       kq topic describe NAME\n"
     "       kq topic alter NAME [--config KEY=VALUE]... [--default KEY]...\n"
+    "       kq topic truncate NAME --partition P --before OFFSET\n"
     "       kq topic delete NAME\n"
     "\n"
     "  --partitions N      partitions (default: the brokers' num.partitions)\n"
@@ -32,6 +33,10 @@ static const char help[] =
     "                      flush.ms, min.insync.replicas, max.message.bytes;\n"
     "                      units: 500ms 30s 15m 12h 7d, 64k 16M 2G\n"
     "  --default KEY       takes a setting back to the brokers' default\n"
+    "  --partition P, --before OFFSET\n"
+    "                      the records of this partition below this offset "
+    "are\n"
+    "                      deleted for good\n"
     "  --bootstrap HOST:PORT,...  the cluster\n";
 
 struct topic_command {
@@ -40,6 +45,8 @@ struct topic_command {
     struct kq_topic_options options;
     struct kq_setting settings[SETTINGS_MAX];
     char values[SETTINGS_MAX][24];
+    int64_t partition; /* -1: not given */
+    int64_t before;    /* likewise */
 };
 
 /* ---- output ---- */
@@ -209,6 +216,28 @@ static int topic_alter(struct kq_client *client, struct topic_command *command)
     return EXIT_DONE;
 }
 
+static int topic_truncate(struct kq_client *client,
+                          struct topic_command *command)
+{
+    struct kq_deletion deletion = {command->name, (int32_t)command->partition,
+                                   command->before};
+    char detail[KQ_DETAIL_BYTES];
+    int64_t log_start = 0;
+    enum kq_error error;
+
+    if (command->partition < 0 || command->before < 0)
+        return fail_usage("topic", "give --partition and --before");
+    error = kq_records_delete(client, &deletion, REQUEST_TIMEOUT_MS, &log_start,
+                              detail);
+    if (error != KQ_ERROR_NONE)
+        return fail(exit_code_of(error), "cannot truncate %s-%lld: %s%s%s",
+                    command->name, (long long)command->partition,
+                    kq_error_sentence(error), *detail ? ": " : "", detail);
+    printf("truncated %s-%lld: it starts at offset %lld\n", command->name,
+           (long long)command->partition, (long long)log_start);
+    return EXIT_DONE;
+}
+
 static int topic_describe(struct kq_client *client,
                           struct topic_command *command)
 {
@@ -264,7 +293,7 @@ static const struct topic_action {
 } actions[] = {
     {"create", topic_create, true},     {"list", topic_list, false},
     {"describe", topic_describe, true}, {"alter", topic_alter, true},
-    {"delete", topic_delete, true},
+    {"truncate", topic_truncate, true}, {"delete", topic_delete, true},
 };
 
 static const struct topic_action *find_action(const char *name)
@@ -316,6 +345,19 @@ static int read_setting(char *text, struct topic_command *command)
     return add_setting(command, text, value);
 }
 
+static int read_place(char option, const char *text,
+                      struct topic_command *command)
+{
+    int64_t *to = option == 'P' ? &command->partition : &command->before;
+
+    if (parse_number(text, 0, option == 'P' ? PARTITIONS_MAX - 1 : INT64_MAX,
+                     to))
+        return EXIT_DONE;
+    return fail_usage("topic", "'%s' is not %s", text,
+                      option == 'P' ? "the number of a partition"
+                                    : "an offset");
+}
+
 static int read_options(int argc, char **argv, struct topic_command *command)
 {
     static const struct option options[] = {
@@ -323,6 +365,8 @@ static int read_options(int argc, char **argv, struct topic_command *command)
         {"replicas", required_argument, NULL, 'r'},
         {"config", required_argument, NULL, 'c'},
         {"default", required_argument, NULL, 'd'},
+        {"partition", required_argument, NULL, 'P'},
+        {"before", required_argument, NULL, 'B'},
         {"bootstrap", required_argument, NULL, 'b'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -342,6 +386,8 @@ static int read_options(int argc, char **argv, struct topic_command *command)
             code = read_setting(optarg, command);
         else if (option == 'd')
             code = add_setting(command, optarg, NULL);
+        else if (option == 'P' || option == 'B')
+            code = read_place((char)option, optarg, command);
         else if (option == 'b')
             command->bootstrap = optarg;
         else if (option == 'h')
@@ -354,7 +400,7 @@ static int read_options(int argc, char **argv, struct topic_command *command)
 
 int command_topic(int argc, char **argv)
 {
-    struct topic_command command = {0};
+    struct topic_command command = {.partition = -1, .before = -1};
     const struct topic_action *action;
     struct kq_options options;
     struct kq_client *client;
@@ -363,8 +409,8 @@ int command_topic(int argc, char **argv)
     if (code != EXIT_DONE)
         return code < 0 ? EXIT_DONE : code;
     if (optind == argc)
-        return fail_usage("topic",
-                          "say create, list, describe, alter or delete");
+        return fail_usage(
+            "topic", "say create, list, describe, alter, truncate or delete");
     action = find_action(argv[optind]);
     if (action == NULL)
         return fail_usage("topic", "there is no 'kq topic %s'", argv[optind]);

@@ -123,7 +123,8 @@ void client_unsubscribe(struct subscription *subscription);
 void subscription_pause(struct subscription *subscription);
 void subscription_resume(struct subscription *subscription);
 
-/* A request to any broker (metadata) or to the controller (create, delete),
+/* A request to any broker (metadata), to the controller (create, alter,
+ * delete) or, if it is to delete records, to the leader they lie with,
  * tried again until timeout_us; `message` is borrowed until done. The answer
  * is borrowed until return, NULL on an error. */
 void client_request(struct client *client, Kq__Message *message,

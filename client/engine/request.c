@@ -24,7 +24,8 @@ struct request {
     void *context;
     struct call call;
     struct remote *asked;
-    struct list node; /* on client->requests */
+    struct topic *topic; /* whose leader is asked; NULL: not yet looked up */
+    struct list node;    /* on client->requests */
 };
 
 static void request_finish(struct request *request, enum error error,
@@ -47,6 +48,8 @@ static enum error answer_error(const Kq__Message *answer)
         return error_from_code(answer->delete_topic_response->error);
     case KQ__MESSAGE__BODY_ALTER_TOPIC_RESPONSE:
         return error_from_code(answer->alter_topic_response->error);
+    case KQ__MESSAGE__BODY_DELETE_RECORDS_RESPONSE:
+        return error_from_code(answer->delete_records_response->error);
     case KQ__MESSAGE__BODY_INIT_PRODUCER_RESPONSE:
         return error_from_code(answer->init_producer_response->error);
     default:
@@ -104,6 +107,29 @@ static struct remote *request_remote(struct request *request)
     return NULL;
 }
 
+/* The leader of the partition that the request is about; NULL with
+ * ERROR_AGAIN while it is being looked for. */
+static struct remote *request_leader(struct request *request, enum error *error)
+{
+    const Kq__DeleteRecordsRequest *body =
+        request->message->delete_records_request;
+    struct client *client = request->client;
+    struct remote *remote = NULL;
+    struct topic *topic;
+
+    if (request->topic == NULL)
+        request->topic = client_metadata_topic(client, body->topic);
+    topic = request->topic;
+    *error = topic_state(client, topic);
+    if (*error == ERROR_NONE && body->partition >= topic->place_count)
+        *error = ERROR_UNKNOWN_PARTITION;
+    if (*error == ERROR_NONE)
+        remote = topic_leader(client, topic, body->partition);
+    if (remote == NULL && *error == ERROR_NONE)
+        *error = ERROR_AGAIN;
+    return remote;
+}
+
 static void request_send(struct request *request, struct remote *remote)
 {
     struct client *client = request->client;
@@ -121,6 +147,7 @@ static void request_work(struct request *request)
 {
     struct client *client = request->client;
     int64_t now_us = client_now(client);
+    enum error error = ERROR_NONE;
     struct remote *remote;
 
     if (request->call.channel)
@@ -134,9 +161,14 @@ static void request_work(struct request *request)
         client_wake(client, request->retry_at_us);
         return;
     }
-    remote = request_remote(request);
+    remote =
+        request->message->body_case == KQ__MESSAGE__BODY_DELETE_RECORDS_REQUEST
+            ? request_leader(request, &error)
+            : request_remote(request);
     if (remote)
         request_send(request, remote);
+    else if (error == ERROR_UNKNOWN_TOPIC || error == ERROR_UNKNOWN_PARTITION)
+        request_finish(request, error, NULL);
 }
 
 void requests_work(struct client *client)

@@ -19,6 +19,7 @@ struct question {
     bool to_controller;
     int64_t timeout_ms;
     enum kq_error error;
+    int64_t offset;              /* deletion of records: the log start */
     char *detail;                /* KQ_DETAIL_BYTES, or NULL */
     struct kq_cluster **cluster; /* metadata: where the copy goes, or NULL */
 };
@@ -50,6 +51,12 @@ static void keep_answer(struct question *question, const Kq__Message *answer)
     case KQ__MESSAGE__BODY_ALTER_TOPIC_RESPONSE:
         keep_detail(question, answer->alter_topic_response->error,
                     answer->alter_topic_response->detail);
+        return;
+    case KQ__MESSAGE__BODY_DELETE_RECORDS_RESPONSE:
+        keep_detail(question, answer->delete_records_response->error,
+                    answer->delete_records_response->detail);
+        question->offset =
+            (int64_t)answer->delete_records_response->log_start_offset;
         return;
     case KQ__MESSAGE__BODY_METADATA_RESPONSE:
         if (question->cluster != NULL)
@@ -191,6 +198,30 @@ enum kq_error kq_topic_alter(struct kq_client *client, const char *name,
     error = ask(client, &question);
     free(pointers);
     free(changes);
+    return error;
+}
+
+enum kq_error kq_records_delete(struct kq_client *client,
+                                const struct kq_deletion *deletion,
+                                int64_t timeout_ms, int64_t *log_start_offset,
+                                char detail[KQ_DETAIL_BYTES])
+{
+    Kq__DeleteRecordsRequest body = KQ__DELETE_RECORDS_REQUEST__INIT;
+    struct question question;
+    enum kq_error error;
+
+    question_init(&question, timeout_ms);
+    question.detail = detail;
+    if (detail != NULL)
+        *detail = '\0';
+    body.topic = (char *)(uintptr_t)deletion->topic;
+    body.partition = (uint32_t)deletion->partition;
+    body.before_offset = (uint64_t)deletion->before_offset;
+    question.message.body_case = KQ__MESSAGE__BODY_DELETE_RECORDS_REQUEST;
+    question.message.delete_records_request = &body;
+    error = ask(client, &question);
+    if (log_start_offset != NULL)
+        *log_start_offset = question.offset;
     return error;
 }
 

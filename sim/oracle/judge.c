@@ -273,6 +273,26 @@ struct judge_counts judge_counts(const struct judge *judge)
     return judge->counts;
 }
 
+/* ---- an operator's truncation ---- */
+
+void judge_order(struct judge *judge, const struct partition_key *key,
+                 int64_t offset)
+{
+    struct partition *partition = model_partition(&judge->model, key);
+
+    if (partition->ordered < offset)
+        partition->ordered = offset;
+}
+
+void judge_ordered(struct judge *judge, const struct partition_key *key,
+                   int64_t offset)
+{
+    struct partition *partition = model_partition(&judge->model, key);
+
+    if (partition->ordered_done < offset)
+        partition->ordered_done = offset;
+}
+
 /* ---- settings ---- */
 
 /* How long a broker may go on by what a topic was set to before. */

@@ -48,6 +48,12 @@ static void check_served(struct judge *judge, struct log_start_state *start,
 {
     int64_t shown = *shown_of(start, partition);
 
+    if (offset < partition->ordered_done)
+        judge_fail(judge, ORACLE_LOG_START, partition, node, offset,
+                   "leader b%u of %s served %" PRId64
+                   ", an operator was told that all below %" PRId64 " is gone",
+                   node + 1, judge_place(judge, partition), offset,
+                   partition->ordered_done);
     if (offset < shown)
         judge_fail(judge, ORACLE_LOG_START, partition, node, offset,
                    "leader b%u of %s served %" PRId64
@@ -78,6 +84,13 @@ static void on_history(struct judge *judge, void *state,
     /* The closing reader comes after everything else. */
     if (!event->final || event->type != HISTORY_POSITIONED)
         return;
+    if (event->offset < partition->ordered_done)
+        judge_fail(judge, ORACLE_LOG_START, partition, JUDGE_NODES_MAX,
+                   event->offset,
+                   "the closing reader of %s begins at %" PRId64
+                   "; an operator was told that all below %" PRId64 " is gone",
+                   judge_place(judge, partition), event->offset,
+                   partition->ordered_done);
     if (event->offset < *shown_of(state, partition))
         judge_fail(judge, ORACLE_LOG_START, partition, JUDGE_NODES_MAX,
                    event->offset,

@@ -134,6 +134,13 @@ void judge_alter(struct judge *judge, size_t topic,
                  const struct judge_topic *settings);
 void judge_altered(struct judge *judge, size_t topic);
 
+/* An operator wants the records below `offset` gone; he was told that the
+ * partition begins there. */
+void judge_order(struct judge *judge, const struct partition_key *key,
+                 int64_t offset);
+void judge_ordered(struct judge *judge, const struct partition_key *key,
+                   int64_t offset);
+
 void judge_fact(struct judge *judge, unsigned node, const struct fact *fact);
 void judge_node(struct judge *judge, unsigned node, enum node_change change);
 /* One replica of a broker that is down: its log is gone, or damaged. */

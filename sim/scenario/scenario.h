@@ -147,9 +147,10 @@ struct scenario_step {
     int64_t by_ms;     /* clock-jump */
     int64_t bytes;     /* disk-capacity; -1: what is used at that time */
     int64_t directory; /* disk-fails, disk-replaced: 1 .. log_dirs */
-    int64_t topic;     /* create-topic, delete-topic, alter-topic, rot */
+    int64_t topic; /* create-topic, delete-topic, alter-topic, truncate, rot */
     int64_t partition;
     struct settings config; /* alter-topic */
+    int64_t before;         /* truncate */
 };
 
 struct scenario_fault {

@@ -7,7 +7,7 @@
 
 #include "sim/scenario/internal.h"
 
-enum step_takes { NODES, LINK, CLOCK, CAPACITY, ROT, TOPIC, DIRECTORY };
+enum step_takes { NODES, LINK, CLOCK, CAPACITY, ROT, TOPIC, DIRECTORY, PLACE };
 
 static const enum step_takes takes_of[] = {
 #define STEP(name, key, takes, sentence) takes,
@@ -42,6 +42,7 @@ struct draft {
     bool has_place;
     bool has_config;
     bool has_directory;
+    bool has_before;
 };
 
 static void read_link(struct loader *loader, yaml_node_t *node,
@@ -96,6 +97,8 @@ static void read_action(struct loader *loader, yaml_node_t *node, void *to,
         read_link(loader, node, step);
     else if (takes_of[step->action] == TOPIC)
         read_topic(loader, node, &step->topic, field);
+    else if (takes_of[step->action] == PLACE)
+        read_partition(loader, node, &step->topic, field);
     else
         read_nodes(loader, node, step);
 }
@@ -151,6 +154,7 @@ QUALIFIER(read_by, has_by, read_millis, by_ms)
 QUALIFIER(read_bytes, has_bytes, read_size, bytes)
 QUALIFIER(read_directory, has_directory, read_count, directory)
 QUALIFIER(read_place, has_place, read_partition, topic)
+QUALIFIER(read_before, has_before, read_count, before)
 QUALIFIER(read_config, has_config, read_topic_config, config)
 #undef QUALIFIER
 
@@ -171,6 +175,7 @@ static const struct field step_fields[] = {
     {"directory", read_directory, 0, false, 1, SCENARIO_LOG_DIRS_MAX,
      "which log directory"},
     {"partition", read_place, 0, false, 0, 0, "whose log rots"},
+    {"before", read_before, 0, false, 1, INT64_MAX, "the first that stays"},
     {"config", read_config, 0, false, 0, 0, "the topic's other settings"},
 };
 
@@ -233,6 +238,12 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                                   : "%s needs 'partition': whose log, such as "
                                     "orders/0",
                  name);
+    if (draft->has_before != (action == STEP_TRUNCATE))
+        complain(loader, node,
+                 draft->has_before ? "before belongs to truncate, not to %s"
+                                   : "%s needs 'before': the first offset that "
+                                     "stays",
+                 name);
     if (draft->has_config != (action == STEP_ALTER_TOPIC))
         complain(loader, node,
                  draft->has_config ? "config belongs to alter-topic, not to %s"
@@ -280,7 +291,7 @@ static void read_step(struct loader *loader, yaml_node_t *node,
                  "the step does nothing: give it one of kill, power-cut, "
                  "stop, start, pause, resume, cut, heal, expire, clock-jump, "
                  "wipe, disk-fails, disk-replaced, rot, disk-capacity, "
-                 "create-topic, delete-topic, alter-topic");
+                 "create-topic, delete-topic, alter-topic, truncate");
         settings_release(&draft.step.config);
         return;
     }

@@ -263,6 +263,20 @@ static bool alter_topic(struct run *run, const struct scenario_step *step)
     return true;
 }
 
+static void truncate_partition(struct run *run,
+                               const struct scenario_step *step)
+{
+    struct partition_key key =
+        run_key(run, (size_t)step->topic, (uint32_t)step->partition);
+    int64_t *to =
+        &run->topics[step->topic].partitions[step->partition].truncate_to;
+
+    if (*to < step->before)
+        *to = step->before;
+    judge_time(run->judge, world_now_us(run->world));
+    judge_order(run->judge, &key, step->before);
+}
+
 /* ---- by kind ---- */
 
 static void act_one(struct run *run, const struct scenario_step *step,
@@ -360,6 +374,9 @@ bool act_do(struct run *run, struct act *act)
         return true;
     case STEP_DELETE_TOPIC:
         delete_topic(run, (size_t)step->topic);
+        return true;
+    case STEP_TRUNCATE:
+        truncate_partition(run, step);
         return true;
     case STEP_ALTER_TOPIC:
         return alter_topic(run, step);

@@ -23,6 +23,7 @@ struct ask {
     Kq__CreateTopicRequest create;
     Kq__DeleteTopicRequest delete;
     Kq__AlterTopicRequest alter;
+    Kq__DeleteRecordsRequest records;
     Kq__SettingChange changes[16];
     Kq__SettingChange *change_pointers[16];
     Kq__MetadataRequest metadata;
@@ -164,6 +165,57 @@ static void alter(struct worker *worker, size_t index)
                    ask);
 }
 
+static void truncated(void *context, enum error error,
+                      const Kq__Message *answer)
+{
+    struct ask *ask = context;
+    struct run *run = ask->worker->run;
+    struct run_partition *partition =
+        &run->topics[ask->topic].partitions[ask->records.partition];
+    int64_t before = (int64_t)ask->records.before_offset;
+    const Kq__DeleteRecordsResponse *response = NULL;
+
+    run->topics[ask->topic].open = false;
+    if (error == ERROR_NONE && answer != NULL &&
+        answer->body_case == KQ__MESSAGE__BODY_DELETE_RECORDS_RESPONSE)
+        response = answer->delete_records_response;
+    if (response != NULL && response->error == ERROR_NONE) {
+        struct partition_key key =
+            run_key(run, ask->topic, ask->records.partition);
+
+        if (partition->truncate_to == before)
+            partition->truncate_to = 0;
+        judge_time(run->judge, world_now_us(run->world));
+        judge_ordered(run->judge, &key, (int64_t)response->log_start_offset);
+    }
+    ask_free(ask);
+}
+
+/* Above the watermark it is refused, and asked again. */
+static void truncate_one(struct worker *worker, size_t index)
+{
+    struct run_topic *topic = &worker->run->topics[index];
+    uint32_t partition = 0;
+    struct ask *ask;
+
+    while (partition < (uint32_t)topic->topic->partitions &&
+           topic->partitions[partition].truncate_to == 0)
+        partition++;
+    if (partition == (uint32_t)topic->topic->partitions)
+        return;
+    ask = ask_new(worker, index);
+    kq__delete_records_request__init(&ask->records);
+    ask->records.topic = topic->topic->name;
+    ask->records.partition = partition;
+    ask->records.before_offset =
+        (uint64_t)topic->partitions[partition].truncate_to;
+    ask->message.body_case = KQ__MESSAGE__BODY_DELETE_RECORDS_REQUEST;
+    ask->message.delete_records_request = &ask->records;
+    topic->open = true;
+    client_request(worker->client, &ask->message, false, REQUEST_US, truncated,
+                   ask);
+}
+
 static void look_after(struct worker *worker, size_t index)
 {
     struct run_topic *topic = &worker->run->topics[index];
@@ -177,6 +229,8 @@ static void look_after(struct worker *worker, size_t index)
         create(worker, index);
     else if (topic->exists && topic->alteration_count > 0)
         alter(worker, index);
+    else if (topic->exists)
+        truncate_one(worker, index);
 }
 
 /* ---- metadata ---- */

@@ -215,7 +215,12 @@ static void begin_heal(struct run *run)
     judge_healed(run->judge);
     story_event(run->story, run->healed_us, "*", "faults are over");
     for (size_t t = 0; t < run->scenario->topic_count; t++)
-        memset(run->topics[t].partitions, 0, sizeof run->topics[t].partitions);
+        for (size_t i = 0; i < SCENARIO_PARTITIONS_MAX; i++) {
+            struct run_partition *partition = &run->topics[t].partitions[i];
+
+            *partition =
+                (struct run_partition){.truncate_to = partition->truncate_to};
+        }
 }
 
 /* The clients end: what is not acknowledged now never will be. */

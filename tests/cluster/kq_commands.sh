@@ -170,6 +170,24 @@ expect 0 'latency ms: p50' kq bench produce bench --records 2000 --size 100
 expect 0 'latency ms: p50' kq bench latency bench --records 20
 expect 0 'consumed 2020 records' kq bench consume bench
 
+echo "== truncation"
+expect 0 'created' kq topic create short --partitions 1 --replicas 3
+seq 1 50 >"$WORK/numbers"
+expect 0 '' kq produce short --file "$WORK/numbers"
+expect 2 'only what is committed can be deleted: the high watermark is 50' \
+    kq topic truncate short --partition 0 --before 51
+expect 0 'it starts at offset 31' \
+    kq topic truncate short --partition 0 --before 31
+expect 0 'it starts at offset 31' \
+    kq topic truncate short --partition 0 --before 7
+kq consume short --from beginning --stop-at-end >"$WORK/left" 2>/dev/null
+seq 32 50 >"$WORK/numbers"
+same "what was truncated" "$WORK/numbers" "$WORK/left"
+expect 2 'no such partition' kq topic truncate short --partition 1 --before 1
+expect 2 'no such topic' kq topic truncate nonsense --partition 0 --before 1
+expect 2 'give --partition and --before' kq topic truncate short --before 1
+expect 2 'is not an offset' kq topic truncate short --partition 0 --before x
+
 echo "== kill, start, down"
 expect 0 'killed broker 2' kq dev kill 2
 expect 1 '3 of 4 processes run' kq dev status

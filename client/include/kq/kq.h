@@ -280,6 +280,21 @@ KQ_API enum kq_error kq_topic_alter(struct kq_client *client, const char *name,
                                     size_t count, int64_t timeout_ms,
                                     char detail[KQ_DETAIL_BYTES]);
 
+struct kq_deletion {
+    const char *topic;
+    int32_t partition;
+    int64_t before_offset;
+};
+
+/* Deletes the records of a partition below an offset, for all readers and
+ * for good. *log_start_offset (may be NULL): where it begins now.
+ * OFFSET_OUT_OF_RANGE: so much is not committed. It can be asked again. */
+KQ_API enum kq_error kq_records_delete(struct kq_client *client,
+                                       const struct kq_deletion *deletion,
+                                       int64_t timeout_ms,
+                                       int64_t *log_start_offset,
+                                       char detail[KQ_DETAIL_BYTES]);
+
 struct kq_log_directory {
     const char *path;
     const char *detail; /* why it is offline, a sentence; "": not known */
