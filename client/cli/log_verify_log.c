@@ -419,6 +419,10 @@ static void take_file(struct checking *checking, const char *name)
                  "removes it");
     } else if (length > 4 && strcmp(name + length - 4, ".tmp") == 0) {
         NOTE(checking, 0, "it was being written; the next start removes it");
+    } else if (length > 8 && strcmp(name + length - 8, ".damaged") == 0) {
+        NOTE(checking, 0,
+             "it was set aside because it is damaged; its records were "
+             "fetched again. Remove it when nobody wants it");
     } else {
         NOTE(checking, 0, "no file of a log has this name");
     }

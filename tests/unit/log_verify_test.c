@@ -587,6 +587,19 @@ static void a_deletion_cut_short_is_a_note(void **state)
     assert_non_null(strstr(kept->said, " is missing"));
 }
 
+static void what_was_set_aside_is_named(void **state)
+{
+    struct kept *kept = *state;
+    char name[256];
+
+    snprintf(name, sizeof name, "%.34s/00000000000000000000.log.3.damaged",
+             kept->names[find(kept, ".log", 0)]);
+    write_file(kept, name, "x", 1);
+    assert_sound(kept);
+    assert_non_null(strstr(kept->said, "00.log.3.damaged:0: note: it was set "
+                                       "aside because it is damaged"));
+}
+
 static void leftovers_are_notes(void **state)
 {
     struct kept *kept = *state;
@@ -751,6 +764,7 @@ int main(void)
         TEST(an_older_epoch_after_a_newer_one_is_damage, setup),
         TEST(a_log_that_was_to_start_over_is_a_note, setup),
         TEST(a_deletion_cut_short_is_a_note, setup_open),
+        TEST(what_was_set_aside_is_named, setup),
         TEST(leftovers_are_notes, setup),
         TEST(no_damage_breaks_the_tools, setup),
         cmocka_unit_test(no_bytes_break_the_records),
