@@ -311,6 +311,7 @@ struct disk_file *disk_file_new(struct disk *disk, struct inode *inode)
     file->inode = inode;
     file->references = 1;
     file->cut_lowest = UINT64_MAX;
+    file->failures_heard = inode->failures;
     list_init(&file->link);
     list_append(&disk->files, &file->link);
     inode_hold(inode);
@@ -392,8 +393,7 @@ struct disk *disk_new(struct node *node)
     list_init(&disk->names);
     disk->capacity = CAPACITY_DEFAULT;
     disk->next_inode = 1;
-    disk->old_after_failure =
-        world_chance(node->world, node, PURPOSE_DISK_FAULT, 2);
+    disk->habits = disk_profile_habits(world_disk_profile(node->world));
     make_empty(disk);
     return disk;
 }

@@ -4,8 +4,8 @@
  * order for each file. A loss of power then takes from what was not synced:
  *   - writes are kept, lost or torn on sectors, each for itself or all after
  *     a point; a lost one may have grown the file, which reads as zeros;
- *   - sizes and names go through a journal: of the changes of size of a
- *     file, and of the names of a directory, some first ones are kept.
+ *   - of the changes of size of a file some first ones are kept;
+ *   - of the changes of names some first ones, or any: a habit of the profile.
  */
 #include <string.h>
 
@@ -81,6 +81,9 @@ static void keep_sectors(struct record *record)
             part = record->length - at;
         if (draw(disk, 2) == 0)
             content_write(stable, record->offset + at, record->data + at, part);
+        else if (disk->habits->size_before_data == NEVER &&
+                 record->offset + at >= stable->size)
+            return; /* what lies behind it has not grown the file */
         at += part;
     }
 }
@@ -96,16 +99,21 @@ static void grow(struct record *record)
 static void write_survives(struct record *record, enum loss loss)
 {
     struct disk *disk = record->inode->disk;
+    enum habit size_first = disk->habits->size_before_data;
     uint64_t fate = loss == LOSE_NOTHING ? 0
                     : loss == LOSE_ALL   ? 1
                                          : draw(disk, 3);
 
+    if (size_first == NEVER &&
+        record->offset > record->inode->content[STABLE].size)
+        return;
     if (fate == 0)
         content_write(&record->inode->content[STABLE], record->offset,
                       record->data, record->length);
     else if (fate == 2)
         keep_sectors(record);
-    if (fate != 0 && loss != LOSE_ALL && draw(disk, 4) == 0)
+    if (fate != 0 && loss != LOSE_ALL && size_first != NEVER &&
+        draw(disk, 4) == 0)
         grow(record);
 }
 
@@ -136,35 +144,37 @@ static void file_crash(struct inode *inode, enum loss loss)
 
 /* ---- names ------------------------------------------------------------- */
 
-static bool is_cut(const struct change *change)
+/* What it builds on is lost, so it is lost too. */
+static bool is_cut(const struct disk *disk, const struct change *change)
 {
-    return change->directory->marked ||
-           (change->to_directory != NULL && change->to_directory->marked);
+    list_for_each (node, &disk->changes) {
+        const struct change *earlier = container_of(node, struct change, link);
+
+        if (earlier == change)
+            return false;
+        if (earlier->lost && (disk->habits->names_in_order == ALWAYS ||
+                              change_meets(earlier, change)))
+            return true;
+    }
+    UNREACHABLE();
 }
 
-static void cut(struct change *change)
-{
-    change->directory->marked = true;
-    if (change->to_directory != NULL)
-        change->to_directory->marked = true;
-}
-
-/* A change that is lost takes with it all later ones of its directories. */
 static void names_crash(struct disk *disk, enum loss loss)
 {
-    struct list *link;
-
     list_for_each (node, &disk->changes) {
         struct change *change = container_of(node, struct change, link);
 
-        if (is_cut(change) || loss == LOSE_ALL ||
-            (loss != LOSE_NOTHING && draw(disk, 4) == 0))
-            cut(change);
-        else
-            change_apply(change, STABLE);
+        change->lost = loss == LOSE_ALL || is_cut(disk, change) ||
+                       (loss != LOSE_NOTHING && draw(disk, 4) == 0);
     }
-    while ((link = list_first(&disk->changes)) != &disk->changes)
-        change_free(container_of(link, struct change, link));
+    list_for_each_safe (node, &disk->changes) {
+        struct change *change = container_of(node, struct change, link);
+
+        if (change->lost)
+            change_free(change);
+        else
+            change_commit(change);
+    }
 }
 
 /* ---- power ------------------------------------------------------------- */
@@ -179,7 +189,6 @@ void disk_crash_power(struct disk *disk)
     list_for_each (node, &disk->inodes) {
         struct inode *inode = container_of(node, struct inode, link);
 
-        inode->marked = false;
         if (inode->directory)
             entries_clone(inode, CACHE, STABLE);
         else if (!list_empty(&inode->records) ||

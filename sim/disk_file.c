@@ -3,8 +3,9 @@
  * The bytes of a file in both views, and the records in between. The kernel
  * writes back by itself what is old (WRITEBACK_US) or too much.
  *
- * A failed sync leaves its records behind as clean pages: no later sync
- * covers them, and a crash decides what of them was written.
+ * A failed sync leaves its records behind as clean pages (unless the profile
+ * keeps them dirty): no later sync covers them, and a crash decides what of
+ * them was written.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -188,7 +189,7 @@ void file_resize(struct inode *inode, uint64_t size)
 
 /* ---- syncs ------------------------------------------------------------- */
 
-void file_sync(struct inode *inode, uint64_t covered)
+void file_settle(struct inode *inode, uint64_t covered)
 {
     list_for_each_safe (link, &inode->records) {
         struct record *record = container_of(link, struct record, link);
@@ -198,6 +199,12 @@ void file_sync(struct inode *inode, uint64_t covered)
         if (!has_failed(record))
             record_settle(record);
     }
+}
+
+void file_sync(struct inode *inode, uint64_t covered)
+{
+    file_settle(inode, covered);
+    tree_sync_name(inode);
 }
 
 /* The cache shows what is stored where the record was, and what was written
@@ -236,6 +243,13 @@ static void revert(struct record *record)
 
 void file_sync_failed(struct inode *inode, uint64_t covered)
 {
+    const struct disk_habits *habits = inode->disk->habits;
+    bool old;
+
+    inode->failures++;
+    if (disk_does(inode->disk, habits->keeps_dirty))
+        return;
+    old = disk_does(inode->disk, habits->reads_old);
     list_for_each_safe (link, &inode->records) {
         struct record *record = container_of(link, struct record, link);
 
@@ -245,7 +259,7 @@ void file_sync_failed(struct inode *inode, uint64_t covered)
             continue;
         if (record->kind == RECORD_SIZE)
             record_settle(record); /* in the journal */
-        else if (inode->disk->old_after_failure)
+        else if (old)
             revert(record);
         else
             record_fail(record);

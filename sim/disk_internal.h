@@ -48,8 +48,9 @@ struct inode {
     unsigned links;      /* entries of the cache view */
     unsigned opens;
     bool locked;
-    bool marked;      /* scratch of sync_directory and of a crash */
-    struct list link; /* disk->inodes */
+    bool marked;       /* scratch of sync_directory */
+    unsigned failures; /* syncs of it that failed */
+    struct list link;  /* disk->inodes */
     /* a file */
     struct content content[VIEWS];
     uint64_t allocated;
@@ -84,6 +85,8 @@ struct change {
     struct inode *inode;
     struct inode *to_directory; /* rename */
     char *to_name;
+    uint64_t covers; /* a rename over a file: records below this number */
+    bool lost;       /* scratch of a crash */
 };
 
 struct disk {
@@ -97,8 +100,8 @@ struct disk {
     struct list changes;
     uint64_t capacity;
     uint64_t used;
-    bool old_after_failure; /* what reads show after a failed sync */
-    uint64_t submitted;     /* operations, of all processes */
+    const struct disk_habits *habits;
+    uint64_t submitted; /* operations, of all processes */
     struct disk_strike strike;
     char failing[DISK_FAILING_MAX][DISK_TOP_BYTES]; /* top directories */
     unsigned failing_count;
@@ -122,6 +125,7 @@ struct disk_file {
     int64_t last_us;     /* when its last operation completes */
     uint64_t cut_count;  /* for sends in the queue */
     uint64_t cut_lowest;
+    unsigned failures_heard;
     bool stopped; /* at a crash: nothing in flight after this happened */
 };
 
@@ -142,6 +146,10 @@ static inline struct world *disk_world(const struct disk *disk)
 {
     return disk->node->world;
 }
+
+/* ---- disk_profile.c ---- */
+/* What MAYBE be is drawn. */
+bool disk_does(const struct disk *disk, enum habit habit);
 
 /* ---- disk.c ---- */
 struct disk_file *disk_file_new(struct disk *disk, struct inode *inode);
@@ -176,13 +184,18 @@ void tree_link(struct inode *directory, const char *name, struct inode *inode);
 void tree_unlink(struct inode *directory, const char *name);
 void tree_rename(struct inode *directory, const char *name,
                  struct inode *to_directory, const char *to_name);
-void change_apply(struct change *change, enum view view);
+/* Makes it durable, and what has to be before it; frees it. */
+void change_commit(struct change *change);
 void change_free(struct change *change);
 /* Takes a top directory out, in both views; the node is down. */
 void tree_forget(struct disk *disk, const char *name);
+/* Both change one name. */
+bool change_meets(const struct change *change, const struct change *other);
 /* What makes the entries of this directory durable, in an order that keeps
  * renames whole. */
 void tree_sync(struct inode *directory);
+/* The file is synced, and its name with it where that is the habit. */
+void tree_sync_name(struct inode *inode);
 
 /* ---- disk_file.c ---- */
 void content_write(struct content *content, uint64_t offset, const void *data,
@@ -194,6 +207,8 @@ void file_write(struct inode *inode, uint64_t offset, const void *data,
                 uint64_t length);
 void file_resize(struct inode *inode, uint64_t size);
 void file_sync(struct inode *inode, uint64_t covered);
+/* The same, of its bytes alone. */
+void file_settle(struct inode *inode, uint64_t covered);
 /* A sync of it failed: what was covered is clean and perhaps gone. */
 void file_sync_failed(struct inode *inode, uint64_t covered);
 /* Pages whose sync failed fall out of the cache, perhaps. */

@@ -2,7 +2,8 @@
  *
  * Inodes and names. Every change of names is made in the cache view at once
  * and in the stable view when a directory that it touches is synced, after
- * all that it builds on.
+ * all that it builds on. What else makes it durable, and what it takes with
+ * it, is a habit of the profile.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -221,7 +222,7 @@ struct inode *tree_parent(struct disk *disk, const char *path, char *name,
 
 /* ---- changes ----------------------------------------------------------- */
 
-void change_apply(struct change *change, enum view view)
+static void change_apply(struct change *change, enum view view)
 {
     switch (change->kind) {
     case CHANGE_LINK:
@@ -250,6 +251,32 @@ void change_free(struct change *change)
     free(change);
 }
 
+void change_commit(struct change *change)
+{
+    const struct disk_habits *habits = change->directory->disk->habits;
+
+    if (change->covers > 0 && habits->rename_takes_data == ALWAYS)
+        file_settle(change->inode, change->covers);
+    change_apply(change, STABLE);
+    change_free(change);
+}
+
+static bool changes_name(const struct change *change,
+                         const struct inode *directory, const char *name)
+{
+    return (change->directory == directory &&
+            strcmp(change->name, name) == 0) ||
+           (change->to_directory == directory &&
+            strcmp(change->to_name, name) == 0);
+}
+
+bool change_meets(const struct change *change, const struct change *other)
+{
+    return changes_name(change, other->directory, other->name) ||
+           (other->to_directory != NULL &&
+            changes_name(change, other->to_directory, other->to_name));
+}
+
 /* The journal is committed by itself. */
 static void commit_old(struct disk *disk)
 {
@@ -259,8 +286,7 @@ static void commit_old(struct disk *disk)
 
         if (oldest->at_us > disk_world(disk)->now_us - WRITEBACK_US)
             return;
-        change_apply(oldest, STABLE);
-        change_free(oldest);
+        change_commit(oldest);
     }
 }
 
@@ -301,6 +327,8 @@ void tree_rename(struct inode *directory, const char *name,
     struct inode *inode = entries_find(directory, CACHE, name);
     struct change *change = change_new(CHANGE_RENAME, directory, name, inode);
 
+    if (entries_find(to_directory, CACHE, to_name) != NULL)
+        change->covers = directory->disk->next_record;
     inode_hold(to_directory);
     change->to_directory = to_directory;
     change->to_name = strdup(to_name);
@@ -320,18 +348,16 @@ static void mark(struct change *change, bool marked)
         change->to_directory->marked = marked;
 }
 
-/* From the last change backwards: those of this directory, and whatever
- * touches a directory that one of them touches too. */
-void tree_sync(struct inode *directory)
+/* From this change backwards: those of its directories, and whatever touches
+ * a directory that one of them touches too. */
+static void commit_related(struct disk *disk, struct list *from)
 {
-    struct disk *disk = directory->disk;
     struct list *head = &disk->changes;
     struct list wanted;
     struct list *previous;
 
     list_init(&wanted);
-    directory->marked = true;
-    for (struct list *at = head->previous; at != head; at = previous) {
+    for (struct list *at = from; at != head; at = previous) {
         struct change *change = container_of(at, struct change, link);
 
         previous = at->previous;
@@ -341,14 +367,63 @@ void tree_sync(struct inode *directory)
         list_remove(at);
         list_append(wanted.next, at);
     }
-    directory->marked = false;
     while (!list_empty(&wanted)) {
         struct change *change =
             container_of(list_first(&wanted), struct change, link);
 
         mark(change, false);
-        change_apply(change, STABLE);
-        change_free(change);
+        change_commit(change);
+    }
+}
+
+static void commit_up_to(struct disk *disk, const struct change *last)
+{
+    struct change *change;
+
+    do {
+        change = container_of(list_first(&disk->changes), struct change, link);
+        change_commit(change);
+    } while (change != last);
+}
+
+void tree_sync(struct inode *directory)
+{
+    struct disk *disk = directory->disk;
+    struct list *head = &disk->changes;
+
+    directory->marked = true;
+    if (disk->habits->sync_takes_earlier != ALWAYS) {
+        commit_related(disk, head->previous);
+    } else {
+        struct list *at = head->previous;
+
+        while (at != head &&
+               !touches_marked(container_of(at, struct change, link)))
+            at = at->previous;
+        if (at != head)
+            commit_up_to(disk, container_of(at, struct change, link));
+    }
+    directory->marked = false;
+}
+
+void tree_sync_name(struct inode *inode)
+{
+    struct disk *disk = inode->disk;
+
+    if (disk->habits->sync_takes_name != ALWAYS)
+        return;
+    list_for_each (at, &disk->changes) {
+        struct change *change = container_of(at, struct change, link);
+
+        if (change->kind != CHANGE_LINK || change->inode != inode)
+            continue;
+        if (disk->habits->sync_takes_earlier == ALWAYS) {
+            commit_up_to(disk, change);
+        } else {
+            mark(change, true);
+            commit_related(disk, at);
+        }
+        return;
     }
 }
 

@@ -206,6 +206,7 @@ static void sync_in_part(struct operation *operation)
 {
     struct disk_request *request = operation->request;
     struct disk *disk = operation->disk;
+    struct disk_file *file;
     size_t failing;
 
     if (request->file_count == 0)
@@ -214,7 +215,18 @@ static void sync_in_part(struct operation *operation)
                                  PURPOSE_DISK_FAULT, request->file_count);
     for (size_t i = 0; i < failing; i++)
         file_sync(request->files[i]->inode, operation->covered);
-    file_sync_failed(request->files[failing]->inode, operation->covered);
+    file = request->files[failing];
+    file_sync_failed(file->inode, operation->covered);
+    file->failures_heard = file->inode->failures;
+}
+
+/* A sync by way of another open file failed, and this one hears of it. */
+static bool hears_of_failure(struct disk_file *file)
+{
+    bool news = file->failures_heard != file->inode->failures;
+
+    file->failures_heard = file->inode->failures;
+    return news && disk_does(file->disk, file->disk->habits->tells_each);
 }
 
 static enum error work_sync(struct operation *operation, bool faults)
@@ -226,8 +238,11 @@ static enum error work_sync(struct operation *operation, bool faults)
         sync_in_part(operation);
         return ERROR_IO;
     }
-    for (size_t i = 0; i < request->file_count; i++)
+    for (size_t i = 0; i < request->file_count; i++) {
         file_sync(request->files[i]->inode, operation->covered);
+        if (hears_of_failure(request->files[i]))
+            return ERROR_IO;
+    }
     return ERROR_NONE;
 }
 

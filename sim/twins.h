@@ -71,6 +71,7 @@ enum purpose {
     PURPOSE_NET_FAULT,
     PURPOSE_NET_WINDOW,
     PURPOSE_OFFLOAD,
+    PURPOSE_DISK_PROFILE,
     PURPOSE_OWN_COUNT,
     PURPOSE_FAULT_RATE = 100 /* + the point */
 };
@@ -114,6 +115,7 @@ struct world {
     jmp_buf *escape; /* out of the node's code that runs now */
     struct ensemble *ensemble;
     struct list calls; /* of world_at() */
+    enum disk_profile disk_profile;
     /* faults.c */
     struct fault_rule *rules;
     unsigned rule_count;

@@ -25,6 +25,17 @@ struct node *node_current(void)
     return the_world ? the_world->current : NULL;
 }
 
+static void draw_profile(struct world *world)
+{
+    world->disk_profile = world->options.disk_profile;
+    if (world->disk_profile == DISK_PROFILE_DRAWN)
+        world->disk_profile = (enum disk_profile)world_between(
+            world, NULL, PURPOSE_DISK_PROFILE, DISK_PROFILE_DRAWN + 1,
+            DISK_PROFILE_COUNT - 1);
+    world_note(world, NULL, "disks are those of %s",
+               disk_profile_name(world->disk_profile));
+}
+
 struct world *world_new(const struct world_options *options)
 {
     struct world *world = calloc(1, sizeof *world);
@@ -38,7 +49,13 @@ struct world *world_new(const struct world_options *options)
     list_init(&world->cuts);
     list_init(&world->wires);
     the_world = world;
+    draw_profile(world);
     return world;
+}
+
+enum disk_profile world_disk_profile(const struct world *world)
+{
+    return world->disk_profile;
 }
 
 int64_t world_now_us(const struct world *world)

@@ -19,6 +19,7 @@
 #include "seam/event.h"
 #include "seam/seam.h"
 #include "seam/trace.h"
+#include "sim/disk_profile.h"
 
 struct world;
 struct node;
@@ -37,6 +38,7 @@ struct world_options {
     struct world_observer *observer; /* borrowed; may be NULL */
     FILE *trace;                     /* text of everything; NULL: none */
     int64_t wall_start_ms;           /* wall clock at time 0 */
+    enum disk_profile disk_profile;
 };
 
 struct world *world_new(const struct world_options *options);
@@ -45,6 +47,8 @@ void world_free(struct world *world);
 int64_t world_now_us(const struct world *world);
 uint64_t world_hash(const struct world *world);   /* of the trace so far */
 uint64_t world_events(const struct world *world); /* delivered so far */
+/* The one given, or the one drawn. */
+enum disk_profile world_disk_profile(const struct world *world);
 uint64_t world_marks(const struct world *world, enum mark mark);
 /* The first assertion that failed in a node ("file:line: text"), or NULL:
  * the run has failed. */

@@ -73,6 +73,8 @@ void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
                                 : oracle_name((enum oracle_id)report->oracle));
     put_text(out, "message", report->message);
     put_strike(out, report);
+    if (report->disk_profile != DISK_PROFILE_DRAWN)
+        put_text(out, "disk", disk_profile_name(report->disk_profile));
     fprintf(out,
             ",\"trace_hash\":\"%016" PRIx64 "\",\"sim_ms\":%" PRId64
             ",\"wall_ms\":%" PRId64 ",\"events\":%" PRIu64 ",\"faults\":{",

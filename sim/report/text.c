@@ -26,6 +26,9 @@ void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
     else
         fprintf(out, "ERROR  %s, seed %" PRIu64 "\n  %s\n", scenario->path,
                 seed, report->message);
+    if (report->disk_profile != DISK_PROFILE_DRAWN)
+        fprintf(out, "  the disks are those of %s\n",
+                disk_profile_name(report->disk_profile));
     if (report->story[0] != '\0')
         fprintf(out, "  what happened last:\n%s", report->story);
     fputs("  replay it: ", out);

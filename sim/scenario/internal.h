@@ -86,6 +86,7 @@ field_reader read_bool;
 field_reader read_point;   /* enum fault_point */
 field_reader read_oracles; /* uint64_t, a set */
 field_reader read_marks;   /* uint64_t, a set */
+field_reader read_profile; /* enum disk_profile */
 
 /* ---- settings.c ---- */
 

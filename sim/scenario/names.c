@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names that come from the tables of the product: fault points, oracles,
- * marks.
+ * Names that come from tables: fault points, oracles, marks, disk profiles.
  */
 #include <string.h>
 
@@ -23,6 +22,12 @@ static const char *const oracles[] = {
 #define ORACLE(name, file, text, invariant, sentence) text,
 #include "sim/oracle/oracle.def"
 #undef ORACLE
+};
+
+static const char *const profiles[] = {
+#define DISK_PROFILE(name, text, ...) text,
+#include "sim/disk_profile.def"
+#undef DISK_PROFILE
 };
 
 /* The index of the name a node holds, or -1 and a complaint. */
@@ -77,4 +82,23 @@ void read_marks(struct loader *loader, yaml_node_t *node, void *to,
 {
     (void)field;
     read_set(loader, node, to, "mark", marks, COUNT_OF(marks));
+}
+
+void read_profile(struct loader *loader, yaml_node_t *node, void *to,
+                  const struct field *field)
+{
+    const char *text = scalar(loader, node, field->key);
+
+    if (text == NULL)
+        return;
+    for (size_t i = 0; i < COUNT_OF(profiles); i++)
+        if (strcmp(text, profiles[i]) == 0) {
+            *(enum disk_profile *)to =
+                (enum disk_profile)(DISK_PROFILE_DRAWN + 1 + i);
+            return;
+        }
+    complain(loader, node,
+             "there is no disk profile '%s'%s (ext4, xfs, btrfs, posix; "
+             "without one it is drawn from the seed)",
+             text, did_you_mean(text, profiles, COUNT_OF(profiles)));
 }

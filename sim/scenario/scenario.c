@@ -36,6 +36,22 @@ static void read_cluster(struct loader *loader, yaml_node_t *node, void *to,
                  COUNT_OF(cluster_fields), loader->scenario);
 }
 
+/* ---- disks ---- */
+
+static const struct field disk_fields[] = {
+    {"profile", read_profile, TOP(disk_profile), false, 0, 0,
+     "the file system whose habits they have; else drawn"},
+};
+
+static void read_disk(struct loader *loader, yaml_node_t *node, void *to,
+                      const struct field *field)
+{
+    (void)to;
+    (void)field;
+    read_mapping(loader, node, "disk", disk_fields, COUNT_OF(disk_fields),
+                 loader->scenario);
+}
+
 /* ---- topics ---- */
 
 #define TOPIC_FIELD(member) offsetof(struct scenario_topic, member)
@@ -129,6 +145,7 @@ static const struct field top_fields[] = {
     {"cluster", read_cluster, 0, false, 0, 0, "brokers and ZooKeeper servers"},
     {"duration", read_duration, TOP(duration_us), true, 100000, 0,
      "how long the workload runs, such as 20s"},
+    {"disk", read_disk, 0, false, 0, 0, "the disks of all brokers"},
     {"topics", read_topics, 0, true, 0, 0, "the topics, by name"},
     {"producers", read_producers, 0, true, 0, 0, "who writes"},
     {"consumers", read_consumers, 0, false, 0, 0, "who reads"},

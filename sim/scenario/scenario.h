@@ -13,6 +13,7 @@
 
 #include "faults/fault.h"
 #include "seam/trace.h"
+#include "sim/disk_profile.h"
 #include "sim/oracle/oracle.h"
 
 #define SCENARIO_BROKERS_MAX    7
@@ -178,6 +179,7 @@ struct scenario {
     int64_t zookeepers;
     int64_t log_dirs;       /* of each broker */
     struct settings config; /* of every broker */
+    enum disk_profile disk_profile;
     struct scenario_topic *topics;
     size_t topic_count;
     struct scenario_producer *producers;

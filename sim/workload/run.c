@@ -374,6 +374,7 @@ static void fill_report(struct run *run, bool set_up)
     struct run_report *report = run->report;
     const struct violation *violation = judge_violation(run->judge);
 
+    report->disk_profile = world_disk_profile(run->world);
     report->trace_hash = world_hash(run->world);
     report->sim_ms = world_now_us(run->world) / 1000;
     report->events = world_events(run->world);
@@ -423,7 +424,8 @@ static void build(struct run *run, FILE *trace, struct judge_topic *topics)
     struct world_options options = {.seed = run->seed,
                                     .observer = &run->observer,
                                     .trace = trace,
-                                    .wall_start_ms = WALL_START_MS};
+                                    .wall_start_ms = WALL_START_MS,
+                                    .disk_profile = scenario->disk_profile};
     struct judge_options judge = {.oracles = oracles_of(scenario),
                                   .brokers = (unsigned)scenario->brokers,
                                   .clock_slack_ms = scenario->clock_slack_ms,

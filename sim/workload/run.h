@@ -42,6 +42,7 @@ struct run_report {
     int oracle; /* enum oracle_id; -1: none */
     char message[RUN_MESSAGE_BYTES];
     char story[RUN_STORY_BYTES]; /* of a failure: what happened last */
+    enum disk_profile disk_profile;
     uint64_t trace_hash;
     int64_t sim_ms;
     int64_t wall_ms;

@@ -46,12 +46,14 @@ static void on_down(struct world_observer *observer, struct node *node)
     container_of(observer, struct lab, observer)->downs++;
 }
 
-static void init(struct lab *lab, uint64_t seed, unsigned count, FILE *trace)
+static void init(struct lab *lab, uint64_t seed, unsigned count,
+                 enum disk_profile profile, FILE *trace)
 {
     struct world_options options = {.seed = seed,
                                     .observer = &lab->observer,
                                     .trace = trace,
-                                    .wall_start_ms = 1700000000000};
+                                    .wall_start_ms = 1700000000000,
+                                    .disk_profile = profile};
     char name[16];
 
     world_free(world_current()); /* of a test that failed */
@@ -68,14 +70,21 @@ static void init(struct lab *lab, uint64_t seed, unsigned count, FILE *trace)
 
 void lab_init(struct lab *lab, uint64_t seed, unsigned count)
 {
-    init(lab, seed, count, NULL);
+    lab_init_on(lab, seed, count, DISK_PROFILE_DRAWN);
+}
+
+void lab_init_on(struct lab *lab, uint64_t seed, unsigned count,
+                 enum disk_profile profile)
+{
+    init(lab, seed, count, profile, NULL);
     for (unsigned i = 0; i < count; i++)
         node_start(lab->nodes[i].node);
 }
 
 void lab_init_traced(struct lab *lab, uint64_t seed, FILE *trace)
 {
-    init(lab, seed, sizeof lab->nodes / sizeof lab->nodes[0], trace);
+    init(lab, seed, sizeof lab->nodes / sizeof lab->nodes[0],
+         DISK_PROFILE_DRAWN, trace);
 }
 
 void lab_release(struct lab *lab)

@@ -43,6 +43,9 @@ extern const struct node_kind lab_kind; /* its context is a lab_node */
 
 /* The first `count` nodes run. */
 void lab_init(struct lab *lab, uint64_t seed, unsigned count);
+/* The same, on disks of this profile (else: drawn). */
+void lab_init_on(struct lab *lab, uint64_t seed, unsigned count,
+                 enum disk_profile profile);
 /* All of them, down; a text of everything to `trace` (may be NULL). */
 void lab_init_traced(struct lab *lab, uint64_t seed, FILE *trace);
 void lab_release(struct lab *lab);

@@ -353,7 +353,7 @@ static void names_survive_in_the_order_they_were_made(void **state)
         struct lab_node *node = &lab.nodes[0];
         unsigned there = 0;
 
-        begin(&lab, seed);
+        lab_init_on(&lab, seed, 1, DISK_PROFILE_EXT4);
         for (unsigned i = 0; i < 4; i++)
             assert_non_null(lab_open(node, names[i]));
         lab_bounce(node, NODE_CRASH_POWER);

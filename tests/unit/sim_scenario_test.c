@@ -72,6 +72,18 @@ static void test_template(void **state)
     scenario_free(scenario);
 }
 
+static void test_disk(void **state)
+{
+    struct scenario *scenario = parse(HEAD);
+
+    (void)state;
+    assert_int_equal(scenario->disk_profile, DISK_PROFILE_DRAWN);
+    scenario_free(scenario);
+    scenario = parse(HEAD "disk: {profile: posix}\n");
+    assert_int_equal(scenario->disk_profile, DISK_PROFILE_POSIX);
+    scenario_free(scenario);
+}
+
 static void test_defaults(void **state)
 {
     struct scenario *scenario = parse(HEAD);
@@ -326,6 +338,10 @@ static void test_wrong_types(void **state)
     (void)state;
     complains(HEAD "steps: {}\n",
               "x.yaml:7:8: steps must be a list: begin each item with '- '\n");
+    complains(HEAD "disk: {profile: exd4}\n",
+              "x.yaml:7:17: there is no disk profile 'exd4', did you mean "
+              "'ext4'? (ext4, xfs, btrfs, posix; without one it is drawn from "
+              "the seed)\n");
     complains(HEAD "cluster: 3\n",
               "x.yaml:7:10: cluster must be a mapping of keys to values\n");
     complains(HEAD "cluster: {brokers: [3]}\n",
@@ -482,6 +498,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_template),
+        cmocka_unit_test(test_disk),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_cluster_and_topics),
         cmocka_unit_test(test_clients),
