@@ -25,6 +25,11 @@ static const char *const operation_names[] = {
     [DISK_CLOSE] = "close",
 };
 
+const char *disk_operation_name(enum disk_operation operation)
+{
+    return operation_names[operation];
+}
+
 /* ---- completion -------------------------------------------------------- */
 
 static void operation_free(struct operation *operation)
@@ -85,7 +90,7 @@ static void on_deliver(struct delivery *delivery)
     operation_free(operation);
     node_handle(node, &event, &key);
     if (struck)
-        disk_strike_done(disk, name);
+        disk_strike_done(disk);
 }
 
 /* ---- submission -------------------------------------------------------- */
@@ -166,17 +171,11 @@ static struct operation *submit(struct disk *disk, struct disk_request *request,
     return operation;
 }
 
-/* It is complete now: the node may end in here. */
-static void submitted(struct operation *operation)
-{
-    disk_submitted(operation, operation_names[operation->request->operation]);
-}
-
 static void on_path(struct disk *disk, struct disk_request *request,
                     enum disk_operation kind, const char *path)
 {
     request->path = path;
-    submitted(submit(disk, request, kind, &disk->paths_last_us));
+    disk_submitted(submit(disk, request, kind, &disk->paths_last_us));
 }
 
 static void on_file(struct disk *disk, struct disk_request *request,
@@ -186,7 +185,7 @@ static void on_file(struct disk *disk, struct disk_request *request,
 
     disk_file_hold(file);
     operation->file = file;
-    submitted(operation);
+    disk_submitted(operation);
 }
 
 void disk_open(struct disk *disk, struct disk_request *request,
@@ -297,7 +296,7 @@ void disk_sync(struct disk *disk, struct disk_request *request,
     operation = submit(disk, request, DISK_SYNC, NULL);
     for (size_t i = 0; i < count && !operation->busy; i++)
         disk_file_hold(files[i]);
-    submitted(operation);
+    disk_submitted(operation);
 }
 
 /* ---- files ------------------------------------------------------------- */

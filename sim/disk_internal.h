@@ -43,6 +43,7 @@ struct entries { /* sorted by byte value */
 struct inode {
     struct disk *disk;
     uint64_t id;
+    char *path; /* by which it was opened or renamed last; NULL: never */
     bool directory;
     unsigned references; /* entries of both views, opens, changes */
     unsigned links;      /* entries of the cache view */
@@ -101,7 +102,7 @@ struct disk {
     uint64_t capacity;
     uint64_t used;
     const struct disk_habits *habits;
-    uint64_t submitted; /* operations, of all processes */
+    uint64_t submitted[DISK_STRIKE_KINDS]; /* operations, of all processes */
     struct disk_strike strike;
     char failing[DISK_FAILING_MAX][DISK_TOP_BYTES]; /* top directories */
     unsigned failing_count;
@@ -161,6 +162,8 @@ void disk_file_drop(struct disk_file *file);
 void disk_execute(struct operation *operation, bool faults);
 /* It fails with this error; what is written or synced then is drawn. */
 void disk_execute_failing(struct operation *operation, enum error error);
+/* An append fails with ERROR_IO when some of it is written, if it can. */
+void disk_execute_short(struct operation *operation);
 /* A read for a send: the bytes there are. */
 size_t disk_file_peek(const struct disk_file *file, uint64_t offset,
                       void *buffer, size_t size);
@@ -169,6 +172,7 @@ size_t disk_file_peek(const struct disk_file *file, uint64_t offset,
 struct inode *inode_new(struct disk *disk, bool directory);
 void inode_hold(struct inode *inode);
 void inode_drop(struct inode *inode);
+void inode_name(struct inode *inode, const char *path);
 /* Brings disk->used up to date with the inode. */
 void inode_recharge(struct inode *inode);
 /* In the cache view; NULL: not there. */
@@ -222,12 +226,13 @@ bool disk_file_fails(const struct disk_file *file);
 bool disk_operation_fails(const struct operation *operation);
 
 /* ---- disk_strike.c ---- */
-/* Counts it. Returns unless the node was crashed at this operation. */
-void disk_submitted(struct operation *operation, const char *name);
+/* It is complete now. Counts it; returns unless the node was crashed at this
+ * operation. */
+void disk_submitted(struct operation *operation);
 /* True when it is the one that fails; it has failed then. */
 bool disk_strike_fails(struct operation *operation);
 /* The node has handled its completion. */
-void disk_strike_done(struct disk *disk, const char *name);
+void disk_strike_done(struct disk *disk);
 
 /* ---- disk_crash.c ---- */
 /* What is in flight happens or not. */

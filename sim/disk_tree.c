@@ -64,7 +64,15 @@ void inode_drop(struct inode *inode)
         content_release(&inode->content[view]);
     }
     list_remove(&inode->link);
+    free(inode->path);
     free(inode);
+}
+
+void inode_name(struct inode *inode, const char *path)
+{
+    free(inode->path);
+    inode->path = strdup(path);
+    ASSERT(inode->path != NULL);
 }
 
 void inode_recharge(struct inode *inode)

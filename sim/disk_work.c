@@ -38,6 +38,7 @@ static enum error work_open(struct operation *operation)
         tree_link(parent, name, inode);
         inode_drop(inode);
     }
+    inode_name(inode, request->path);
     request->file = disk_file_new(disk, inode);
     disk_file_note_top(request->file, request->path);
     request->file->read_only = (flags & DISK_OPEN_READ_ONLY) != 0;
@@ -268,6 +269,7 @@ static enum error work_rename(struct operation *operation)
         return old->directory ? ERROR_IO : ERROR_NOT_FOUND;
     if (old != NULL && old->directory && old->entries[CACHE].count > 0)
         return ERROR_NOT_EMPTY;
+    inode_name(inode, request->path_to);
     tree_rename(from, name, to, to_name);
     return ERROR_NONE;
 }
@@ -418,4 +420,16 @@ void disk_execute_failing(struct operation *operation, enum error error)
     if (request->operation == DISK_SYNC)
         sync_in_part(operation);
     request->error = error;
+}
+
+void disk_execute_short(struct operation *operation)
+{
+    uint64_t size = append_size(operation->request);
+    uint64_t limit = append_limit(operation);
+
+    if (limit > size)
+        limit = size;
+    if (limit > 1 && !operation->file->read_only)
+        write_vectors(operation, 1 + some_prefix(operation->disk, limit - 2));
+    operation->request->error = ERROR_IO;
 }

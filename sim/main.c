@@ -18,9 +18,8 @@ static const char usage[] =
     "usage: kqsim run FILE|DIR... [--seed S | --seeds N [--from S]]\n"
     "                 [--jobs J] [--json] [--trace FILE]\n"
     "       kqsim crash-everywhere FILE [--seed S | --seeds N [--from S]]\n"
-    "                 [--how power|process|error|full] [--node bN] [--limit "
-    "N]\n"
-    "                 [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
+    "                 [--how power|process|error|full|short] [--node bN]\n"
+    "                 [--limit N] [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
     "                 crash at each disk operation in turn, or let it fail\n"
     "       kqsim lint FILE|DIR...     check scenario files\n"
     "       kqsim new FILE             write a scenario to begin with\n"
@@ -216,7 +215,7 @@ static int take_option(struct options *options, int count, char **arguments,
     if (strcmp(name, "--trace") == 0)
         return take_text(name, value, "the name of a file", &options->trace);
     if (strcmp(name, "--how") == 0)
-        return take_text(name, value, "power, process, error or full",
+        return take_text(name, value, "power, process, error, full or short",
                          &options->how);
     if (strcmp(name, "--node") == 0)
         return take_text(name, value, "a broker, b1", &options->node);
@@ -349,13 +348,15 @@ static bool outlives_power_cuts(const struct scenario *scenario)
 static int strike_all(const struct options *options, const struct plan *plan,
                       enum strike_how how)
 {
+    struct everywhere_table table = {0};
     struct everywhere everywhere = {.scenario = plan->scenarios[0],
                                     .seed = options->first_seed,
                                     .how = how,
                                     .broker = -1,
                                     .limit = options->limit,
                                     .jobs = (unsigned)options->jobs,
-                                    .json = options->json};
+                                    .json = options->json,
+                                    .table = &table};
     bool good = true;
 
     if (options->trace != NULL)
@@ -380,6 +381,7 @@ static int strike_all(const struct options *options, const struct plan *plan,
         everywhere.seed = options->first_seed + i;
         good &= everywhere_run(&everywhere);
     }
+    everywhere_table_print(options->json ? stderr : stdout, &table);
     return good ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -394,9 +396,10 @@ static int command_crash_everywhere(int count, char **arguments)
         code = fail(EXIT_USAGE, "kqsim crash-everywhere takes one scenario");
     if (code == EXIT_DONE && options.how != NULL &&
         !strike_how_parse(options.how, &how))
-        code = fail(EXIT_USAGE,
-                    "--how is power, process, error or full, and not '%s'",
-                    options.how);
+        code =
+            fail(EXIT_USAGE,
+                 "--how is power, process, error, full or short, and not '%s'",
+                 options.how);
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)

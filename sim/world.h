@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "faults/fault.h"
+#include "seam/disk.h"
 #include "seam/event.h"
 #include "seam/seam.h"
 #include "seam/trace.h"
@@ -24,6 +25,14 @@
 struct world;
 struct node;
 
+/* A disk operation as it is submitted; `path` of an open file: by which it
+ * was opened or renamed last. Valid until return. */
+struct disk_call {
+    enum disk_operation operation;
+    const char *path;
+};
+const char *disk_operation_name(enum disk_operation operation); /* "append" */
+
 /* Embedded by whoever watches (the judge). Any may be NULL. */
 struct world_observer {
     void (*on_fact)(struct world_observer *observer, struct node *node,
@@ -31,6 +40,8 @@ struct world_observer {
     /* A node ended: by node_exit(), an assertion, a crash step. */
     void (*on_down)(struct world_observer *observer, struct node *node);
     void (*on_up)(struct world_observer *observer, struct node *node);
+    void (*on_disk)(struct world_observer *observer, struct node *node,
+                    const struct disk_call *call);
 };
 
 struct world_options {
@@ -129,22 +140,28 @@ enum disk_strike_kind {
     DISK_STRIKE_SUBMITTED, /* call() while its code submits it */
     DISK_STRIKE_DONE,      /* call() when it has handled the completion */
     DISK_STRIKE_ERROR,     /* call(), and later it fails with ERROR_IO */
-    DISK_STRIKE_FULL       /* where it may need space: ERROR_DISK_FULL */
+    DISK_STRIKE_FULL,      /* the same; if it may need space ERROR_DISK_FULL */
+    DISK_STRIKE_SHORT,     /* an append: some of it is written, ERROR_IO */
+    DISK_STRIKE_KINDS
 };
 
-/* What befalls the nth disk operation (1.., over all processes of the node
- * so far and to come). call() may crash the node: then its code does not go
- * on. `operation` is static: "append". */
+/* What befalls the nth disk operation (1.., of those that this kind can
+ * befall, over all processes of the node so far and to come). chosen() is
+ * told which one that is, as it is submitted (NULL: nobody). call() may crash
+ * the node: then its code does not go on. */
 struct disk_strike {
     enum disk_strike_kind kind;
     uint64_t nth;
-    void (*call)(void *context, const char *operation);
+    void (*chosen)(void *context, const struct disk_call *call);
+    void (*call)(void *context);
     void *context;
 };
 
 /* Copied; there is one a node. */
 void node_strike_disk(struct node *node, const struct disk_strike *strike);
-uint64_t node_disk_operations(const struct node *node); /* submitted so far */
+/* Submitted so far, of those that this kind can befall. */
+uint64_t node_disk_operations(const struct node *node,
+                              enum disk_strike_kind kind);
 
 /* ---- the network between names (nodes, "z1".."zN") ---- */
 

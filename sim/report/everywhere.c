@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/world.h"
+
 /* ---- in words ---- */
 
 static const char *const how_names[] = {
-    [STRIKE_POWER] = "power",
-    [STRIKE_PROCESS] = "process",
-    [STRIKE_ERROR] = "error",
-    [STRIKE_FULL] = "full",
+    [STRIKE_POWER] = "power", [STRIKE_PROCESS] = "process",
+    [STRIKE_ERROR] = "error", [STRIKE_FULL] = "full",
+    [STRIKE_SHORT] = "short",
 };
 
 const char *strike_how_name(enum strike_how how)
@@ -64,7 +65,7 @@ bool strike_parse(const char *text, int64_t brokers, struct run_strike *strike)
     if (text == NULL)
         return false;
     strike->broker = (unsigned)broker - 1;
-    strike->late = *text == '+';
+    strike->late = *text == '+' && strike->how != STRIKE_SHORT;
     return text[strike->late] == '\0';
 }
 
@@ -75,7 +76,7 @@ static uint64_t operations_of(const struct everywhere *everywhere,
 {
     if (everywhere->broker >= 0 && (unsigned)everywhere->broker != broker)
         return 0;
-    return report->disk_operations[broker];
+    return report->disk_operations[everywhere->how][broker];
 }
 
 static uint64_t operations(const struct everywhere *everywhere,
@@ -99,7 +100,26 @@ static struct run_strike strike_at(const struct everywhere *everywhere,
     return (struct run_strike){.how = everywhere->how,
                                .broker = broker,
                                .nth = at + 1,
-                               .late = (at + everywhere->seed) % 2 == 1};
+                               .late = everywhere->how != STRIKE_SHORT &&
+                                       (at + everywhere->seed) % 2 == 1};
+}
+
+static void count_struck(void *context, const struct run_report *report)
+{
+    struct everywhere_table *table = context;
+
+    if (report->struck)
+        disk_points_add(&table->struck, &report->struck_at);
+}
+
+static void count_all(struct everywhere_table *table,
+                      const struct disk_points *points)
+{
+    for (unsigned stage = 0; stage < DISK_STAGES; stage++)
+        for (unsigned kind = 0; kind < DISK_KIND_COUNT; kind++)
+            for (unsigned i = 0; i < DISK_OPERATIONS; i++)
+                table->all.count[stage][kind][i] +=
+                    points->count[stage][kind][i];
 }
 
 static bool strike_all(const struct everywhere *everywhere,
@@ -118,7 +138,9 @@ static bool strike_all(const struct everywhere *everywhere,
                           .jobs = everywhere->jobs,
                           .json = everywhere->json,
                           .strikes = strikes,
-                          .strike_count = count};
+                          .strike_count = count,
+                          .told = count_struck,
+                          .context = everywhere->table};
     bool good;
 
     if (strikes == NULL)
@@ -141,7 +163,7 @@ static void tell_counts(const struct everywhere *everywhere,
            strike_how_name(everywhere->how));
     for (unsigned i = 0; i < (unsigned)everywhere->scenario->brokers; i++)
         printf("%s b%u %" PRIu64, i > 0 ? "," : "", i + 1,
-               report->disk_operations[i]);
+               report->disk_operations[everywhere->how][i]);
     putchar('\n');
 }
 
@@ -159,8 +181,63 @@ bool everywhere_run(const struct everywhere *everywhere)
                        everywhere->seed, report);
     if (good && !everywhere->json)
         tell_counts(everywhere, report);
+    count_all(everywhere->table, &report->disk_points);
     if (good && operations(everywhere, report) > 0)
         good = strike_all(everywhere, report);
     free(report);
     return good;
+}
+
+/* ---- the table ---- */
+
+static uint64_t in_column(const struct everywhere_table *table, unsigned i)
+{
+    uint64_t count = 0;
+
+    for (unsigned stage = 0; stage < DISK_STAGES; stage++)
+        for (unsigned kind = 0; kind < DISK_KIND_COUNT; kind++)
+            count += table->all.count[stage][kind][i];
+    return count;
+}
+
+static void print_row(FILE *out, const struct everywhere_table *table,
+                      unsigned stage, unsigned kind)
+{
+    const uint32_t *struck = table->struck.count[stage][kind];
+    const uint32_t *all = table->all.count[stage][kind];
+    uint64_t any = 0;
+
+    for (unsigned i = 0; i < DISK_OPERATIONS; i++)
+        any += all[i];
+    if (any == 0)
+        return;
+    fprintf(out, "  %-6s%-11s", stage == DISK_STARTING ? "start" : "work",
+            disk_kind_name((enum disk_kind)kind));
+    for (unsigned i = 0; i < DISK_OPERATIONS; i++) {
+        char cell[32] = ".";
+
+        if (in_column(table, i) == 0)
+            continue;
+        if (all[i] > 0)
+            snprintf(cell, sizeof cell, "%" PRIu32 "/%" PRIu32, struck[i],
+                     all[i]);
+        fprintf(out, " %11s", cell);
+    }
+    putc('\n', out);
+}
+
+void everywhere_table_print(FILE *out, const struct everywhere_table *table)
+{
+    fputs("operations struck, of all there were, by file:\n  ", out);
+    fprintf(out, "%-17s", "");
+    for (unsigned i = 0; i < DISK_OPERATIONS; i++)
+        if (in_column(table, i) > 0) {
+            const char *name = disk_operation_name((enum disk_operation)i);
+
+            fprintf(out, " %11s", i == DISK_SYNC_DIRECTORY ? "sync-dir" : name);
+        }
+    putc('\n', out);
+    for (unsigned stage = 0; stage < DISK_STAGES; stage++)
+        for (unsigned kind = 0; kind < DISK_KIND_COUNT; kind++)
+            print_row(out, table, stage, kind);
 }

@@ -8,6 +8,12 @@
 
 #include "sim/report/sweep.h"
 
+/* What was struck, and what there was: by stage, file and operation. */
+struct everywhere_table {
+    struct disk_points struck;
+    struct disk_points all;
+};
+
 struct everywhere {
     struct scenario *scenario; /* borrowed */
     uint64_t seed;
@@ -16,9 +22,12 @@ struct everywhere {
     uint64_t limit; /* so many runs, spread evenly; 0: one an operation */
     unsigned jobs;
     bool json;
+    struct everywhere_table *table; /* borrowed; counted on */
 };
 
 /* True when the run without a strike and every run with one passed. */
 bool everywhere_run(const struct everywhere *everywhere);
+
+void everywhere_table_print(FILE *out, const struct everywhere_table *table);
 
 #endif

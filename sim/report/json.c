@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "sim/report/report.h"
+#include "sim/world.h"
 
 static const char *const results[] = {"pass", "fail", "error"};
 
@@ -56,7 +57,13 @@ static void put_strike(FILE *out, const struct run_report *report)
     strike_format(&report->strike, at);
     put_text(out, "how", strike_how_name(report->strike.how));
     put_text(out, "at", at);
-    put_text(out, "operation", report->struck);
+    if (!report->struck)
+        return;
+    put_text(out, "operation",
+             disk_operation_name(report->struck_at.operation));
+    put_text(out, "file", disk_kind_name(report->struck_at.kind));
+    put_text(out, "stage",
+             report->struck_at.stage == DISK_STARTING ? "start" : "work");
 }
 
 void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,

@@ -117,6 +117,8 @@ static void tell_run(struct state *state, size_t run)
     const struct run_report *report = state->reports[run];
 
     tally_add(&state->tally, report);
+    if (sweep->told != NULL)
+        sweep->told(sweep->context, report);
     if (report->result != RUN_PASS)
         state->good = false;
     if (sweep->json)

@@ -18,6 +18,9 @@ struct sweep {
     FILE *trace;                      /* of a single run; NULL: none */
     const struct run_strike *strikes; /* NULL: runs without any */
     size_t strike_count;
+    /* Told of every run, in order; may be NULL. */
+    void (*told)(void *context, const struct run_report *report);
+    void *context;
 };
 
 /* True when every run passed and the sweep proved what it had to. */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "sim/report/report.h"
+#include "sim/world.h"
 
 /* A rate may well not fire in a few runs. */
 #define SWEEP_RUNS_MIN 10
@@ -48,9 +49,16 @@ void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
     strike_format(&report->strike, at);
     fprintf(out,
             "kqsim crash-everywhere %s --seed %" PRIu64
-            " --how %s --at %s --trace trace.txt (%s)\n",
-            scenario->path, seed, strike_how_name(report->strike.how), at,
-            report->struck[0] != '\0' ? report->struck : "not reached");
+            " --how %s --at %s --trace trace.txt (",
+            scenario->path, seed, strike_how_name(report->strike.how), at);
+    if (report->struck)
+        fprintf(out, "%s, %s%s)\n",
+                disk_operation_name(report->struck_at.operation),
+                disk_kind_name(report->struck_at.kind),
+                report->struck_at.stage == DISK_STARTING ? ", at its start"
+                                                         : "");
+    else
+        fputs("not reached)\n", out);
 }
 
 void tally_add(struct tally *tally, const struct run_report *report)

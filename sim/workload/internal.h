@@ -35,8 +35,9 @@ struct broker_host {
     unsigned index;
     struct config config;
     struct broker_owner owner;
-    bool planned; /* its next end was asked for by a step */
-    bool again;   /* ... and it is to be started as soon as it has ended */
+    bool planned;  /* its next end was asked for by a step */
+    bool again;    /* ... and it is to be started as soon as it has ended */
+    bool starting; /* it has told no fact yet */
     int64_t skew_ms;
     bool fenced;     /* a log directory was, since the process began */
     unsigned failed; /* set of log directories that fail */
@@ -218,6 +219,12 @@ void fault_plan_report(struct run *run);
 void fault_plan_release(struct run *run);
 /* Of the report's strike, if there is one: before any node starts. */
 void run_strike_begin(struct run *run);
+/* Disk operations of a broker so far that such a strike can befall. */
+uint64_t run_strike_operations(const struct run *run, unsigned broker,
+                               enum strike_how how);
+/* A broker submits a disk operation. */
+void run_disk_call(struct run *run, struct broker_host *host,
+                   const struct disk_call *call);
 /* call(run, index) at a time from now; forgotten when the run is over. */
 void run_later(struct run *run, int64_t delay_us,
                void (*call)(struct run *run, size_t index), size_t index);

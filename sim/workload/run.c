@@ -39,6 +39,7 @@ static void on_fact(struct world_observer *observer, struct node *node,
 
     if (index >= (unsigned)run->scenario->brokers)
         return;
+    run->brokers[index].starting = false;
     story_fact(run->story, now_us, index, fact);
     judge_time(run->judge, now_us);
     judge_fact(run->judge, index, fact);
@@ -70,6 +71,17 @@ static void on_up(struct world_observer *observer, struct node *node)
         return;
     judge_time(run->judge, world_now_us(run->world));
     judge_node(run->judge, host->index, NODE_STARTED);
+    host->starting = true;
+}
+
+static void on_disk(struct world_observer *observer, struct node *node,
+                    const struct disk_call *call)
+{
+    struct run *run = run_of(observer);
+    struct broker_host *host = run_broker(run, node);
+
+    if (host != NULL)
+        run_disk_call(run, host, call);
 }
 
 /* ---- topics ---- */
@@ -207,9 +219,10 @@ static void begin_heal(struct run *run)
 {
     run->phase = PHASE_HEAL;
     run->healed_us = world_now_us(run->world);
-    for (int64_t i = 0; i < run->scenario->brokers; i++)
-        run->report->disk_operations[i] =
-            node_disk_operations(run->brokers[i].node);
+    for (unsigned i = 0; i < (unsigned)run->scenario->brokers; i++)
+        for (unsigned how = 0; how < STRIKE_HOWS; how++)
+            run->report->disk_operations[how][i] =
+                run_strike_operations(run, i, (enum strike_how)how);
     run_steps_heal(run);
     judge_time(run->judge, run->healed_us);
     judge_healed(run->judge);
@@ -310,13 +323,13 @@ static void report_no_strike(struct run *run)
 {
     const struct run_strike *strike = &run->report->strike;
     uint64_t submitted =
-        node_disk_operations(run->brokers[strike->broker].node);
+        run_strike_operations(run, strike->broker, strike->how);
 
     if (submitted < strike->nth)
         report_error(run->report,
                      "b%u submitted only %" PRIu64
-                     " disk operations, so nothing happened at the %" PRIu64
-                     "th",
+                     " disk operations that this can befall, so nothing "
+                     "happened at the %" PRIu64 "th",
                      strike->broker + 1, submitted, strike->nth);
 }
 
@@ -432,7 +445,7 @@ static void build(struct run *run, FILE *trace, struct judge_topic *topics)
                                   .topics = topics,
                                   .topic_count = scenario->topic_count};
 
-    run->observer = (struct world_observer){on_fact, on_down, on_up};
+    run->observer = (struct world_observer){on_fact, on_down, on_up, on_disk};
     list_init(&run->pending);
     list_init(&run->undone);
     run->story = story_new();

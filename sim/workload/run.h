@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "sim/scenario/scenario.h"
+#include "sim/workload/disk_kind.h"
 
 #define RUN_MESSAGE_BYTES 704
 #define RUN_STORY_BYTES   6000
@@ -22,14 +23,17 @@ enum strike_how {
     STRIKE_POWER,   /* its machine loses power; started again soon */
     STRIKE_PROCESS, /* it is killed; started again soon */
     STRIKE_ERROR,   /* the operation fails */
-    STRIKE_FULL     /* from it on its disk has no space, for a while */
+    STRIKE_FULL,    /* from it on its disk has no space, for a while */
+    STRIKE_SHORT,   /* an append writes some of it, and fails */
+    STRIKE_HOWS
 };
 
 /* What befalls one disk operation of one broker, besides the scenario. */
 struct run_strike {
     enum strike_how how;
     unsigned broker; /* index */
-    uint64_t nth;    /* of the disk operations it submits; 0: no strike */
+    uint64_t nth;    /* of the disk operations it submits that this can befall;
+                        0: no strike */
     bool late;       /* a crash: once the operation is done, else as it is
                         submitted; an error: no space, else EIO; a full
                         disk: not even what is given up makes room, else no
@@ -52,10 +56,13 @@ struct run_report {
     uint64_t marks[MARK_COUNT];
     uint64_t faults[SCENARIO_FAULTS_MAX]; /* of the scenario, likewise */
     uint64_t steps[SCENARIO_STEPS_MAX];   /* times they were carried out */
-    /* disk operations of each broker until faults were over */
-    uint64_t disk_operations[SCENARIO_BROKERS_MAX];
+    /* disk operations of each broker until faults were over, of those that a
+     * strike can befall; and all of them, by what they were */
+    uint64_t disk_operations[STRIKE_HOWS][SCENARIO_BROKERS_MAX];
+    struct disk_points disk_points;
     struct run_strike strike;
-    char struck[16]; /* the operation ("append"); empty: none was */
+    bool struck;
+    struct disk_point struck_at;
 };
 
 /* `strike`: may be NULL. `trace`: text of everything that happens, or NULL. */

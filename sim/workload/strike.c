@@ -21,24 +21,48 @@ static void make_room(struct run *run, size_t index)
     node_set_disk_capacity(run->brokers[index].node, DISK_BYTES_UNBOUND);
 }
 
-static const char *const stories[] = {
-    [STRIKE_POWER] = "power lost at a disk operation",
-    [STRIKE_PROCESS] = "killed at a disk operation",
-    [STRIKE_ERROR] = "a disk operation is to fail",
-    [STRIKE_FULL] = "the disk is full at a disk operation",
-};
-
-static void on_operation(void *context, const char *operation)
+static struct disk_point point_of(const struct broker_host *host,
+                                  const struct disk_call *call)
 {
+    return (struct disk_point){host->starting ? DISK_STARTING : DISK_SERVING,
+                               disk_kind_of(call->path), call->operation};
+}
+
+void run_disk_call(struct run *run, struct broker_host *host,
+                   const struct disk_call *call)
+{
+    struct disk_point point = point_of(host, call);
+
+    if (run->phase <= PHASE_WORK)
+        disk_points_add(&run->report->disk_points, &point);
+}
+
+static void on_chosen(void *context, const struct disk_call *call)
+{
+    struct run *run = context;
+    struct run_report *report = run->report;
+
+    report->struck = true;
+    report->struck_at = point_of(&run->brokers[report->strike.broker], call);
+}
+
+static void on_operation(void *context)
+{
+    static const char *const words[] = {
+        [STRIKE_POWER] = "power lost at a disk operation",
+        [STRIKE_PROCESS] = "killed at a disk operation",
+        [STRIKE_ERROR] = "a disk operation is to fail",
+        [STRIKE_FULL] = "the disk is full at a disk operation",
+        [STRIKE_SHORT] = "an append is to be cut short",
+    };
     struct run *run = context;
     struct run_report *report = run->report;
     enum strike_how how = report->strike.how;
     struct broker_host *host = &run->brokers[report->strike.broker];
 
-    snprintf(report->struck, sizeof report->struck, "%s", operation);
     story_event(run->story, world_now_us(run->world), node_name(host->node),
-                stories[how]);
-    if (how == STRIKE_ERROR)
+                words[how]);
+    if (how == STRIKE_ERROR || how == STRIKE_SHORT)
         return;
     if (how == STRIKE_FULL) {
         node_set_disk_capacity(
@@ -52,19 +76,35 @@ static void on_operation(void *context, const char *operation)
                how == STRIKE_POWER ? NODE_CRASH_POWER : NODE_CRASH_PROCESS);
 }
 
+/* One that comes late is another, of the same operations. */
+static const enum disk_strike_kind kinds[STRIKE_HOWS] = {
+    [STRIKE_POWER] = DISK_STRIKE_SUBMITTED,
+    [STRIKE_PROCESS] = DISK_STRIKE_SUBMITTED,
+    [STRIKE_ERROR] = DISK_STRIKE_ERROR,
+    [STRIKE_FULL] = DISK_STRIKE_SUBMITTED,
+    [STRIKE_SHORT] = DISK_STRIKE_SHORT,
+};
+
+uint64_t run_strike_operations(const struct run *run, unsigned broker,
+                               enum strike_how how)
+{
+    return node_disk_operations(run->brokers[broker].node, kinds[how]);
+}
+
 void run_strike_begin(struct run *run)
 {
     const struct run_strike *plan = &run->report->strike;
-    struct disk_strike strike = {
-        .nth = plan->nth, .call = on_operation, .context = run};
+    struct disk_strike strike = {.kind = kinds[plan->how],
+                                 .nth = plan->nth,
+                                 .chosen = on_chosen,
+                                 .call = on_operation,
+                                 .context = run};
 
     if (plan->nth == 0)
         return;
-    if (plan->how == STRIKE_FULL)
-        strike.kind = DISK_STRIKE_SUBMITTED;
-    else if (plan->how == STRIKE_ERROR)
-        strike.kind = plan->late ? DISK_STRIKE_FULL : DISK_STRIKE_ERROR;
-    else
-        strike.kind = plan->late ? DISK_STRIKE_DONE : DISK_STRIKE_SUBMITTED;
+    if (plan->late && plan->how == STRIKE_ERROR)
+        strike.kind = DISK_STRIKE_FULL;
+    else if (plan->late && plan->how != STRIKE_FULL)
+        strike.kind = DISK_STRIKE_DONE;
     node_strike_disk(run->brokers[plan->broker].node, &strike);
 }

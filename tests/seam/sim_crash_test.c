@@ -3,6 +3,7 @@
  * What a crash leaves on a simulated disk: over many seeds, nothing that was
  * synced is ever lost, and of what was not, every outcome is seen.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/seam/lab.h"
@@ -649,15 +650,23 @@ struct struck {
     struct node *node;
     unsigned calls;
     const char *operation;
+    char path[16];
     bool crash;
 };
 
-static void on_strike(void *context, const char *operation)
+static void on_chosen(void *context, const struct disk_call *call)
+{
+    struct struck *struck = context;
+
+    struck->operation = disk_operation_name(call->operation);
+    snprintf(struck->path, sizeof struck->path, "%s", call->path);
+}
+
+static void on_strike(void *context)
 {
     struct struck *struck = context;
 
     struck->calls++;
-    struck->operation = operation;
     if (struck->crash)
         node_crash(struck->node, NODE_CRASH_PROCESS);
 }
@@ -666,11 +675,12 @@ static void on_strike(void *context, const char *operation)
 static void strike(struct lab_node *node, enum disk_strike_kind kind,
                    struct struck *struck)
 {
-    const struct disk_strike plan = {.kind = kind,
-                                     .nth =
-                                         node_disk_operations(node->node) + 2,
-                                     .call = on_strike,
-                                     .context = struck};
+    const struct disk_strike plan = {
+        .kind = kind,
+        .nth = node_disk_operations(node->node, kind) + 2,
+        .chosen = on_chosen,
+        .call = on_strike,
+        .context = struck};
 
     *struck = (struct struck){.node = node->node};
     node_strike_disk(node->node, &plan);
@@ -678,6 +688,7 @@ static void strike(struct lab_node *node, enum disk_strike_kind kind,
 
 static void a_strike_fails_one_operation(void **state)
 {
+    char bytes[LAB_FILE_BYTES];
     struct lab lab;
     struct lab_node *node = &lab.nodes[0];
     struct disk_file *file = begin(&lab, 1);
@@ -690,12 +701,18 @@ static void a_strike_fails_one_operation(void **state)
     assert_int_equal(lab_append(node, file, PART, 'B', PART), ERROR_IO);
     assert_string_equal(struck.operation, "append");
     assert_int_equal(lab_append(node, file, PART, 'C', PART), ERROR_NONE);
+    assert_string_equal(struck.path, "a");
     strike(node, DISK_STRIKE_FULL, &struck);
     assert_int_equal(lab_sync(node, file), ERROR_NONE);
     assert_int_equal(lab_append(node, file, 0, 'D', PART), ERROR_DISK_FULL);
     strike(node, DISK_STRIKE_FULL, &struck);
     assert_int_equal(lab_append(node, file, 0, 'E', PART), ERROR_NONE);
     assert_int_equal(lab_sync(node, file), ERROR_IO); /* takes no space */
+    strike(node, DISK_STRIKE_SHORT, &struck);
+    assert_int_equal(lab_append(node, file, 0, 'F', PART), ERROR_NONE);
+    assert_int_equal(lab_truncate(node, file, 0), ERROR_NONE);
+    assert_int_equal(lab_append(node, file, 0, 'G', PART), ERROR_IO);
+    assert_in_range(lab_read(node, "a", bytes), 1, PART - 1);
     assert_int_equal(struck.calls, 1);
     lab_release(&lab);
 }

@@ -235,20 +235,18 @@ static void restart(struct shelf *shelf, enum node_crash how)
                  (long long)shelf->durable);
 }
 
-static void kill(void *context, const char *operation)
+static void kill(void *context)
 {
     struct shelf *shelf = context;
 
-    (void)operation;
     shelf->struck = true;
     node_crash(shelf->node->node, NODE_CRASH_PROCESS);
 }
 
-static void cut_power(void *context, const char *operation)
+static void cut_power(void *context)
 {
     struct shelf *shelf = context;
 
-    (void)operation;
     shelf->struck = true;
     node_crash(shelf->node->node, NODE_CRASH_POWER);
 }
@@ -265,7 +263,7 @@ static bool killed_in_a_roll(uint64_t seed, uint64_t nth)
     for (unsigned i = 0; i < 5; i++)
         append(&shelf);
     lab_pass(&shelf.lab, 500000); /* checkpoints come to rest */
-    strike.nth = node_disk_operations(shelf.node->node) + nth;
+    strike.nth = node_disk_operations(shelf.node->node, strike.kind) + nth;
     node_strike_disk(shelf.node->node, &strike);
     append(&shelf);
     restart(&shelf, NODE_CRASH_PROCESS);
@@ -371,7 +369,7 @@ static bool struck_in_a_quarantine(uint64_t seed, uint64_t nth,
         append(&shelf);
     lab_pass(&shelf.lab, 500000);
     find_damage(&shelf);
-    strike.nth = node_disk_operations(shelf.node->node) + nth;
+    strike.nth = node_disk_operations(shelf.node->node, strike.kind) + nth;
     node_strike_disk(shelf.node->node, &strike);
     quarantine(&shelf);
     if (is_down(&shelf)) {
