@@ -313,6 +313,7 @@ void leader_start(struct partition *partition)
         };
     trust_floor(partition);
     leader_progress(partition);
+    partition_review_isr(partition);
 }
 
 /* ---- appending ---- */
@@ -321,8 +322,8 @@ static enum error may_append(struct partition *partition, int32_t acks)
 {
     const struct replicas *replicas = partition->replicas;
 
-    if (partition->role != PARTITION_LEADER)
-        return ERROR_NOT_LEADER;
+    if (partition->role != PARTITION_LEADER || partition->state.fresh)
+        return ERROR_NOT_LEADER; /* or not yet (R10) */
     if (log_directory_failed(partition->log->directory))
         return ERROR_LOG_DIRECTORY_FAILED;
     if (log_directory_full(partition->log->directory))
@@ -543,7 +544,7 @@ void partition_review_isr(struct partition *partition)
         SOMETIMES(seam->trace, ISR_SHRUNK);
     if (isr.count > partition->state.isr.count)
         SOMETIMES(seam->trace, ISR_EXPANDED);
-    if (isr.count != partition->state.isr.count)
+    if (isr.count != partition->state.isr.count || partition->state.fresh)
         propose(partition, &isr, 0);
 }
 

@@ -179,7 +179,7 @@ bool partition_is_lost(const struct partition *partition)
                   !replica_set_has_epoch(&state->eligible, self.broker_id,
                                          self.broker_epoch));
 
-    return named && !partition_is_whole(partition) &&
+    return named && !state->fresh && !partition_is_whole(partition) &&
            !partition_is_offline(partition);
 }
 

@@ -144,7 +144,8 @@ void partition_update(struct partition *partition);
 /* The log lives by the settings of its topic as they are known now. */
 void partition_configure(struct partition *partition);
 /* The state counts on records that this replica does not have: named from
- * before this registration, and there is no log, or a lossy one. It must be
+ * before this registration, and there is no log, or a lossy one, and some
+ * leader has begun (else there was nothing to lose). It must be
  * reported before the log may be created or take a role. */
 bool partition_is_lost(const struct partition *partition);
 /* Its log holds all that this replica may have been counted for, as far as

@@ -122,6 +122,7 @@ enum error znode_partition_decode(const Kq__PartitionState *from,
     to->partition_epoch = from->partition_epoch;
     to->min = from->min;
     to->lazy = from->lazy;
+    to->fresh = from->has_fresh && from->fresh;
     to->log_start_floor = (int64_t)from->log_start_floor;
     if (to->leader != NO_BROKER && !replica_set_has(&to->isr, to->leader))
         return ERROR_CORRUPT;
@@ -168,6 +169,8 @@ static void encode_partition(struct encoded_partition *to, uint32_t partition,
     message->eligible = to->pointers + REPLICAS_MAX;
     message->min = from->min;
     message->lazy = from->lazy;
+    message->has_fresh = from->fresh;
+    message->fresh = from->fresh;
     message->log_start_floor = (uint64_t)from->log_start_floor;
 }
 

@@ -101,6 +101,7 @@ void partition_state_create(struct partition_state *state,
     memcpy(state->replicas, replicas, replica_count * sizeof *replicas);
     state->min = min < replica_count ? min : replica_count;
     state->lazy = lazy;
+    state->fresh = true;
     state->leader = NO_BROKER;
     for (uint32_t i = 0; i < replica_count; i++) {
         const struct live_broker *broker = live_broker_find(live, replicas[i]);
@@ -256,8 +257,11 @@ bool partition_state_replica_lost(struct partition_state *state,
 {
     struct replica_set isr = state->isr;
     struct replica_set lossy = {1, {{broker_id, broker_epoch}}};
-    bool changed = remove_older(&state->eligible, broker_id, broker_epoch);
+    bool changed;
 
+    if (state->fresh)
+        return false;
+    changed = remove_older(&state->eligible, broker_id, broker_epoch);
     if (remove_older(&isr, broker_id, broker_epoch)) {
         partition_state_set_isr(state, &isr, &lossy);
         if (state->leader == broker_id)
@@ -331,6 +335,7 @@ enum error partition_state_alter_isr(struct partition_state *state,
             return ERROR_INELIGIBLE_REPLICA;
     }
     partition_state_set_isr(state, isr, NULL);
+    state->fresh = false;
     state->partition_epoch++;
     return ERROR_NONE;
 }

@@ -5,7 +5,7 @@
  * may stand. Pure: structs in, structs out. Follows KIP-497 (partition
  * epoch), KIP-841 (broker epoch) and KIP-966 (eligible leader replicas).
  *
- * The rules (broker/INVARIANTS.md, R1..R6):
+ * The rules (broker/INVARIANTS.md, R1..R10):
  *  - the high watermark is the minimum counted offset over the maximal ISR
  *    (committed or proposed), and stands still while the committed ISR is
  *    below `min`;
@@ -48,6 +48,7 @@ struct partition_state {
     struct replica_set eligible;
     uint32_t min; /* ISR size that lets the high watermark move */
     bool lazy;
+    bool fresh; /* no leader has begun: nothing was ever written (R10) */
     int64_t log_start_floor;
 };
 
@@ -106,7 +107,8 @@ bool partition_state_decide(struct partition_state *state,
                             const struct live_brokers *live);
 
 /* A broker said that its replica lost records: entries of it from before
- * `broker_epoch` leave ISR and eligible. If it was the last of a lazy
+ * `broker_epoch` leave ISR and eligible, unless the partition is fresh: then
+ * there was nothing to lose. If it was the last of a lazy
  * partition, whose records were promised to survive in memory only, it leads
  * all the same with what it has: the price of that mode. True when the state
  * changed. */
@@ -126,7 +128,8 @@ bool partition_state_replica_damaged(struct partition_state *state,
 bool partition_state_spares(const struct partition_state *state,
                             uint32_t broker_id);
 
-/* A leader asks for a new ISR. ERROR_NONE: done, the epoch is bumped.
+/* A leader asks for a new ISR. ERROR_NONE: done, the epoch is bumped, and the
+ * partition is not fresh any more.
  * ERROR_FENCED_EPOCH, ERROR_STALE_PARTITION_EPOCH, ERROR_NOT_LEADER,
  * ERROR_INELIGIBLE_REPLICA: unchanged. */
 enum error partition_state_alter_isr(struct partition_state *state,

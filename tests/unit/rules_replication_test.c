@@ -60,13 +60,22 @@ static void assert_set(const struct replica_set *set, unsigned bits)
 }
 
 /* min 2, replicas 1 2 3, those of `bits` alive. */
-static struct partition_state created(unsigned bits)
+static struct partition_state fresh(unsigned bits)
 {
     struct partition_state state;
     struct cluster cluster;
 
     cluster_of(&cluster, bits);
     partition_state_create(&state, assignment, 3, 2, false, &cluster.live);
+    return state;
+}
+
+/* The same, and a leader has begun. */
+static struct partition_state created(unsigned bits)
+{
+    struct partition_state state = fresh(bits);
+
+    state.fresh = false;
     return state;
 }
 
@@ -322,6 +331,44 @@ static void damage_to_the_only_copy_changes_nothing(void **state)
     assert_int_equal(partition.leader, 2);
     assert_set(&partition.isr, B2);
     assert_set(&partition.eligible, B3);
+}
+
+/* R10: nothing was written, so there is nothing to lose, until a leader had
+ * its ISR accepted; also one with one replica may lead again. */
+static void a_fresh_partition_has_nothing_to_lose(void **state)
+{
+    struct partition_state partition = fresh(ALL);
+    struct replica leader = {1, EPOCH(1)};
+    struct replica_set isr = set_of(ALL);
+    struct cluster cluster;
+
+    (void)state;
+    assert_false(partition_state_replica_lost(&partition, 2, 201));
+    assert_set(&partition.isr, ALL);
+    cluster_of(&cluster, ALL);
+    member(&cluster, 1)->broker_epoch = 101;
+    assert_true(partition_state_decide(&partition, &cluster.live));
+    assert_true(partition.fresh);
+    partition = fresh(ALL);
+    cluster_of(&cluster, ALL);
+    assert_int_equal(partition_state_alter_isr(&partition, &leader, 0, 1, &isr,
+                                               &cluster.live),
+                     ERROR_STALE_PARTITION_EPOCH);
+    assert_true(partition.fresh);
+    assert_int_equal(partition_state_alter_isr(&partition, &leader, 0, 0, &isr,
+                                               &cluster.live),
+                     ERROR_NONE);
+    assert_false(partition.fresh);
+    assert_true(partition_state_replica_lost(&partition, 2, 201));
+    assert_set(&partition.isr, B1 | B3);
+    partition_state_create(&partition, assignment, 1, 1, false, &cluster.live);
+    cluster_of(&cluster, 0);
+    assert_true(partition_state_decide(&partition, &cluster.live));
+    assert_false(partition_state_replica_lost(&partition, 1, 101));
+    cluster_of(&cluster, B1);
+    member(&cluster, 1)->broker_epoch = 101;
+    assert_true(partition_state_decide(&partition, &cluster.live));
+    assert_int_equal(partition.leader, 1);
 }
 
 struct alter {
@@ -736,6 +783,7 @@ int main(void)
         cmocka_unit_test(a_damaged_follower_leaves_under_a_new_epoch),
         cmocka_unit_test(a_damaged_leader_gives_way_to_who_has_it_all),
         cmocka_unit_test(damage_to_the_only_copy_changes_nothing),
+        cmocka_unit_test(a_fresh_partition_has_nothing_to_lose),
         cmocka_unit_test(a_leader_changes_its_isr),
         cmocka_unit_test(changes_of_the_isr_are_fenced),
         cmocka_unit_test(the_isr_holds_only_who_may_be_there),
