@@ -171,7 +171,7 @@ crash_everywhere() { # scenarios (a pattern), seeds, operations of each
 
     : >"$results"
     for file in $1; do
-        for how in power process error full; do
+        for how in power process error full short; do
             build/kqsim crash-everywhere "$file" --how "$how" --seeds "$2" \
                 --limit "$3" --jobs "$JOBS" --json >>"$results" || good=1
         done
