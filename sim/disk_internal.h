@@ -87,6 +87,7 @@ struct change {
     struct inode *to_directory; /* rename */
     char *to_name;
     uint64_t covers; /* a rename over a file: records below this number */
+    bool clean;      /* its sync failed, and no other wants to write it */
     bool lost;       /* scratch of a crash */
 };
 
@@ -198,6 +199,7 @@ bool change_meets(const struct change *change, const struct change *other);
 /* What makes the entries of this directory durable, in an order that keeps
  * renames whole. */
 void tree_sync(struct inode *directory);
+void tree_sync_failed(struct inode *directory);
 /* The file is synced, and its name with it where that is the habit. */
 void tree_sync_name(struct inode *inode);
 

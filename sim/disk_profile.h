@@ -38,6 +38,9 @@ struct disk_habits {
     enum habit sync_takes_earlier;
     /* A rename over a file is not durable before what it renames is. */
     enum habit rename_takes_data;
+    /* A failed sync of a directory leaves its changes clean: the next sync
+     * writes them only together with a newer change of the directory. */
+    enum habit forgets_names;
     /* A file may have grown by a write that is lost, and reads as zeros. */
     enum habit size_before_data;
 };

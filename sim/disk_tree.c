@@ -292,7 +292,8 @@ static void commit_old(struct disk *disk)
         struct change *oldest =
             container_of(list_first(&disk->changes), struct change, link);
 
-        if (oldest->at_us > disk_world(disk)->now_us - WRITEBACK_US)
+        if (oldest->clean ||
+            oldest->at_us > disk_world(disk)->now_us - WRITEBACK_US)
             return;
         change_commit(oldest);
     }
@@ -394,11 +395,43 @@ static void commit_up_to(struct disk *disk, const struct change *last)
     } while (change != last);
 }
 
+static bool touches(const struct change *change, const struct inode *directory)
+{
+    return change->directory == directory || change->to_directory == directory;
+}
+
+void tree_sync_failed(struct inode *directory)
+{
+    struct disk *disk = directory->disk;
+
+    if (!disk_does(disk, disk->habits->forgets_names))
+        return;
+    list_for_each (at, &disk->changes) {
+        struct change *change = container_of(at, struct change, link);
+
+        change->clean |= touches(change, directory);
+    }
+}
+
+/* A sync would write it. */
+static bool is_dirty(const struct inode *directory)
+{
+    list_for_each (at, &directory->disk->changes) {
+        const struct change *change = container_of(at, struct change, link);
+
+        if (!change->clean && touches(change, directory))
+            return true;
+    }
+    return false;
+}
+
 void tree_sync(struct inode *directory)
 {
     struct disk *disk = directory->disk;
     struct list *head = &disk->changes;
 
+    if (!is_dirty(directory))
+        return;
     directory->marked = true;
     if (disk->habits->sync_takes_earlier != ALWAYS) {
         commit_related(disk, head->previous);

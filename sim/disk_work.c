@@ -350,8 +350,10 @@ static enum error work_sync_directory(struct operation *operation, bool faults)
 
     if (inode == NULL || !inode->directory)
         return ERROR_NOT_FOUND;
-    if (faults && NODE_FAULT(operation->disk->node, DISK_SYNC_DIRECTORY_EIO))
+    if (faults && NODE_FAULT(operation->disk->node, DISK_SYNC_DIRECTORY_EIO)) {
+        tree_sync_failed(inode);
         return ERROR_IO;
+    }
     tree_sync(inode);
     return ERROR_NONE;
 }
@@ -410,6 +412,14 @@ void disk_execute(struct operation *operation, bool faults)
     operation->request->error = work(operation, faults);
 }
 
+static void directory_sync_fails(struct operation *operation)
+{
+    struct inode *inode = tree_find(operation->disk, operation->request->path);
+
+    if (inode != NULL && inode->directory)
+        tree_sync_failed(inode);
+}
+
 void disk_execute_failing(struct operation *operation, enum error error)
 {
     struct disk_request *request = operation->request;
@@ -419,6 +429,8 @@ void disk_execute_failing(struct operation *operation, enum error error)
         append_some_prefix(operation);
     if (request->operation == DISK_SYNC)
         sync_in_part(operation);
+    if (request->operation == DISK_SYNC_DIRECTORY)
+        directory_sync_fails(operation);
     request->error = error;
 }
 

@@ -249,6 +249,38 @@ static void each_open_file_hears_of_a_failed_sync(void **state)
     }
 }
 
+/* "b" is made, the sync fails, and the next one "succeeds". */
+static void after_a_failed_sync_of_a_directory(void **state)
+{
+    (void)state;
+    for (EVERY(profile)) {
+        unsigned kept = 0, again = 0;
+
+        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+            struct lab lab;
+            struct lab_node *node = &lab.nodes[0];
+            bool changed = seed % 2 == 0;
+
+            begin(&lab, seed, profile);
+            assert_non_null(lab_open(node, "b"));
+            lab_fault(node, FAULT_DISK_SYNC_DIRECTORY_EIO, 1);
+            assert_int_equal(lab_path(node, disk_sync_directory, "/"),
+                             ERROR_IO);
+            if (changed)
+                assert_non_null(lab_open(node, "c"));
+            assert_int_equal(lab_path(node, disk_sync_directory, "/"), 0);
+            lab_bounce(node, NODE_CRASH_POWER);
+            kept += !changed && lab_exists(node, "b");
+            again += changed && lab_exists(node, "b");
+            lab_release(&lab);
+        }
+        expect(profile,
+               habits(profile)->forgets_names == NEVER ? ALWAYS : MAYBE, kept,
+               SEEDS / 2);
+        assert_int_equal(again, SEEDS / 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_lost_write_may_leave_zeros),
         cmocka_unit_test(pages_of_a_failed_sync),
         cmocka_unit_test(each_open_file_hears_of_a_failed_sync),
+        cmocka_unit_test(after_a_failed_sync_of_a_directory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
