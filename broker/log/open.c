@@ -37,6 +37,8 @@ struct opening {
     struct stored_log *stored;
     size_t stored_count;
     bool lost; /* the checkpoint */
+    bool made; /* the directory itself, by this start */
+    enum error error;
     char **names;
     size_t name_count;
     size_t at;
@@ -514,13 +516,42 @@ static bool is_fresh(const struct disk_request *request)
     return true;
 }
 
+static void unmade(struct steps *steps, enum error error)
+{
+    struct opening *opening = steps->context;
+
+    (void)error; /* then it stays, and is ours to try again */
+    steps_release(steps);
+    fail(opening, opening->error, "..", "it cannot be synced");
+}
+
+/* A directory whose entry could not be made durable goes again: to the next
+ * start it would look as if it had been there before, and a second sync of
+ * the parent may well succeed without writing the entry. */
+static void unmake(struct opening *opening, enum error error)
+{
+    struct seam *seam = opening->directory->seam;
+    struct steps *steps = &opening->steps;
+
+    opening->error = error;
+    steps_init(steps, seam, unmade, opening);
+    if (opening->made) {
+        steps_add(steps, DISK_UNLINK,
+                  path_of(seam->heap, root_of(opening), "lock"), NULL,
+                  ERROR_NOT_FOUND);
+        steps_add(steps, DISK_RMDIR, heap_strdup(seam->heap, root_of(opening)),
+                  NULL, ERROR_NOT_EMPTY);
+    }
+    steps_run(steps);
+}
+
 static void parent_synced(struct disk_request *request)
 {
     struct opening *opening = container_of(request, struct opening, request);
 
     if (request->error != ERROR_NONE && request->error != ERROR_NOT_FOUND &&
         request->error != ERROR_PERMISSION) {
-        fail(opening, request->error, "..", "it cannot be synced");
+        unmake(opening, request->error);
         return;
     }
     opening->saved.done = write_meta;
@@ -698,6 +729,7 @@ static void made(struct disk_request *request)
              "directory in log.dirs");
         return;
     }
+    opening->made = request->error == ERROR_NONE;
     take_lock(opening);
 }
 
