@@ -387,6 +387,7 @@ struct disk *disk_new(struct node *node)
     list_init(&disk->inodes);
     list_init(&disk->records);
     list_init(&disk->changes);
+    list_init(&disk->damages);
     list_init(&disk->files);
     list_init(&disk->operations);
     list_init(&disk->names);
@@ -457,6 +458,23 @@ void node_set_disk_capacity(struct node *node, uint64_t bytes)
 uint64_t node_disk_used(const struct node *node)
 {
     return node->disk->used;
+}
+
+size_t node_stored(struct node *node, const char *path, void *buffer,
+                   size_t size)
+{
+    struct inode *inode = node->disk->root;
+    char part[256];
+
+    while (inode != NULL && path_part(&path, part, sizeof part))
+        inode = inode->directory ? entries_find(inode, STABLE, part) : NULL;
+    if (inode == NULL || inode->directory)
+        return 0;
+    if (size > inode->content[STABLE].size)
+        size = inode->content[STABLE].size;
+    if (size > 0)
+        memcpy(buffer, inode->content[STABLE].data, size);
+    return size;
 }
 
 bool node_rot(struct node *node, const char *path, uint64_t offset)

@@ -120,12 +120,18 @@ static void record_settle(struct record *record)
 {
     struct content *stable = &record->inode->content[STABLE];
 
+    struct disk *disk = record->inode->disk;
+
     cover_failed(record);
-    if (record->kind == RECORD_SIZE)
+    if (record->kind == RECORD_SIZE) {
         content_resize(stable, record->offset);
-    else
-        content_write(stable, record->offset, record->data, record->length);
+        record_free(record);
+        return;
+    }
+    damage_write(record);
+    content_write(stable, record->offset, record->data, record->length);
     record_free(record);
+    damage_ripen(disk);
 }
 
 static void write_back(struct disk *disk)

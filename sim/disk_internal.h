@@ -100,6 +100,7 @@ struct disk {
     uint64_t record_bytes;
     uint64_t next_record;
     struct list changes;
+    struct list damages;
     uint64_t capacity;
     uint64_t used;
     const struct disk_habits *habits;
@@ -166,8 +167,8 @@ void disk_execute_failing(struct operation *operation, enum error error);
 /* An append fails with ERROR_IO when some of it is written, if it can. */
 void disk_execute_short(struct operation *operation);
 /* A read for a send: the bytes there are. */
-size_t disk_file_peek(const struct disk_file *file, uint64_t offset,
-                      void *buffer, size_t size);
+size_t disk_file_peek(struct disk_file *file, uint64_t offset, void *buffer,
+                      size_t size);
 
 /* ---- disk_tree.c ---- */
 struct inode *inode_new(struct disk *disk, bool directory);
@@ -176,6 +177,8 @@ void inode_drop(struct inode *inode);
 void inode_name(struct inode *inode, const char *path);
 /* Brings disk->used up to date with the inode. */
 void inode_recharge(struct inode *inode);
+/* The next part of the path into `part`; false at its end. */
+bool path_part(const char **path, char *part, size_t size);
 /* In the cache view; NULL: not there. */
 struct inode *tree_find(struct disk *disk, const char *path);
 /* The directory of the last part of the path; NULL: not there. `name` points
@@ -226,6 +229,16 @@ void disk_file_note_top(struct disk_file *file, const char *path);
 bool disk_file_fails(const struct disk_file *file);
 /* It works in a top directory that fails. */
 bool disk_operation_fails(const struct operation *operation);
+
+/* ---- disk_damage.c ---- */
+/* The record reaches the medium next: damage that it suffers is planned. */
+void damage_write(const struct record *record);
+/* Whatever may happen by now does. */
+void damage_ripen(struct disk *disk);
+void damage_forget(const struct inode *inode);
+/* These bytes were read from the file. */
+void damage_read(struct inode *inode, uint64_t offset, uint8_t *buffer,
+                 uint64_t length);
 
 /* ---- disk_strike.c ---- */
 /* It is complete now. Counts it; returns unless the node was crashed at this

@@ -63,6 +63,7 @@ void inode_drop(struct inode *inode)
         free(inode->entries[view].entries);
         content_release(&inode->content[view]);
     }
+    damage_forget(inode);
     list_remove(&inode->link);
     free(inode->path);
     free(inode);
@@ -182,8 +183,7 @@ void entries_clone(struct inode *directory, enum view to, enum view from)
 
 /* ---- paths ------------------------------------------------------------- */
 
-/* The next part of the path into `part`; false at its end. */
-static bool next_part(const char **path, char *part, size_t size)
+bool path_part(const char **path, char *part, size_t size)
 {
     size_t length = 0;
 
@@ -206,7 +206,7 @@ struct inode *tree_find(struct disk *disk, const char *path)
     struct inode *inode = disk->root;
     char part[256];
 
-    while (inode != NULL && next_part(&path, part, sizeof part))
+    while (inode != NULL && path_part(&path, part, sizeof part))
         inode = inode->directory ? entries_find(inode, CACHE, part) : NULL;
     return inode;
 }
@@ -217,9 +217,9 @@ struct inode *tree_parent(struct disk *disk, const char *path, char *name,
     struct inode *inode = disk->root;
     char next[256];
 
-    if (!next_part(&path, name, name_size))
+    if (!path_part(&path, name, name_size))
         return NULL;
-    while (next_part(&path, next, sizeof next)) {
+    while (path_part(&path, next, sizeof next)) {
         inode = entries_find(inode, CACHE, name);
         if (inode == NULL || !inode->directory)
             return NULL;

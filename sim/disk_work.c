@@ -64,8 +64,8 @@ static enum error work_lock(struct operation *operation)
     return ERROR_NONE;
 }
 
-size_t disk_file_peek(const struct disk_file *file, uint64_t offset,
-                      void *buffer, size_t size)
+size_t disk_file_peek(struct disk_file *file, uint64_t offset, void *buffer,
+                      size_t size)
 {
     const struct content *content = &file->inode->content[CACHE];
 
@@ -75,6 +75,7 @@ size_t disk_file_peek(const struct disk_file *file, uint64_t offset,
         size = (size_t)(content->size - offset);
     if (size > 0)
         memcpy(buffer, content->data + offset, size);
+    damage_read(file->inode, offset, buffer, size);
     return size;
 }
 
@@ -355,6 +356,7 @@ static enum error work_sync_directory(struct operation *operation, bool faults)
         return ERROR_IO;
     }
     tree_sync(inode);
+    damage_ripen(operation->disk);
     return ERROR_NONE;
 }
 

@@ -99,6 +99,11 @@ uint64_t world_point_fired(const struct world *world, enum fault_point point)
     return world->fired[point];
 }
 
+uint64_t world_point_observed(const struct world *world, enum fault_point point)
+{
+    return world->observed[point];
+}
+
 uint64_t world_point_asked(const struct world *world, enum fault_point point)
 {
     return world->asked[point];

@@ -72,6 +72,7 @@ enum purpose {
     PURPOSE_NET_WINDOW,
     PURPOSE_OFFLOAD,
     PURPOSE_DISK_PROFILE,
+    PURPOSE_DISK_DAMAGE,
     PURPOSE_OWN_COUNT,
     PURPOSE_FAULT_RATE = 100 /* + the point */
 };
@@ -123,6 +124,7 @@ struct world {
     bool armed[FAULT_COUNT];
     uint64_t asked[FAULT_COUNT];
     uint64_t fired[FAULT_COUNT];
+    uint64_t observed[FAULT_COUNT];
     /* net */
     struct list cuts;
     struct list wires;

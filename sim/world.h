@@ -33,6 +33,16 @@ struct disk_call {
 };
 const char *disk_operation_name(enum disk_operation operation); /* "append" */
 
+/* A part of a file. Valid until return. */
+struct disk_place {
+    const char *path;
+    uint64_t offset;
+    uint64_t length;
+};
+
+/* Whether the medium may be damaged there. */
+enum damage_time { DAMAGE_NEVER, DAMAGE_LATER, DAMAGE_NOW };
+
 /* Embedded by whoever watches (the judge). Any may be NULL. */
 struct world_observer {
     void (*on_fact)(struct world_observer *observer, struct node *node,
@@ -42,6 +52,12 @@ struct world_observer {
     void (*on_up)(struct world_observer *observer, struct node *node);
     void (*on_disk)(struct world_observer *observer, struct node *node,
                     const struct disk_call *call);
+    /* Asked before a fault that damages silently; NULL: everything may be. */
+    enum damage_time (*may_damage)(struct world_observer *observer,
+                                   struct node *node,
+                                   const struct disk_place *place);
+    void (*on_damage)(struct world_observer *observer, struct node *node,
+                      const struct disk_place *place);
 };
 
 struct world_options {
@@ -131,6 +147,9 @@ void node_wipe_directory(struct node *node, const char *name);
 bool node_has_path(const struct node *node, const char *path);
 void node_set_disk_capacity(struct node *node, uint64_t bytes);
 uint64_t node_disk_used(const struct node *node); /* bytes */
+/* What a loss of power would leave of this file, now; the bytes there are. */
+size_t node_stored(struct node *node, const char *path, void *buffer,
+                   size_t size);
 /* Flips a bit of this file's stored bytes; false when it is not so long. */
 bool node_rot(struct node *node, const char *path, uint64_t offset);
 
@@ -198,5 +217,8 @@ unsigned world_add_fault(struct world *world, const struct world_fault *fault);
 uint64_t world_fault_fired(const struct world *world, unsigned index);
 uint64_t world_point_fired(const struct world *world, enum fault_point point);
 uint64_t world_point_asked(const struct world *world, enum fault_point point);
+/* Damage of this sort that some read met. */
+uint64_t world_point_observed(const struct world *world,
+                              enum fault_point point);
 
 #endif

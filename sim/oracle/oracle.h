@@ -162,6 +162,11 @@ int judge_leader(const struct judge *judge, const struct partition_key *key);
 /* Up and following; a bit a node. */
 unsigned judge_followers(const struct judge *judge,
                          const struct partition_key *key);
+/* Another node than this, up and whole, holds the partition from at or below
+ * `from` durably up to `to`, and knows that this is committed. */
+bool judge_others_hold(const struct judge *judge,
+                       const struct partition_key *key, unsigned node,
+                       int64_t from, int64_t to);
 /* Who last won a controller epoch and is up, or -1. */
 int judge_controller(const struct judge *judge);
 

@@ -60,6 +60,25 @@ unsigned judge_followers(const struct judge *judge,
     return set;
 }
 
+bool judge_others_hold(const struct judge *judge,
+                       const struct partition_key *key, unsigned node,
+                       int64_t from, int64_t to)
+{
+    const struct partition *partition = model_find(&judge->model, key);
+
+    if (partition == NULL)
+        return false;
+    for (unsigned other = 0; other < judge->options.brokers; other++) {
+        const struct replica *replica = &partition->replicas[other];
+
+        if (other != node && replica->up && !replica->damaged &&
+            replica->log_start <= from && replica->durable >= to &&
+            replica->high_watermark >= to)
+            return true;
+    }
+    return false;
+}
+
 int judge_controller(const struct judge *judge)
 {
     return judge->controller;

@@ -90,6 +90,11 @@ void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
     for (size_t i = 0; i < FAULT_COUNT; i++)
         put_count(out, fault_describe((enum fault_point)i)->name,
                   report->points[i], &first);
+    fputs("},\"observed\":{", out);
+    first = true;
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        put_count(out, fault_describe((enum fault_point)i)->name,
+                  report->observed[i], &first);
     fprintf(out,
             "},\"records\":{\"sent\":%" PRIu64 ",\"acked\":%" PRIu64
             ",\"read\":%" PRIu64 "},\"marks\":{",

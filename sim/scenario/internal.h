@@ -87,6 +87,7 @@ field_reader read_point;   /* enum fault_point */
 field_reader read_oracles; /* uint64_t, a set */
 field_reader read_marks;   /* uint64_t, a set */
 field_reader read_profile; /* enum disk_profile */
+field_reader read_damage;  /* bool: unbounded */
 
 /* ---- settings.c ---- */
 

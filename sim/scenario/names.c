@@ -102,3 +102,18 @@ void read_profile(struct loader *loader, yaml_node_t *node, void *to,
              "without one it is drawn from the seed)",
              text, did_you_mean(text, profiles, COUNT_OF(profiles)));
 }
+
+void read_damage(struct loader *loader, yaml_node_t *node, void *to,
+                 const struct field *field)
+{
+    const char *text = scalar(loader, node, field->key);
+
+    if (text == NULL)
+        return;
+    *(bool *)to = strcmp(text, "unbounded") == 0;
+    if (!*(bool *)to && strcmp(text, "atlas") != 0)
+        complain(loader, node,
+                 "damage is 'atlas' (where replication survives it) or "
+                 "'unbounded' (only safety is judged), and not '%s'",
+                 text);
+}

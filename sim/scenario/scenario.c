@@ -41,6 +41,8 @@ static void read_cluster(struct loader *loader, yaml_node_t *node, void *to,
 static const struct field disk_fields[] = {
     {"profile", read_profile, TOP(disk_profile), false, 0, 0,
      "the file system whose habits they have; else drawn"},
+    {"damage", read_damage, TOP(unbounded), false, 0, 0,
+     "atlas, or unbounded: where silent damage may be"},
 };
 
 static void read_disk(struct loader *loader, yaml_node_t *node, void *to,
@@ -171,10 +173,18 @@ static const struct field top_fields[] = {
  * writes small ones. */
 #define CLOSING_RECORD_BYTES 64
 
+/* What must hold whatever happens to the disks. */
+#define SAFE                                                                   \
+    (1ULL << ORACLE_INVENTED | 1ULL << ORACLE_ONE_VALUE |                      \
+     1ULL << ORACLE_VISIBLE | 1ULL << ORACLE_ONE_LEADER |                      \
+     1ULL << ORACLE_SOUND)
+
 static void finish(struct loader *loader)
 {
     struct scenario *scenario = loader->scenario;
 
+    if (scenario->unbounded)
+        scenario->oracles &= SAFE;
     resolve_topics(loader);
     for (size_t i = 0; i < scenario->topic_count; i++)
         scenario->topics[i].judged.record_bytes_max = CLOSING_RECORD_BYTES;

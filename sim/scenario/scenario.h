@@ -180,6 +180,7 @@ struct scenario {
     int64_t log_dirs;       /* of each broker */
     struct settings config; /* of every broker */
     enum disk_profile disk_profile;
+    bool unbounded; /* damage: all of a disk, and of all disks */
     struct scenario_topic *topics;
     size_t topic_count;
     struct scenario_producer *producers;

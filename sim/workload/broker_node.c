@@ -3,8 +3,8 @@
  * A broker as a node of the world, and the operator who looks after it: one
  * that gave up because its environment failed it (exit code 3), or goes on
  * without a log directory that works again, is started again after
- * restart-delay. Any other end that no step asked for breaks
- * invariant I16.
+ * restart-delay. Any other end that no step asked for breaks invariant I16,
+ * unless damage has no bound: then it may refuse its disk.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -153,14 +153,14 @@ static void ended(struct broker_host *host)
     int code = node_exit_code(host->node);
     const char *why = node_exit_why(host->node);
 
-    if (code == 3 && why != NULL &&
+    if (code == 3 && !run->scenario->unbounded && why != NULL &&
         strstr(why, error_sentence(ERROR_DISK_FULL)) != NULL) {
         snprintf(run->unsound, sizeof run->unsound,
                  "a full disk is an answer, and the broker ended: %s", why);
         judge_unsound(run->judge, host->index, run->unsound);
         return;
     }
-    if (code == 3) {
+    if (code == 3 || run->scenario->unbounded) {
         world_at(run->world,
                  world_now_us(run->world) + run->scenario->restart_delay_us,
                  start_again, host);

@@ -38,6 +38,7 @@ struct broker_host {
     bool planned;  /* its next end was asked for by a step */
     bool again;    /* ... and it is to be started as soon as it has ended */
     bool starting; /* it has told no fact yet */
+    bool damaged;  /* its disk lost or changed something without a word */
     int64_t skew_ms;
     bool fenced;     /* a log directory was, since the process began */
     unsigned failed; /* set of log directories that fail */
@@ -69,6 +70,7 @@ struct run_partition {
     int64_t written_offset;
     bool read;
     int64_t read_to;
+    unsigned damaged; /* the broker, from 1, whose replica may be; 0: none is */
 };
 
 #define ALTERATIONS_MAX 8
@@ -242,6 +244,13 @@ void party_name(const struct party *party, char name[16]);
 struct partition_key run_key(const struct run *run, size_t topic,
                              uint32_t partition);
 struct broker_host *run_broker(struct run *run, const struct node *node);
+
+/* ---- atlas.c: where disks may be damaged ---- */
+
+enum damage_time atlas_time(struct run *run, struct broker_host *host,
+                            const struct disk_place *place);
+void atlas_damaged(struct run *run, struct broker_host *host,
+                   const struct disk_place *place);
 
 /* ---- story.c: the last things that happened ---- */
 

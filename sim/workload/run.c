@@ -71,6 +71,8 @@ static void on_up(struct world_observer *observer, struct node *node)
         return;
     judge_time(run->judge, world_now_us(run->world));
     judge_node(run->judge, host->index, NODE_STARTED);
+    if (host->damaged)
+        judge_node(run->judge, host->index, NODE_DAMAGED);
     host->starting = true;
 }
 
@@ -82,6 +84,26 @@ static void on_disk(struct world_observer *observer, struct node *node,
 
     if (host != NULL)
         run_disk_call(run, host, call);
+}
+
+static enum damage_time may_damage(struct world_observer *observer,
+                                   struct node *node,
+                                   const struct disk_place *place)
+{
+    struct run *run = run_of(observer);
+    struct broker_host *host = run_broker(run, node);
+
+    return host != NULL && run->phase == PHASE_WORK
+               ? atlas_time(run, host, place)
+               : DAMAGE_NEVER;
+}
+
+static void on_damage(struct world_observer *observer, struct node *node,
+                      const struct disk_place *place)
+{
+    struct run *run = run_of(observer);
+
+    atlas_damaged(run, run_broker(run, node), place);
 }
 
 /* ---- topics ---- */
@@ -394,6 +416,9 @@ static void fill_report(struct run *run, bool set_up)
     report->records = judge_counts(run->judge);
     for (size_t i = 0; i < FAULT_COUNT; i++)
         report->points[i] = world_point_fired(run->world, (enum fault_point)i);
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        report->observed[i] =
+            world_point_observed(run->world, (enum fault_point)i);
     for (size_t i = 0; i < MARK_COUNT; i++)
         report->marks[i] = world_marks(run->world, (enum mark)i);
     fault_plan_report(run);
@@ -445,7 +470,8 @@ static void build(struct run *run, FILE *trace, struct judge_topic *topics)
                                   .topics = topics,
                                   .topic_count = scenario->topic_count};
 
-    run->observer = (struct world_observer){on_fact, on_down, on_up, on_disk};
+    run->observer = (struct world_observer){on_fact, on_down,    on_up,
+                                            on_disk, may_damage, on_damage};
     list_init(&run->pending);
     list_init(&run->undone);
     run->story = story_new();

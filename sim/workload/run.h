@@ -52,7 +52,8 @@ struct run_report {
     int64_t wall_ms;
     uint64_t events;
     struct judge_counts records;
-    uint64_t points[FAULT_COUNT]; /* fault point: times it took effect */
+    uint64_t points[FAULT_COUNT];   /* fault point: times it took effect */
+    uint64_t observed[FAULT_COUNT]; /* silent damage that some read met */
     uint64_t marks[MARK_COUNT];
     uint64_t faults[SCENARIO_FAULTS_MAX]; /* of the scenario, likewise */
     uint64_t steps[SCENARIO_STEPS_MAX];   /* times they were carried out */
