@@ -87,10 +87,19 @@ static enum error deliver_batch(struct reader *reader, const uint8_t *batch,
     return ERROR_NONE;
 }
 
-/* Delivers the attachment of one partition; true if there was any whole
- * batch in it. */
+/* The batch that is due: the first one may begin before what is wanted, each
+ * further one begins where the one before ends. A whole batch of this very
+ * partition that lies in the place of another one is damage too: a write
+ * that went astray. */
+static bool follows(const struct batch_header *header, int64_t due, bool first)
+{
+    return first ? header->base_offset <= due : header->base_offset == due;
+}
+
+/* Delivers the attachment of one partition. */
 static enum error deliver(struct reader *reader, struct bytes data)
 {
+    int64_t due = reader->subscription->next_offset;
     struct batch_header header;
     size_t at = 0;
 
@@ -102,9 +111,10 @@ static enum error deliver(struct reader *reader, struct bytes data)
 
         if (error == ERROR_AGAIN)
             break; /* the rest is cut off */
-        if (error != ERROR_NONE)
+        if (error != ERROR_NONE || !follows(&header, due, at == 0))
             return ERROR_CORRUPT_BATCH;
         next_offset = batch_next_offset(&header);
+        due = next_offset;
         if (!(header.attributes & BATCH_CONTROL) &&
             next_offset > reader->subscription->next_offset)
             error = deliver_batch(reader, data.data + at, &header);
