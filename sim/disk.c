@@ -412,6 +412,7 @@ static void make_nothing(struct disk *disk)
 void disk_free(struct disk *disk)
 {
     make_nothing(disk);
+    image_free(disk->image);
     free(disk);
 }
 

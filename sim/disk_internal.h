@@ -28,6 +28,7 @@ struct content {
 };
 
 struct inode;
+struct image;
 
 struct entry {
     char *name;
@@ -108,6 +109,8 @@ struct disk {
     struct disk_strike strike;
     char failing[DISK_FAILING_MAX][DISK_TOP_BYTES]; /* top directories */
     unsigned failing_count;
+    struct image *image; /* taken before; NULL: an empty disk, or none */
+    bool has_image;
     /* of the running process */
     struct list files;      /* of struct disk_file */
     struct list operations; /* of struct operation, as submitted */
@@ -229,6 +232,9 @@ void disk_file_note_top(struct disk_file *file, const char *path);
 bool disk_file_fails(const struct disk_file *file);
 /* It works in a top directory that fails. */
 bool disk_operation_fails(const struct operation *operation);
+
+/* ---- disk_image.c ---- */
+void image_free(struct image *image);
 
 /* ---- disk_damage.c ---- */
 /* The record reaches the medium next: damage that it suffers is planned. */

@@ -145,6 +145,11 @@ void node_fail_directory(struct node *node, const char *name, bool fails);
 /* It is empty from now on; the node is down. */
 void node_wipe_directory(struct node *node, const char *name);
 bool node_has_path(const struct node *node, const char *path);
+/* Remembers what a loss of power would leave of the disk, now; the disk of a
+ * node that is down becomes what was remembered last. */
+void node_save_disk(struct node *node);
+bool node_has_image(const struct node *node);
+void node_restore_disk(struct node *node);
 void node_set_disk_capacity(struct node *node, uint64_t bytes);
 uint64_t node_disk_used(const struct node *node); /* bytes */
 /* What a loss of power would leave of this file, now; the bytes there are. */

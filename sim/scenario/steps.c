@@ -189,6 +189,7 @@ static bool may_hold(enum step_action action)
     case STEP_CUT:
     case STEP_CLOCK_JUMP:
     case STEP_WIPE:
+    case STEP_OLD_IMAGE:
     case STEP_DISK_CAPACITY:
     case STEP_DISK_FAILS:
     case STEP_DISK_REPLACED:
@@ -290,8 +291,9 @@ static void read_step(struct loader *loader, yaml_node_t *node,
         complain(loader, node,
                  "the step does nothing: give it one of kill, power-cut, "
                  "stop, start, pause, resume, cut, heal, expire, clock-jump, "
-                 "wipe, disk-fails, disk-replaced, rot, disk-capacity, "
-                 "create-topic, delete-topic, alter-topic, truncate");
+                 "wipe, disk-fails, disk-replaced, save-image, old-image, "
+                 "rot, disk-capacity, create-topic, delete-topic, "
+                 "alter-topic, truncate");
         settings_release(&draft.step.config);
         return;
     }

@@ -96,6 +96,19 @@ static void wipe(struct run *run, const struct party *party)
         return;
     end(run, party, NODE_CRASH_PROCESS);
     node_wipe_disk(party->node);
+    host->damaged = false;
+    judge_time(run->judge, world_now_us(run->world));
+    judge_node(run->judge, host->index, NODE_WIPED);
+}
+
+/* To the judge it is another disk, which may hold something. */
+static void old_image(struct run *run, const struct party *party)
+{
+    struct broker_host *host = run_broker(run, party->node);
+
+    end(run, party, NODE_CRASH_PROCESS);
+    node_restore_disk(party->node);
+    host->damaged = false;
     judge_time(run->judge, world_now_us(run->world));
     judge_node(run->judge, host->index, NODE_WIPED);
 }
@@ -313,6 +326,12 @@ static void act_one(struct run *run, const struct scenario_step *step,
     case STEP_WIPE:
         wipe(run, party);
         break;
+    case STEP_SAVE_IMAGE:
+        node_save_disk(party->node);
+        break;
+    case STEP_OLD_IMAGE:
+        old_image(run, party);
+        break;
     case STEP_ROT:
         rot(run, party, step);
         break;
@@ -333,6 +352,16 @@ static void act_one(struct run *run, const struct scenario_step *step,
     }
 }
 
+/* Images are of brokers' disks, and must have been taken. */
+static bool can(struct run *run, const struct scenario_step *step,
+                const struct party *party)
+{
+    if (step->action != STEP_SAVE_IMAGE && step->action != STEP_OLD_IMAGE)
+        return true;
+    return party->node != NULL && run_broker(run, party->node) != NULL &&
+           (step->action == STEP_SAVE_IMAGE || node_has_image(party->node));
+}
+
 static bool on_nodes(struct run *run, struct act *act)
 {
     const struct scenario_step *step = act->step;
@@ -346,6 +375,9 @@ static bool on_nodes(struct run *run, struct act *act)
         for (size_t j = 0; j < count && act->count < PARTIES_MAX; j++)
             act->parties[act->count++] = found[j];
     }
+    for (size_t i = 0; i < act->count; i++)
+        if (!can(run, step, &act->parties[i]))
+            return false;
     for (size_t i = 0; i < act->count; i++) {
         tell(run, &act->parties[i], step_name(step->action));
         act_one(run, step, &act->parties[i]);
@@ -394,6 +426,7 @@ static void undo_one(struct run *run, const struct scenario_step *step,
     case STEP_STOP:
     case STEP_WIPE:
     case STEP_DISK_REPLACED:
+    case STEP_OLD_IMAGE:
         start(run, party);
         break;
     case STEP_DISK_FAILS:

@@ -584,6 +584,37 @@ static void a_replaced_directory_is_empty_and_the_others_are_not(void **state)
     }
     node_start(node->node);
     assert_int_equal(lab_path(node, disk_mkdir, "d2"), ERROR_NONE);
+/* What was synced when the image was taken, and nothing after it. */
+static void an_old_image_comes_back(void **state)
+{
+    struct lab lab;
+    struct lab_node *node = &lab.nodes[0];
+    struct disk_file *file = begin(&lab, 1);
+    char bytes[LAB_FILE_BYTES];
+
+    (void)state;
+    assert_false(node_has_image(node->node));
+    assert_int_equal(lab_path(node, disk_mkdir, "d"), ERROR_NONE);
+    assert_int_equal(lab_append(node, file, 0, 'A', PART), 0);
+    assert_int_equal(lab_append(node, lab_open(node, "d/b"), 0, 'B', 9), 0);
+    assert_int_equal(lab_sync(node, file), ERROR_NONE);
+    assert_int_equal(lab_path(node, disk_sync_directory, "/"), ERROR_NONE);
+    node_save_disk(node->node);
+    assert_int_equal(lab_append(node, file, 0, 'C', 2 * PART), 0);
+    assert_int_equal(lab_sync(node, file), ERROR_NONE);
+    assert_non_null(lab_open(node, "c"));
+    assert_int_equal(lab_path(node, disk_sync_directory, "/"), ERROR_NONE);
+    for (int i = 0; i < 2; i++) {
+        node_crash(node->node, NODE_CRASH_PROCESS);
+        node_restore_disk(node->node);
+        node_start(node->node);
+        lab_bounce(node, NODE_CRASH_POWER);
+        assert_int_equal(lab_read(node, "a", bytes), PART);
+        assert_int_equal(count(bytes, PART, 'A'), PART);
+        assert_false(lab_exists(node, "c"));
+        assert_int_equal(lab_append(node, lab_open(node, "a"), 0, 'D', 9), 0);
+        assert_int_equal(lab_path(node, disk_unlink, "a"), ERROR_NONE);
+    }
     lab_release(&lab);
 }
 
@@ -776,6 +807,7 @@ int main(void)
         cmocka_unit_test(a_wiped_disk_is_empty),
         cmocka_unit_test(a_directory_fails_as_a_whole_and_alone),
         cmocka_unit_test(a_replaced_directory_is_empty_and_the_others_are_not),
+        cmocka_unit_test(an_old_image_comes_back),
         cmocka_unit_test(rot_flips_one_stored_bit),
         cmocka_unit_test(a_full_disk_takes_a_prefix),
         cmocka_unit_test(a_strike_fails_one_operation),
