@@ -113,6 +113,8 @@ static void window_load(struct log_body *body, struct segment *segment,
                       .file = segment->file,
                       .position = segment->index.entries[at].position,
                       .end = above.position,
+                      .dense = true,
+                      .due = body->window.from,
                       .on_batch = window_batch,
                       .done = window_done,
                       .context = body};

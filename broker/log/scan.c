@@ -177,7 +177,8 @@ static void advance(struct scan *scan)
             finish(scan, SCAN_FAILED, ERROR_FOREIGN);
             return;
         }
-        if (error != ERROR_NONE || header.length > left) {
+        if (error != ERROR_NONE || header.length > left ||
+            (scan->dense && header.base_offset != scan->due)) {
             finish(scan, SCAN_BAD, ERROR_CORRUPT_BATCH);
             return;
         }
@@ -185,6 +186,7 @@ static void advance(struct scan *scan)
             finish(scan, SCAN_STOPPED, ERROR_NONE);
             return;
         }
+        scan->due = batch_next_offset(&header);
         scan->position += header.length;
     }
     finish(scan, SCAN_END, ERROR_NONE);

@@ -30,6 +30,11 @@ struct scan {
     uint64_t position;
     uint64_t end;
     bool verify; /* bodies too, or headers alone */
+    /* The first batch begins at `due`, each further one where the one before
+     * ends; else that is for on_batch() to see. A whole batch in the place of
+     * another one is damage: a write that went astray. */
+    bool dense;
+    int64_t due;
     /* Batches are written again where they lie, once they were checked.
      * After a failed sync the cache holds pages that are not on the disk and
      * that no later sync would write (B34): reading proves nothing. */

@@ -414,6 +414,8 @@ static void load_by_scan(struct load *load)
                                .key = segment->log->key,
                                .file = segment->file,
                                .end = load->end,
+                               .dense = true,
+                               .due = segment->base_offset,
                                .on_batch = load_batch,
                                .done = load_scanned,
                                .context = load};

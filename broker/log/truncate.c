@@ -156,6 +156,8 @@ static void rebuild_next(struct log_body *body, int64_t offset)
     job->scan.position = position;
     job->scan.end = segment->size;
     job->scan.verify = false;
+    job->scan.dense = true;
+    job->scan.due = offset;
     job->scan.on_batch = rebuild_batch;
     job->scan.done = rebuild_scanned;
     job->scan.context = body;
@@ -523,6 +525,8 @@ static void find(struct log_body *body, struct segment *segment)
                               .file = segment->file,
                               .position = from.position,
                               .end = segment->size,
+                              .dense = true,
+                              .due = from.offset,
                               .on_batch = find_batch,
                               .done = found,
                               .context = body};
