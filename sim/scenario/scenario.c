@@ -173,11 +173,11 @@ static const struct field top_fields[] = {
  * writes small ones. */
 #define CLOSING_RECORD_BYTES 64
 
-/* What must hold whatever happens to the disks. */
+/* What must hold whatever happens to the disks. What was lost everywhere may
+ * be written anew: then an offset has two values, one after the other. */
 #define SAFE                                                                   \
-    (1ULL << ORACLE_INVENTED | 1ULL << ORACLE_ONE_VALUE |                      \
-     1ULL << ORACLE_VISIBLE | 1ULL << ORACLE_ONE_LEADER |                      \
-     1ULL << ORACLE_SOUND)
+    (1ULL << ORACLE_INVENTED | 1ULL << ORACLE_VISIBLE |                        \
+     1ULL << ORACLE_ONE_LEADER | 1ULL << ORACLE_SOUND)
 
 static void finish(struct loader *loader)
 {

@@ -584,6 +584,9 @@ static void a_replaced_directory_is_empty_and_the_others_are_not(void **state)
     }
     node_start(node->node);
     assert_int_equal(lab_path(node, disk_mkdir, "d2"), ERROR_NONE);
+    lab_release(&lab);
+}
+
 /* What was synced when the image was taken, and nothing after it. */
 static void an_old_image_comes_back(void **state)
 {
