@@ -84,8 +84,11 @@ void space_starve(struct log_directory *directory)
     space->full = true;
     SOMETIMES(directory->seam->trace, STARVED);
     trace_log(directory->seam->trace, TRACE_ERROR,
-              "%s: no space is left: nothing is appended until there is room; "
-              "reads and retention go on",
+              directory->phase == DIRECTORY_OPENING
+                  ? "%s: no space is left: the start goes on as soon as there "
+                    "is some"
+                  : "%s: no space is left: nothing is appended until there is "
+                    "room; reads and retention go on",
               directory->options.path);
 }
 

@@ -150,7 +150,8 @@ static struct log *on_a_full_disk(struct world *world, int32_t count)
 
     small_disk(world);
     assert_int_equal(world_open(world), ERROR_NONE);
-    world_until_true(world, has_ballast, world);
+    if (world->options.reserve_bytes > 0)
+        world_until_true(world, has_ballast, world);
     log = world_create(world, 0, &settings);
     for (int32_t i = 0; i < count; i++)
         world_append(world, log, batch_of(i));
@@ -371,6 +372,34 @@ static void a_clean_end_goes_on(void **state)
     assert_int_equal(world_read(world, world_log(world, 0), 0, 20), 20);
 }
 
+static void note_end(void *context, enum error error)
+{
+    struct world *world = context;
+
+    world->answered = true;
+    world->answer = error;
+}
+
+/* It waits, but not for ever: whoever asked for the end gets one. */
+static void an_end_without_a_byte_is_not_clean(void **state)
+{
+    struct world *world = *state;
+
+    world->options.reserve_bytes = 0; /* no ballast */
+    on_a_full_disk(world, 3);
+    world->answered = false;
+    log_directory_shutdown(world->directory, note_end, world);
+    world_run(world, 1000);
+    assert_false(world->answered);
+    world_until(world, &world->answered);
+    assert_int_not_equal(world->answer, ERROR_NONE);
+    log_directory_free(world->directory);
+    make_room(world);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_null(log_directory_clean_token(world->directory));
+    assert_int_equal(world_read(world, world_log(world, 0), 0, 3), 3);
+}
+
 static void note_made(void *context, enum error error, struct log *log)
 {
     struct world *world = context;
@@ -416,6 +445,7 @@ int main(void)
         TEST(an_epoch_without_a_batch_stays),
         TEST(a_start_goes_on),
         TEST(a_clean_end_goes_on),
+        TEST(an_end_without_a_byte_is_not_clean),
         TEST(what_must_be_written_waits),
 #undef TEST
     };
