@@ -140,6 +140,7 @@ struct log_body {
 
     bool rolling; /* the file of a segment is being made */
     struct segment *roll_segment;
+    int64_t roll_after_us; /* there was no room for a segment */
     struct steps roll_steps;
     bool sealing;
     struct small_file seal_file;

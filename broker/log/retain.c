@@ -193,7 +193,8 @@ void advance_next(struct log_body *body)
     if (count > 0)
         remove_segments(body, count);
     else if (active_segment(body)->size > 0 && !body->rolling &&
-             log->next_offset <= log->log_start_offset)
+             log->next_offset <= log->log_start_offset &&
+             log->directory->seam->now.monotonic_us >= body->roll_after_us)
         roll_start(body);
 }
 

@@ -8,6 +8,8 @@
 #include "base/assert.h"
 #include "log/internal.h"
 
+#define NO_ROOM_PAUSE_US 500000 /* the directory looks every second */
+
 /* ---- sealing ---- */
 
 static void seal_end(struct log_body *body)
@@ -110,6 +112,8 @@ static void no_room(struct log_body *body)
     body->rolling = false;
     if (list_empty(&body->held))
         space_give_ballast(body->log.directory);
+    body->roll_after_us =
+        body->log.directory->seam->now.monotonic_us + NO_ROOM_PAUSE_US;
     append_take_back(body);
     log_kick(body);
 }
@@ -198,7 +202,7 @@ void log_roll_idle(struct log *log, int64_t now_ms)
     struct log_body *body = body_of(log);
     int64_t age_ms;
 
-    if (!roll_allowed(body) ||
+    if (!roll_allowed(body) || log->directory->space.starved ||
         __builtin_sub_overflow(now_ms, active_segment(body)->first_append_ms,
                                &age_ms) ||
         age_ms < log->settings.segment_ms)

@@ -92,14 +92,26 @@ void space_starve(struct log_directory *directory)
               directory->options.path);
 }
 
+/* What retention could not do for want of space is tried again. */
+static void kick_all(struct log_directory *directory)
+{
+    struct log_body *body = NULL;
+
+    while ((body = body_next(directory, body)) != NULL)
+        log_kick(body);
+}
+
 static void poll_done(struct disk_request *request)
 {
     struct space *space = container_of(request, struct space, poll_request);
     struct log_directory *directory = directory_of(space);
+    bool was_starved = space->starved;
 
     space->asked = false;
     if (request->error == ERROR_NONE && !directory->failed)
         space_note(directory, request->size);
+    if (was_starved && !directory->failed)
+        kick_all(directory);
     if (directory->closing != NULL)
         closing_kick(directory);
 }

@@ -119,6 +119,13 @@ static bool is_roomy(void *context)
     return !log_directory_full(((struct world *)context)->directory);
 }
 
+static bool is_fresh(void *context)
+{
+    const struct log_body *body = ((const struct log *)context)->body;
+
+    return body->segment_count == 1 && body->segments[0]->base_offset == 3;
+}
+
 static bool has_one_segment(void *context)
 {
     return ((const struct log *)context)->body->segment_count == 1;
@@ -294,6 +301,35 @@ static void retention_goes_on(void **state)
     assert_int_equal(world_read(world, world_log(world, 0), 16, 21), 5);
 }
 
+/* All of the log is to go, and a name for the next segment is missing: it is
+ * tried again every now and then, not over and over. */
+static void a_roll_for_retention_is_tried_again(void **state)
+{
+    struct world *world = *state;
+    struct log *log;
+    int tries;
+
+    world->options.reserve_bytes = 0; /* no ballast, that is a name */
+    small_disk(world);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_create(world, 0, &settings);
+    world_begin_epoch(world, log, 1);
+    for (int32_t i = 0; i < 3; i++)
+        world_append(world, log, batch_of(i));
+    fill_names(world);
+    log_set_high_watermark(log, 3);
+    log->log_start_offset = 3; /* as if it were stored */
+    tries = (int)world->taken_back;
+    log_kick(log->body);
+    world_run(world, 3000);
+    tries = (int)world->taken_back - tries;
+    assert_in_range(tries, 2, 6);
+    free_names(world);
+    world_until_true(world, is_fresh, log);
+    world_until_true(world, is_roomy, world);
+    world_append(world, log, batch_of(3));
+}
+
 /* The roll found a name, but neither the batch nor the old segment's index
  * found a byte. */
 static void a_missing_index_holds_nothing_up(void **state)
@@ -441,6 +477,7 @@ int main(void)
         TEST(a_roll_without_space_is_taken_back),
         TEST(the_reserve_is_kept),
         TEST(retention_goes_on),
+        TEST(a_roll_for_retention_is_tried_again),
         TEST(a_missing_index_holds_nothing_up),
         TEST(an_epoch_without_a_batch_stays),
         TEST(a_start_goes_on),
