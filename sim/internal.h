@@ -55,6 +55,7 @@ bool ensemble_expire(struct ensemble *ensemble, struct node *node);
 void ensemble_node_ended(struct ensemble *ensemble, struct node *node);
 /* The right wall clock: each node's strays from it. */
 int64_t world_wall_ms(const struct world *world);
+int64_t world_zookeeper_skew_ms(const struct world *world);
 /* NULL when the world has none. */
 struct ensemble *world_ensemble(struct world *world);
 

@@ -105,6 +105,7 @@ struct world {
     struct world_options options;
     struct queue queue;
     int64_t now_us;
+    int64_t zookeeper_skew_ms; /* of the ensemble's wall clock */
     uint64_t hash;
     uint64_t events;
     uint64_t marks[MARK_COUNT];

@@ -258,6 +258,16 @@ void world_zookeeper_start(struct world *world, unsigned server)
     ensemble_start(world->ensemble, server);
 }
 
+int64_t world_zookeeper_skew_ms(const struct world *world)
+{
+    return world->zookeeper_skew_ms;
+}
+
+void world_zookeeper_clock_jump(struct world *world, int64_t by_ms)
+{
+    world->zookeeper_skew_ms += by_ms;
+}
+
 bool world_zookeeper_expire(struct world *world, struct node *node)
 {
     return world->ensemble != NULL && ensemble_expire(world->ensemble, node);

@@ -201,6 +201,8 @@ bool world_connected(struct world *world, const char *from, const char *to);
 void world_add_zookeeper(struct world *world, unsigned servers);
 void world_zookeeper_crash(struct world *world, unsigned server); /* 1..N */
 void world_zookeeper_start(struct world *world, unsigned server);
+/* The wall clock of all servers moves. */
+void world_zookeeper_clock_jump(struct world *world, int64_t by_ms);
 /* The ensemble ends the session of this node now; false when it has none. */
 bool world_zookeeper_expire(struct world *world, struct node *node);
 

@@ -103,6 +103,21 @@ static void look_at_clock(struct replicas *replicas)
 
     if (clock_observe(&replicas->clock, now->wall_ms, now->monotonic_us))
         clock_changed(replicas);
+    log_directories_note_time(replicas->directories, replicas_now_ms(replicas));
+}
+
+int64_t replicas_clock(struct replicas *replicas, bool believe)
+{
+    const struct moment *now = &replicas->seam->now;
+
+    if (believe &&
+        clock_believe(&replicas->clock, now->wall_ms, now->monotonic_us)) {
+        trace_log(replicas->seam->trace, TRACE_INFO,
+                  "an operator vouches for the wall clock");
+        clock_changed(replicas);
+    }
+    look_at_clock(replicas);
+    return now->wall_ms - replicas_now_ms(replicas);
 }
 
 /* ---- timers ---- */
@@ -200,6 +215,9 @@ void replicas_registered(struct replicas *replicas, uint64_t broker_epoch,
 {
     const struct moment *now = &replicas->seam->now;
 
+    if (replicas->clock.state == CLOCK_UNKNOWN)
+        clock_remember(&replicas->clock,
+                       log_directories_stored_ms(replicas->directories));
     if (clock_refer(&replicas->clock, registered_ms, now->wall_ms,
                     now->monotonic_us))
         clock_changed(replicas);

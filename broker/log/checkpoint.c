@@ -11,11 +11,13 @@
  *     doubt since a reboot),
  *     generation u64, recovery offset i64, its segment i64, position u64,
  *     that segment's first and last append time i64, max timestamp i64,
- *     high watermark i64, log start i64
+ *     high watermark i64, log start i64; behind the logs believed time i64
+ *     (rules/clock.h), INT64_MIN or absent: none
  */
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "base/cursor.h"
 #include "log/internal.h"
 
@@ -92,8 +94,9 @@ static void encode(struct log_directory *directory)
 
     while ((body = body_next(directory, body)) != NULL)
         count += body->segment_count > 0;
-    checkpoint->size =
-        CHECKPOINT_HEAD_BYTES + (size_t)count * CHECKPOINT_LOG_BYTES;
+    checkpoint->size = CHECKPOINT_HEAD_BYTES +
+                       (size_t)count * CHECKPOINT_LOG_BYTES +
+                       CHECKPOINT_TAIL_BYTES;
     checkpoint->data =
         small_file_buffer(directory->seam->heap, checkpoint->size, &payload);
     writer_init(&writer, payload, checkpoint->size);
@@ -110,6 +113,8 @@ static void encode(struct log_directory *directory)
         body->captured_offset = stored.recovery.offset;
         encode_log(&writer, &stored);
     }
+    writer_u64(&writer, (uint64_t)directory->believed_ms);
+    directory->believed_written_ms = directory->believed_ms;
     ASSERT(!writer.failed);
     ASSERT(writer.at == checkpoint->size);
 }
@@ -151,6 +156,23 @@ bool checkpoint_head_decode(struct cursor *cursor, struct uuid *boot_id,
     return !cursor->failed;
 }
 
+bool checkpoint_fits(size_t size, uint32_t count)
+{
+    size_t wanted =
+        CHECKPOINT_HEAD_BYTES + (size_t)count * CHECKPOINT_LOG_BYTES;
+
+    return size == wanted || size == wanted + CHECKPOINT_TAIL_BYTES;
+}
+
+int64_t checkpoint_believed_ms(const uint8_t *payload, size_t size)
+{
+    size_t rest = (size - CHECKPOINT_HEAD_BYTES) % CHECKPOINT_LOG_BYTES;
+
+    return rest == CHECKPOINT_TAIL_BYTES
+               ? (int64_t)load_u64(payload + size - CHECKPOINT_TAIL_BYTES)
+               : INT64_MIN;
+}
+
 bool checkpoint_decode(struct heap *heap, const uint8_t *data, size_t size,
                        struct stored_log **logs, size_t *count,
                        struct uuid *boot_id)
@@ -163,7 +185,7 @@ bool checkpoint_decode(struct heap *heap, const uint8_t *data, size_t size,
     if (!checkpoint_head_decode(&cursor, boot_id, &stored))
         return false;
     *count = stored;
-    if (size != CHECKPOINT_HEAD_BYTES + *count * CHECKPOINT_LOG_BYTES)
+    if (!checkpoint_fits(size, stored))
         return false;
     if (*count == 0)
         return true;

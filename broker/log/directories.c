@@ -246,6 +246,29 @@ bool log_directories_incomplete(const struct log_directories *all)
     return false;
 }
 
+int64_t log_directories_stored_ms(const struct log_directories *all)
+{
+    int64_t latest = INT64_MIN;
+
+    for (size_t i = 0; i < all->count; i++) {
+        const struct log_root *root = &all->roots[i];
+        int64_t stored =
+            root->opened ? log_directory_stored_ms(root->directory) : INT64_MIN;
+
+        if (stored > latest)
+            latest = stored;
+    }
+    return latest;
+}
+
+void log_directories_note_time(const struct log_directories *all,
+                               int64_t believed_ms)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->roots[i].state == LOG_ROOT_ONLINE)
+            log_directory_note_time(all->roots[i].directory, believed_ms);
+}
+
 struct log *log_directories_find(const struct log_directories *all,
                                  const struct partition_key *key)
 {

@@ -83,6 +83,12 @@ size_t log_directories_online(const struct log_directories *all);
 /* A configured directory is not there: a log that is not found may be in it. */
 bool log_directories_incomplete(const struct log_directories *all);
 
+/* Believed time: the latest that any directory stored, INT64_MIN: none did; and
+ * what all that are online are to store (log_directory_note_time()). */
+int64_t log_directories_stored_ms(const struct log_directories *all);
+void log_directories_note_time(const struct log_directories *all,
+                               int64_t believed_ms);
+
 /* The log, also when its directory has failed since; NULL: in none that was
  * opened. */
 struct log *log_directories_find(const struct log_directories *all,

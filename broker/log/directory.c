@@ -14,6 +14,8 @@
 #include "base/assert.h"
 #include "log/internal.h"
 
+#define TIME_INTERVAL_MS 60000 /* an idle directory stores it so often */
+
 /* ---- savers ---- */
 
 void saver_init(struct saver *saver)
@@ -61,6 +63,9 @@ struct log_directory *log_directory_new(
     directory->seam = seam;
     directory->options = *options;
     directory->owner = owner;
+    directory->stored_ms = INT64_MIN;
+    directory->believed_ms = INT64_MIN;
+    directory->believed_written_ms = INT64_MIN;
     list_init(&directory->logs);
     list_init(&directory->dying);
     list_init(&directory->held);
@@ -114,6 +119,23 @@ const struct uuid *log_directory_id(const struct log_directory *directory)
 const struct uuid *log_directory_clean_token(const struct log_directory *dir)
 {
     return dir->clean ? &dir->clean_token : NULL;
+}
+
+int64_t log_directory_stored_ms(const struct log_directory *directory)
+{
+    return directory->stored_ms;
+}
+
+void log_directory_note_time(struct log_directory *directory,
+                             int64_t believed_ms)
+{
+    int64_t moved;
+
+    directory->believed_ms = believed_ms;
+    if (__builtin_sub_overflow(believed_ms, directory->believed_written_ms,
+                               &moved) ||
+        moved >= TIME_INTERVAL_MS || moved <= -TIME_INTERVAL_MS)
+        directory->checkpoint.stale = true;
 }
 
 bool log_directory_full(const struct log_directory *directory)

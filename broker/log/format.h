@@ -30,6 +30,7 @@
 #define CLEAN_BYTES           16
 #define CHECKPOINT_HEAD_BYTES 24
 #define CHECKPOINT_LOG_BYTES  96
+#define CHECKPOINT_TAIL_BYTES 8
 #define INDEX_SUMMARY_BYTES   56
 #define INDEX_ENTRY_BYTES     24
 #define EPOCHS_HEAD_BYTES     8
@@ -100,6 +101,11 @@ struct stored_log {
 bool checkpoint_head_decode(struct cursor *cursor, struct uuid *boot_id,
                             uint32_t *count);
 bool stored_log_decode(struct cursor *cursor, struct stored_log *stored);
+/* Whether a payload of `size` bytes holds so many logs. */
+bool checkpoint_fits(size_t size, uint32_t count);
+/* Believed time when a payload that fits was written, behind the logs;
+ * INT64_MIN: none. */
+int64_t checkpoint_believed_ms(const uint8_t *payload, size_t size);
 
 /* The head of an index file. */
 struct index_summary {

@@ -267,6 +267,9 @@ struct log_directory {
     struct uuid id;
     struct uuid clean_token;
     bool clean;
+    int64_t stored_ms;   /* believed time, as it was found; INT64_MIN: none */
+    int64_t believed_ms; /* as last noted */
+    int64_t believed_written_ms; /* as last captured for the checkpoint */
     bool rebooted; /* the last use did not end cleanly, in another boot */
     bool failed;
     char detail[512];

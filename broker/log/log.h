@@ -103,6 +103,12 @@ void log_directory_free(struct log_directory *directory);
 const struct uuid *log_directory_id(const struct log_directory *directory);
 /* Whether the last shutdown was clean; its token (NULL otherwise). */
 const struct uuid *log_directory_clean_token(const struct log_directory *dir);
+/* Believed time (rules/clock.h) as an earlier use of the directory last stored
+ * it; INT64_MIN: it did not. */
+int64_t log_directory_stored_ms(const struct log_directory *directory);
+/* It goes into every checkpoint, and makes one due once a minute. */
+void log_directory_note_time(struct log_directory *directory,
+                             int64_t believed_ms);
 /* Free space is below the reserve, or there is none: refuse produce. Looked
  * at every second, and when what was above the reserve may be written. */
 bool log_directory_full(const struct log_directory *directory);

@@ -407,6 +407,11 @@ static void checkpoint_read(struct small_file *file, enum error error)
     directory->rebooted =
         !directory->clean &&
         (opening->lost || !uuid_equal(&boot_id, &directory->seam->boot_id));
+    if (!opening->lost) {
+        directory->stored_ms =
+            checkpoint_believed_ms(file->payload, file->payload_size);
+        directory->believed_ms = directory->stored_ms;
+    }
     if (opening->lost) {
         opening->stored_count = 0;
         trace_log(directory->seam->trace, TRACE_ERROR,

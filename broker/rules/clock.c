@@ -6,7 +6,16 @@
 void clock_init(struct believed_clock *clock, int64_t skew_max_ms)
 {
     ASSERT(skew_max_ms > 0);
-    *clock = (struct believed_clock){CLOCK_UNKNOWN, skew_max_ms, 0, 0};
+    *clock = (struct believed_clock){
+        .state = CLOCK_UNKNOWN,
+        .skew_max_ms = skew_max_ms,
+        .stored_ms = INT64_MIN,
+    };
+}
+
+void clock_remember(struct believed_clock *clock, int64_t stored_ms)
+{
+    clock->stored_ms = stored_ms;
 }
 
 static bool near(const struct believed_clock *clock, int64_t a_ms, int64_t b_ms)
@@ -49,10 +58,24 @@ bool clock_observe(struct believed_clock *clock, int64_t wall_ms,
     return set(clock, CLOCK_DOUBTED, expected_ms, monotonic_us);
 }
 
+static bool before_stored(const struct believed_clock *clock, int64_t ms)
+{
+    return ms < clock->stored_ms && !near(clock, ms, clock->stored_ms);
+}
+
 bool clock_refer(struct believed_clock *clock, int64_t reference_ms,
                  int64_t wall_ms, int64_t monotonic_us)
 {
-    if (near(clock, wall_ms, reference_ms))
+    if (near(clock, wall_ms, reference_ms) && !before_stored(clock, wall_ms))
         return set(clock, CLOCK_BELIEVED, wall_ms, monotonic_us);
+    if (before_stored(clock, reference_ms))
+        reference_ms = clock->stored_ms;
     return set(clock, CLOCK_DOUBTED, reference_ms, monotonic_us);
+}
+
+bool clock_believe(struct believed_clock *clock, int64_t wall_ms,
+                   int64_t monotonic_us)
+{
+    clock->stored_ms = wall_ms;
+    return set(clock, CLOCK_BELIEVED, wall_ms, monotonic_us);
 }

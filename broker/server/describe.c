@@ -304,6 +304,32 @@ void handle_list_offsets(struct session *session, struct frame *frame)
     frame_free(frame);
 }
 
+/* ---- the clock ---- */
+
+void handle_clock(struct session *session, struct frame *frame)
+{
+    const Kq__ClockRequest *request = frame->message->clock_request;
+    struct replicas *replicas = &session->broker->replicas;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__ClockResponse response = KQ__CLOCK_RESPONSE__INIT;
+
+    if (request->broker_id != replicas->options.broker_id) {
+        response.error = ERROR_INVALID_ARGUMENT;
+    } else if (!replicas->registered) {
+        response.error = ERROR_AGAIN;
+    } else {
+        response.has_apart_ms = 1;
+        response.apart_ms =
+            replicas_clock(replicas, request->has_believe && request->believe);
+        response.has_believed = 1;
+        response.believed = clock_is_believed(&replicas->clock);
+    }
+    message.body_case = KQ__MESSAGE__BODY_CLOCK_RESPONSE;
+    message.clock_response = &response;
+    session_answer(session, frame->message->correlation_id, &message);
+    frame_free(frame);
+}
+
 /* ---- producer ids ---- */
 
 struct id_request {

@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kq cluster status: who is there, and which partitions are not well.
+ * kq cluster believe-clock: an operator vouches for a broker's wall clock.
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/parse.h"
+
+#define CLOCK_MS 2000 /* for a broker to say whether it believes its clock */
 
 static const char help[] =
     "Usage: kq cluster status [--bootstrap HOST:PORT,...]\n"
+    "       kq cluster believe-clock --broker N [--bootstrap HOST:PORT,...]\n"
+    "\n"
+    "believe-clock: a broker that does not believe its wall clock deletes\n"
+    "nothing by time; look at that clock, set it right if it is wrong, then\n"
+    "let the broker believe it.\n"
     "\n"
     "Shows brokers, controller, log directories that are offline, and the\n"
     "partitions that are offline (without a leader), under min (too few\n"
@@ -81,16 +90,31 @@ static void print_directories(const struct kq_broker *broker,
                broker->offline_replica_count, broker->id);
 }
 
-static int print_cluster(const struct kq_cluster *cluster)
+static void print_broker(struct kq_client *client,
+                         const struct kq_cluster *cluster,
+                         const struct kq_broker *broker)
+{
+    struct kq_clock clock;
+
+    printf("  broker %d at %s:%u%s", broker->id, broker->host, broker->port,
+           broker->id == cluster->controller ? ", controller" : "");
+    if (kq_broker_clock(client, broker->id, false, CLOCK_MS, &clock) !=
+        KQ_ERROR_NONE)
+        printf(", does not answer");
+    else if (!clock.believed)
+        printf(", clock not believed: %lld ms off, nothing is deleted by time",
+               (long long)clock.apart_ms);
+    printf("\n");
+}
+
+static int print_cluster(struct kq_client *client,
+                         const struct kq_cluster *cluster)
 {
     struct health health = {0};
 
     printf("cluster %s\n", cluster->id);
     for (size_t i = 0; i < cluster->broker_count; i++) {
-        printf("  broker %d at %s:%u%s\n", cluster->brokers[i].id,
-               cluster->brokers[i].host, cluster->brokers[i].port,
-               cluster->brokers[i].id == cluster->controller ? ", controller"
-                                                             : "");
+        print_broker(client, cluster, &cluster->brokers[i]);
         print_directories(&cluster->brokers[i], &health);
     }
     if (cluster->controller < 0)
@@ -108,40 +132,86 @@ static int print_cluster(const struct kq_cluster *cluster)
                : EXIT_CHECK;
 }
 
+static int status(struct kq_client *client, int64_t broker)
+{
+    struct kq_cluster *cluster;
+    enum kq_error error =
+        kq_cluster_describe(client, NULL, REQUEST_TIMEOUT_MS, &cluster);
+    int code;
+
+    (void)broker;
+    if (error != KQ_ERROR_NONE)
+        return fail(exit_code_of(error), "cannot describe the cluster: %s",
+                    kq_error_sentence(error));
+    code = print_cluster(client, cluster);
+    kq_cluster_free(cluster);
+    return code;
+}
+
+static int believe_clock(struct kq_client *client, int64_t broker)
+{
+    struct kq_clock clock;
+    enum kq_error error;
+
+    if (broker < 0)
+        return fail_usage("cluster", "give --broker");
+    error = kq_broker_clock(client, (int32_t)broker, true, REQUEST_TIMEOUT_MS,
+                            &clock);
+    if (error == KQ_ERROR_TIMED_OUT)
+        return fail(EXIT_ENVIRONMENT,
+                    "broker %lld does not answer; 'kq cluster status' shows "
+                    "those there are",
+                    (long long)broker);
+    if (error != KQ_ERROR_NONE)
+        return fail(exit_code_of(error), "broker %lld: %s", (long long)broker,
+                    kq_error_sentence(error));
+    printf("broker %lld believes its wall clock\n", (long long)broker);
+    return EXIT_DONE;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct kq_client *client, int64_t broker);
+} actions[] = {{"status", status}, {"believe-clock", believe_clock}};
+
 int command_cluster(int argc, char **argv)
 {
     static const struct option table[] = {
         {"bootstrap", required_argument, NULL, 'b'},
+        {"broker", required_argument, NULL, 'n'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
     const char *bootstrap = NULL;
-    struct kq_cluster *cluster;
     struct kq_options options;
     struct kq_client *client;
-    enum kq_error error;
+    int64_t broker = -1;
+    size_t action = 0;
     int option;
     int code;
 
     while ((option = getopt_long(argc, argv, ":b:h", table, NULL)) != -1) {
         if (option == 'h')
             return fputs(help, stdout), EXIT_DONE;
-        if (option != 'b')
+        if (option == 'n' && !parse_number(optarg, 0, INT32_MAX, &broker))
+            return fail_usage("cluster", "'%s' is not the number of a broker",
+                              optarg);
+        if (option == 'b')
+            bootstrap = optarg;
+        else if (option != 'n')
             return fail_option("cluster", option, argv);
-        bootstrap = optarg;
     }
-    if (argc - optind != 1 || strcmp(argv[optind], "status") != 0)
-        return fail_usage("cluster", "say 'kq cluster status'");
+    while (argc - optind == 1 && action < 2 &&
+           strcmp(argv[optind], actions[action].name) != 0)
+        action++;
+    if (argc - optind != 1 || action == 2)
+        return fail_usage("cluster", "say 'kq cluster status' or 'kq cluster "
+                                     "believe-clock --broker N'");
     kq_options_init(&options);
     client = cluster_connect(bootstrap, &options, &code);
     if (client == NULL)
         return code;
-    error = kq_cluster_describe(client, NULL, REQUEST_TIMEOUT_MS, &cluster);
-    code = error == KQ_ERROR_NONE
-               ? print_cluster(cluster)
-               : fail(exit_code_of(error), "cannot describe the cluster: %s",
-                      kq_error_sentence(error));
-    kq_cluster_free(cluster);
+    code = actions[action].run(client, broker);
     kq_client_free(client);
     return code;
 }

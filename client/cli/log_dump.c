@@ -270,6 +270,10 @@ static void dump_checkpoint(struct dump *dump, const struct log_small *file)
     emit_begin(&dump->emit, "checkpoint", dump->file, 0);
     emit_uuid(&dump->emit, "boot_id", &boot_id);
     emit_unsigned(&dump->emit, "logs", count, 0, "");
+    if (checkpoint_fits(file->payload_size, count) &&
+        checkpoint_believed_ms(file->payload, file->payload_size) != INT64_MIN)
+        emit_time(&dump->emit, "believed_time",
+                  checkpoint_believed_ms(file->payload, file->payload_size));
     emit_end(&dump->emit);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t position = SMALL_FILE_HEADER_BYTES + cursor.at;

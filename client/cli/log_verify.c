@@ -156,8 +156,7 @@ static void take_checkpoint(struct log_verify *verify,
                       file->payload_size);
         return;
     }
-    if (file->payload_size !=
-        CHECKPOINT_HEAD_BYTES + (size_t)count * CHECKPOINT_LOG_BYTES) {
+    if (!checkpoint_fits(file->payload_size, count)) {
         verify_damage(verify, "checkpoint", SMALL_FILE_HEADER_BYTES + 16,
                       "a count of %u logs does not fit a payload of %zu bytes",
                       count, file->payload_size);

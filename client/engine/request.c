@@ -50,6 +50,8 @@ static enum error answer_error(const Kq__Message *answer)
         return error_from_code(answer->alter_topic_response->error);
     case KQ__MESSAGE__BODY_DELETE_RECORDS_RESPONSE:
         return error_from_code(answer->delete_records_response->error);
+    case KQ__MESSAGE__BODY_CLOCK_RESPONSE:
+        return error_from_code(answer->clock_response->error);
     case KQ__MESSAGE__BODY_INIT_PRODUCER_RESPONSE:
         return error_from_code(answer->init_producer_response->error);
     default:
@@ -94,6 +96,13 @@ static struct remote *request_remote(struct request *request)
     struct client *client = request->client;
     struct remote *remote;
 
+    if (request->message->body_case == KQ__MESSAGE__BODY_CLOCK_REQUEST) {
+        remote =
+            client_remote(client, request->message->clock_request->broker_id);
+        if (remote == NULL)
+            client_metadata_refresh(client);
+        return remote != NULL && remote_want(remote) ? remote : NULL;
+    }
     if (!request->to_controller)
         return client_any_remote(client);
     remote = client_remote(client, client->metadata.controller);

@@ -19,7 +19,8 @@ struct question {
     bool to_controller;
     int64_t timeout_ms;
     enum kq_error error;
-    int64_t offset;              /* deletion of records: the log start */
+    int64_t offset; /* the log start; how far a clock is off */
+    bool believed;
     char *detail;                /* KQ_DETAIL_BYTES, or NULL */
     struct kq_cluster **cluster; /* metadata: where the copy goes, or NULL */
 };
@@ -57,6 +58,12 @@ static void keep_answer(struct question *question, const Kq__Message *answer)
                     answer->delete_records_response->detail);
         question->offset =
             (int64_t)answer->delete_records_response->log_start_offset;
+        return;
+    case KQ__MESSAGE__BODY_CLOCK_RESPONSE:
+        question->error =
+            (enum kq_error)error_from_code(answer->clock_response->error);
+        question->believed = answer->clock_response->believed;
+        question->offset = answer->clock_response->apart_ms;
         return;
     case KQ__MESSAGE__BODY_METADATA_RESPONSE:
         if (question->cluster != NULL)
@@ -222,6 +229,25 @@ enum kq_error kq_records_delete(struct kq_client *client,
     error = ask(client, &question);
     if (log_start_offset != NULL)
         *log_start_offset = question.offset;
+    return error;
+}
+
+enum kq_error kq_broker_clock(struct kq_client *client, int32_t broker,
+                              bool believe, int64_t timeout_ms,
+                              struct kq_clock *clock)
+{
+    Kq__ClockRequest body = KQ__CLOCK_REQUEST__INIT;
+    struct question question;
+    enum kq_error error;
+
+    question_init(&question, timeout_ms);
+    body.broker_id = (uint32_t)broker;
+    body.has_believe = believe;
+    body.believe = believe;
+    question.message.body_case = KQ__MESSAGE__BODY_CLOCK_REQUEST;
+    question.message.clock_request = &body;
+    error = ask(client, &question);
+    *clock = (struct kq_clock){question.believed, question.offset};
     return error;
 }
 

@@ -178,8 +178,13 @@ static void jump(struct run *run, const struct party *party, int64_t by_ms)
 {
     struct broker_host *host;
 
-    if (party->node == NULL)
+    if (party->node == NULL) {
+        /* one for all servers, whose times are the leader's */
+        if (party->number == 1)
+            world_zookeeper_clock_jump(run->world, by_ms);
+        run->zookeeper_skew_ms += party->number == 1 ? by_ms : 0;
         return;
+    }
     host = run_broker(run, party->node);
     if (host != NULL)
         host->skew_ms += by_ms;
@@ -491,6 +496,8 @@ void run_steps_heal(struct run *run)
     const struct scenario *scenario = run->scenario;
 
     world_heal_all(run->world);
+    world_zookeeper_clock_jump(run->world, -run->zookeeper_skew_ms);
+    run->zookeeper_skew_ms = 0;
     for (unsigned i = 1; i <= (unsigned)scenario->zookeepers; i++)
         zookeeper_start(run, i);
     for (int64_t i = 0; i < scenario->brokers; i++) {

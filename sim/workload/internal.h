@@ -105,6 +105,7 @@ struct run {
     struct broker_host brokers[SCENARIO_BROKERS_MAX];
     struct client_host clients[SCENARIO_CLIENTS_MAX];
     struct client_host admin;
+    int64_t zookeeper_skew_ms; /* of z1's clock, which is that of all */
     bool zookeeper_down[SCENARIO_ZOOKEEPERS_MAX];
     struct run_topic topics[SCENARIO_TOPICS_MAX];
     uint32_t next_producer;

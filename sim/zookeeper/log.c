@@ -29,7 +29,8 @@ static struct transaction *transaction_new(struct ensemble *ensemble,
     transaction->session_id = session_id;
     transaction->zxid = ensemble->last_zxid + 1;
     transaction->committed_at_us = ensemble_now(ensemble);
-    transaction->time_ms = world_wall_ms(ensemble->world);
+    transaction->time_ms = world_wall_ms(ensemble->world) +
+                           world_zookeeper_skew_ms(ensemble->world);
     return transaction;
 }
 

@@ -44,6 +44,18 @@ expect() {
     return 1
 }
 
+# soon PATTERN COMMAND...: a line that fits, within five seconds: brokers hear
+# of a change one after the other
+soon() {
+    local pattern=$1
+    shift
+    for _ in $(seq 50); do
+        timeout 120 "$@" 2>&1 </dev/null | grep -qE -- "$pattern" && break
+        sleep 0.1
+    done
+    expect 0 "$pattern" "$@"
+}
+
 # same WHAT FILE FILE
 same() {
     checks=$((checks + 1))
@@ -123,10 +135,10 @@ expect 0 '^lines$' kq topic list
 expect 2 'no such topic' kq topic delete nonsense
 expect 0 'altered topic small' kq topic alter small --config retention.ms=2h \
     --config segment.bytes=64k
-expect 0 'retention.ms=7200000' kq topic describe small
+soon 'retention.ms=7200000' kq topic describe small
 expect 0 'altered topic small' kq topic alter small --default retention.ms
 expect 0 'segment.bytes=65536' kq topic describe small
-expect 0 '^gone$' \
+soon '^gone$' \
     sh -c 'kq topic describe small | grep retention.ms || echo gone'
 expect 2 "no setting 'retention'; take retention.ms" \
     kq topic alter small --config retention=1
@@ -169,6 +181,14 @@ expect 0 'created' kq topic create bench --partitions 2 --replicas 3
 expect 0 'latency ms: p50' kq bench produce bench --records 2000 --size 100
 expect 0 'latency ms: p50' kq bench latency bench --records 20
 expect 0 'consumed 2020 records' kq bench consume bench
+
+echo "== clocks"
+expect 0 'broker 1 believes its wall clock' \
+    kq cluster believe-clock --broker 1
+expect 2 'give --broker' kq cluster believe-clock
+expect 2 'not the number of a broker' kq cluster believe-clock --broker x
+expect 3 'broker 9 does not answer' kq cluster believe-clock --broker 9
+expect 0 'broker 1 at [0-9.:]+(, controller)?$' kq cluster status
 
 echo "== truncation"
 expect 0 'created' kq topic create short --partitions 1 --replicas 3

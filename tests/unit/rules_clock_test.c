@@ -144,9 +144,59 @@ static void times_at_the_ends_of_the_range_do_not_wrap(void **state)
     assert_false(clock_is_believed(&clock));
 }
 
+/* Both clocks are an hour behind what was stored before the restart. */
+static void a_clock_before_the_stored_time_is_doubted(void **state)
+{
+    struct believed_clock clock;
+
+    (void)state;
+    clock_init(&clock, SKEW);
+    clock_remember(&clock, NOW);
+    assert_true(clock_refer(&clock, NOW - MONTH, NOW - MONTH, AT(0)));
+    assert_int_equal(clock.state, CLOCK_DOUBTED);
+    assert_int_equal(clock_now_ms(&clock, NOW - MONTH, AT(500)), NOW + 500);
+    assert_false(clock_observe(&clock, NOW - MONTH, AT(600)));
+    assert_false(clock_refer(&clock, NOW - MONTH, NOW - MONTH, AT(700)));
+    assert_true(clock_observe(&clock, NOW + 1000, AT(1000)));
+    assert_true(clock_is_believed(&clock));
+    /* a little behind is nothing */
+    clock_init(&clock, SKEW);
+    clock_remember(&clock, NOW);
+    assert_true(clock_refer(&clock, NOW - SKEW, NOW - SKEW, AT(0)));
+    assert_true(clock_is_believed(&clock));
+    clock_init(&clock, SKEW);
+    clock_remember(&clock, NOW);
+    clock_refer(&clock, NOW - SKEW - 1, NOW - SKEW - 1, AT(0));
+    assert_false(clock_is_believed(&clock));
+    /* what is ahead is for the other clock to judge */
+    clock_init(&clock, SKEW);
+    clock_remember(&clock, NOW - MONTH);
+    assert_true(clock_refer(&clock, NOW, NOW, AT(0)));
+    assert_true(clock_is_believed(&clock));
+}
+
+static void an_operator_ends_a_doubt(void **state)
+{
+    struct believed_clock clock;
+
+    (void)state;
+    clock_init(&clock, SKEW);
+    clock_remember(&clock, NOW);
+    clock_refer(&clock, NOW - MONTH, NOW - MONTH, AT(0));
+    assert_true(clock_believe(&clock, NOW - MONTH + 10, AT(10)));
+    assert_true(clock_is_believed(&clock));
+    assert_int_equal(clock_now_ms(&clock, 0, AT(20)), NOW - MONTH + 20);
+    assert_false(clock_observe(&clock, NOW - MONTH + 30, AT(30)));
+    assert_false(clock_refer(&clock, NOW - MONTH, NOW - MONTH + 40, AT(40)));
+    assert_true(clock_is_believed(&clock));
+    assert_false(clock_believe(&clock, NOW - MONTH + 50, AT(50)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clock_before_the_stored_time_is_doubted),
+        cmocka_unit_test(an_operator_ends_a_doubt),
         cmocka_unit_test(nothing_is_believed_before_a_reference),
         cmocka_unit_test(a_reference_decides_within_the_skew),
         cmocka_unit_test(only_a_change_is_told),

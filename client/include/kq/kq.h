@@ -295,6 +295,17 @@ KQ_API enum kq_error kq_records_delete(struct kq_client *client,
                                        int64_t *log_start_offset,
                                        char detail[KQ_DETAIL_BYTES]);
 
+struct kq_clock {
+    bool believed;    /* else nothing is deleted by time */
+    int64_t apart_ms; /* from the time that the broker goes by */
+};
+
+/* Whether a broker believes its wall clock; `believe`: the caller vouches for
+ * it from now on. TIMED_OUT: there is no such broker, or it is away. */
+KQ_API enum kq_error kq_broker_clock(struct kq_client *client, int32_t broker,
+                                     bool believe, int64_t timeout_ms,
+                                     struct kq_clock *clock);
+
 struct kq_log_directory {
     const char *path;
     const char *detail; /* why it is offline, a sentence; "": not known */
