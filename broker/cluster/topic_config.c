@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
+
 struct setting {
     const char *key;
     int64_t minimum;
@@ -72,6 +74,36 @@ int64_t topic_setting(const struct topic *topic, enum topic_setting setting,
     if (text == NULL || !parse(&settings[setting], text, &value))
         return other;
     return value;
+}
+
+const char *topic_setting_key(enum topic_setting setting)
+{
+    return settings[setting].key;
+}
+
+int64_t topic_setting_default(enum topic_setting setting,
+                              const struct log_settings *defaults,
+                              uint32_t min_insync_replicas)
+{
+    switch (setting) {
+    case TOPIC_RETENTION_MS:
+        return defaults->retention_ms;
+    case TOPIC_RETENTION_BYTES:
+        return defaults->retention_bytes;
+    case TOPIC_SEGMENT_BYTES:
+        return (int64_t)defaults->segment_bytes;
+    case TOPIC_SEGMENT_MS:
+        return defaults->segment_ms;
+    case TOPIC_FLUSH_MS:
+        return defaults->flush_ms;
+    case TOPIC_MIN_INSYNC_REPLICAS:
+        return min_insync_replicas;
+    case TOPIC_MAX_MESSAGE_BYTES:
+        return defaults->batch_bytes_max;
+    case TOPIC_SETTING_COUNT:
+        break;
+    }
+    UNREACHABLE();
 }
 
 struct log_settings topic_log_settings(const struct topic *topic, bool lazy,

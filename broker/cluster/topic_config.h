@@ -24,6 +24,12 @@ bool topic_config_check(const char *key, const char *value, char *sentence,
 int64_t topic_setting(const struct topic *topic, enum topic_setting setting,
                       int64_t other);
 
+const char *topic_setting_key(enum topic_setting setting);
+/* What this broker gives to a topic that does not set it. */
+int64_t topic_setting_default(enum topic_setting setting,
+                              const struct log_settings *defaults,
+                              uint32_t min_insync_replicas);
+
 /* All that a log needs, with the broker's defaults for what is not set. A
  * partition that is not lazy is synced before it counts, whatever a broker's
  * own default became since the topic was made. */

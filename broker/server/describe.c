@@ -2,9 +2,12 @@
  *
  * Requests that only read: metadata, offsets; and numbers for producers.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "cluster/topic_config.h"
 #include "seam/memory.h"
 #include "server/internal.h"
 
@@ -215,6 +218,31 @@ static void describe_named(struct answer *answer,
     }
 }
 
+static void describe_defaults(struct answer *answer,
+                              Kq__MetadataResponse *response)
+{
+    const struct broker *broker = answer->broker;
+    Kq__ConfigEntry *entries =
+        take(answer, TOPIC_SETTING_COUNT * sizeof *entries);
+
+    response->n_defaults = TOPIC_SETTING_COUNT;
+    response->defaults =
+        take(answer, TOPIC_SETTING_COUNT * sizeof *response->defaults);
+    for (size_t i = 0; i < TOPIC_SETTING_COUNT; i++) {
+        enum topic_setting setting = (enum topic_setting)i;
+        char *value = take(answer, 24);
+
+        snprintf(value, 24, "%" PRId64,
+                 topic_setting_default(
+                     setting, &broker->replicas.options.log_settings,
+                     (uint32_t)broker->config->min_insync_replicas));
+        kq__config_entry__init(&entries[i]);
+        entries[i].key = (char *)(uintptr_t)topic_setting_key(setting);
+        entries[i].value = value;
+        response->defaults[i] = &entries[i];
+    }
+}
+
 void handle_metadata(struct session *session, struct frame *frame)
 {
     struct broker *broker = session->broker;
@@ -236,6 +264,8 @@ void handle_metadata(struct session *session, struct frame *frame)
     response.has_cluster_id = 1;
     response.cluster_id.data = broker->identity.cluster_id.bytes;
     response.cluster_id.len = sizeof broker->identity.cluster_id.bytes;
+    if (request->has_defaults && request->defaults)
+        describe_defaults(&answer, &response);
     if (request->all_topics)
         describe_all(&answer, &response);
     else

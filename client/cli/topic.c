@@ -71,13 +71,34 @@ static size_t lazy_count(const struct kq_topic *topic)
     return count;
 }
 
-static void print_topic(const struct kq_topic *topic)
+static bool sets(const struct kq_topic *topic, const char *key)
 {
+    for (size_t i = 0; i < topic->setting_count; i++)
+        if (strcmp(topic->settings[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+static void print_settings(const struct kq_cluster *cluster)
+{
+    const struct kq_topic *topic = &cluster->topics[0];
+
+    for (size_t i = 0; i < topic->setting_count; i++)
+        printf("  %s=%s\n", topic->settings[i].key, topic->settings[i].value);
+    for (size_t i = 0; i < cluster->default_count; i++)
+        if (!sets(topic, cluster->defaults[i].key))
+            printf("  %s=%s (default)\n", cluster->defaults[i].key,
+                   cluster->defaults[i].value);
+}
+
+static void print_topic(const struct kq_cluster *cluster)
+{
+    const struct kq_topic *topic = &cluster->topics[0];
+
     printf("topic %s, id %s, %zu partition%s%s\n", topic->name, topic->id,
            topic->partition_count, topic->partition_count == 1 ? "" : "s",
            lazy_count(topic) > 0 ? ", lazy" : "");
-    for (size_t i = 0; i < topic->setting_count; i++)
-        printf("  %s=%s\n", topic->settings[i].key, topic->settings[i].value);
+    print_settings(cluster);
     printf("%9s  %6s  %5s  %3s  %-10s  %-10s  %-10s  %s\n", "partition",
            "leader", "epoch", "min", "replicas", "in-sync", "eligible",
            "log-start");
@@ -246,7 +267,7 @@ static int topic_describe(struct kq_client *client,
 
     if (cluster == NULL)
         return code;
-    print_topic(&cluster->topics[0]);
+    print_topic(cluster);
     kq_cluster_free(cluster);
     return EXIT_DONE;
 }

@@ -274,6 +274,8 @@ enum kq_error kq_cluster_describe(struct kq_client *client, const char *topic,
     *cluster = NULL;
     question_init(&question, timeout_ms);
     question.cluster = cluster;
+    body.has_defaults = topic != NULL;
+    body.defaults = topic != NULL;
     body.has_all_topics = topic == NULL;
     body.all_topics = topic == NULL;
     body.topics = &name;
@@ -359,25 +361,33 @@ static struct kq_partition copy_partition(struct description *to,
     };
 }
 
+static const struct kq_setting *copy_configs(struct description *to,
+                                             Kq__ConfigEntry *const *from,
+                                             size_t count)
+{
+    struct kq_setting *settings = take(to, count * sizeof *settings);
+
+    for (size_t i = 0; i < count; i++) {
+        settings[i].key = copy_text(to, from[i]->key);
+        settings[i].value = copy_text(to, from[i]->value);
+    }
+    return settings;
+}
+
 static void copy_topic(struct description *to, const Kq__TopicMetadata *from,
                        struct kq_topic *topic)
 {
     struct kq_partition *partitions =
         take(to, from->n_partitions * sizeof *partitions);
-    struct kq_setting *settings = take(to, from->n_configs * sizeof *settings);
 
     topic->name = copy_text(to, from->name);
     topic->error = (enum kq_error)error_from_code(from->error);
     copy_id(from->has_topic_id, &from->topic_id, topic->id);
     for (size_t i = 0; i < from->n_partitions; i++)
         partitions[i] = copy_partition(to, from->partitions[i]);
-    for (size_t i = 0; i < from->n_configs; i++) {
-        settings[i].key = copy_text(to, from->configs[i]->key);
-        settings[i].value = copy_text(to, from->configs[i]->value);
-    }
     topic->partitions = partitions;
     topic->partition_count = from->n_partitions;
-    topic->settings = settings;
+    topic->settings = copy_configs(to, from->configs, from->n_configs);
     topic->setting_count = from->n_configs;
 }
 
@@ -423,6 +433,8 @@ static void describe(const Kq__MetadataResponse *from,
         copy_broker(to, from->brokers[i], &brokers[i]);
     for (size_t i = 0; i < from->n_topics; i++)
         copy_topic(to, from->topics[i], &topics[i]);
+    to->cluster.defaults = copy_configs(to, from->defaults, from->n_defaults);
+    to->cluster.default_count = from->n_defaults;
     to->cluster.brokers = brokers;
     to->cluster.broker_count = from->n_brokers;
     to->cluster.topics = topics;

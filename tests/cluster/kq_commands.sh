@@ -138,8 +138,8 @@ expect 0 'altered topic small' kq topic alter small --config retention.ms=2h \
 soon 'retention.ms=7200000' kq topic describe small
 expect 0 'altered topic small' kq topic alter small --default retention.ms
 expect 0 'segment.bytes=65536' kq topic describe small
-soon '^gone$' \
-    sh -c 'kq topic describe small | grep retention.ms || echo gone'
+soon 'retention.ms=604800000 \(default\)' kq topic describe small
+expect 0 'segment.bytes=65536' kq topic describe small
 expect 2 "no setting 'retention'; take retention.ms" \
     kq topic alter small --config retention=1
 expect 2 "'7weeks' is not a value for retention.ms" \

@@ -353,6 +353,9 @@ struct kq_cluster {
     size_t broker_count;
     const struct kq_topic *topics;
     size_t topic_count;
+    /* of one topic: what it is given where it does not set it */
+    const struct kq_setting *defaults;
+    size_t default_count;
 };
 
 /* What one broker knows; topic NULL: of all topics. UNKNOWN_TOPIC when there
