@@ -8,7 +8,7 @@
  *
  * Payload, little-endian: boot id 16, count u32, reserved u32; each log, by
  * key: topic id 16, partition u32, flags u32 (1: no producers known, 2: in
- *     doubt since a reboot),
+ *     doubt since a reboot, 4: lossy until it is in sync again),
  *     generation u64, recovery offset i64, its segment i64, position u64,
  *     that segment's first and last append time i64, max timestamp i64,
  *     high watermark i64, log start i64; behind the logs believed time i64
@@ -23,6 +23,7 @@
 
 #define FLAG_NO_PRODUCERS 1u
 #define FLAG_DOUBTFUL     2u
+#define FLAG_LOSSY        4u
 
 static void finish(struct log_directory *directory, enum error error);
 
@@ -46,6 +47,7 @@ static void capture(const struct log_body *body, struct stored_log *stored)
         .no_producers =
             body->producers.count == 0 && !body->producers.forgetful,
         .doubtful = log->doubtful,
+        .lossy = log->lossy,
     };
     if (body->exclusive.storing) {
         const struct exclusive_job *job = &body->exclusive;
@@ -72,7 +74,8 @@ static void encode_log(struct writer *writer, const struct stored_log *stored)
                  sizeof stored->key.topic_id.bytes);
     writer_u32(writer, stored->key.partition);
     writer_u32(writer, (stored->no_producers ? FLAG_NO_PRODUCERS : 0) |
-                           (stored->doubtful ? FLAG_DOUBTFUL : 0));
+                           (stored->doubtful ? FLAG_DOUBTFUL : 0) |
+                           (stored->lossy ? FLAG_LOSSY : 0));
     writer_u64(writer, stored->generation);
     writer_u64(writer, (uint64_t)stored->recovery.offset);
     writer_u64(writer, (uint64_t)stored->recovery.segment);
@@ -130,6 +133,7 @@ bool stored_log_decode(struct cursor *cursor, struct stored_log *stored)
     flags = cursor_u32(cursor);
     stored->no_producers = (flags & FLAG_NO_PRODUCERS) != 0;
     stored->doubtful = (flags & FLAG_DOUBTFUL) != 0;
+    stored->lossy = (flags & FLAG_LOSSY) != 0;
     stored->generation = cursor_u64(cursor);
     stored->recovery.offset = (int64_t)cursor_u64(cursor);
     stored->recovery.segment = (int64_t)cursor_u64(cursor);

@@ -95,6 +95,7 @@ struct stored_log {
     int64_t log_start_offset;
     bool no_producers; /* none known at the recovery point */
     bool doubtful;
+    bool lossy; /* as it was recovered, and not in sync since */
 };
 
 /* checkpoint.c */

@@ -690,8 +690,8 @@ static void locked(struct disk_request *request)
     if (request->error != ERROR_NONE) {
         fail(opening, request->error, "lock",
              request->error == ERROR_LOCKED
-                 ? "another broker runs on this directory: stop it, or name "
-                   "another directory in log.dirs"
+                 ? "another broker runs on this directory, or log.dirs names "
+                   "it twice: stop it, or name another directory in log.dirs"
                  : "it cannot be made");
         return;
     }

@@ -74,7 +74,8 @@ static void recovered(struct recovery *recovery)
     body->durable_end = body->log_end;
     log->high_watermark = stored->high_watermark;
     log->doubtful = stored->doubtful || recovery->directory->rebooted;
-    log->lossy = recovery->lost || log->log_end_offset < stored->high_watermark;
+    log->lossy = recovery->lost || stored->lossy ||
+                 log->log_end_offset < stored->high_watermark;
     log->damaged = recovery->damage_end > log->log_start_offset;
     log->damage_offset = recovery->damage_offset;
     log->damage_end_offset = recovery->damage_end;

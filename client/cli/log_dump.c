@@ -249,6 +249,7 @@ static void print_stored(struct dump *dump, const struct stored_log *stored,
     emit_unsigned(emit, "generation", stored->generation, 3, "");
     emit_bool(emit, "no_producers", stored->no_producers);
     emit_bool(emit, "doubtful", stored->doubtful);
+    emit_bool(emit, "lossy", stored->lossy);
     emit_time(emit, "first_append_time", stored->first_append_ms);
     emit_time(emit, "last_append_time", stored->last_append_ms);
     emit_time(emit, "max_timestamp", stored->max_timestamp_ms);

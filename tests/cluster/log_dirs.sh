@@ -177,6 +177,17 @@ refused 3 "broker-2/data/lock" "$one,$CLUSTER/broker-2/data"
 "$KQ" dev kill 2 --dir "$CLUSTER" >/dev/null
 refused 2 "was written by broker 2" "$one,$CLUSTER/broker-2/data"
 "$KQ" dev start 2 --dir "$CLUSTER" >/dev/null || failed "no broker 2"
+
+# a log copied, as by a hand that means to move it
+log=$(find "$one" -mindepth 1 -maxdepth 1 -name '*-[0-9]*' | sort | head -n 1)
+cp -r "$log" "$DISK/"
+segments() {
+    find "$one" "$DISK" -name '*.log' | wc -l
+}
+before=$(segments)
+refused 2 "${log##*/}" "$one,$DISK"
+[ "$(segments)" -eq "$before" ] || failed "something was deleted"
+rm -rf "${DISK:?}/${log##*/}"
 log=$(find "$one" -mindepth 1 -maxdepth 1 -name '*-[0-9]*' | sort | head -n 1)
 "$KQ" dev start 1 --dir "$CLUSTER" >/dev/null || failed "no broker 1"
 eventually 60 healthy || failed "not healthy after all: $("$KQ" cluster status)"

@@ -387,6 +387,28 @@ static void histories_that_did_not_change_stay(void **state)
     assert_int_not_equal(inode_of(world_file(world, 0, "epochs")), inode);
 }
 
+/* A start that was cut short before the broker could say it. */
+static void what_is_lossy_stays_so_until_it_is_in_sync(void **state)
+{
+    struct world *world = *state;
+    char path[300];
+
+    filled(world, 50);
+    world_shutdown(world);
+    snprintf(path, sizeof path, "%s/checkpoint", world->path);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_true(world_log(world, 0)->lossy);
+    world_shutdown(world);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_true(world_log(world, 0)->lossy);
+    assert_int_equal(world_read(world, world_log(world, 0), 0, 50), 50);
+    log_trust(world_log(world, 0));
+    world_shutdown(world);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    assert_false(world_log(world, 0)->lossy);
+}
+
 /* ---- producers ---- */
 
 static enum error check(struct log *log, int32_t sequence, int64_t *base)
@@ -793,6 +815,7 @@ int main(void)
         TEST(a_damaged_epoch_history_is_read_again),
         TEST(removed_segments_do_not_come_back),
         TEST(leftovers_go_at_the_start),
+        TEST(what_is_lossy_stays_so_until_it_is_in_sync),
         TEST(many_logs_are_recovered_at_once),
         TEST_UNMARKED(many_logs_are_recovered_at_once),
         TEST_UNMARKED(one_log_that_fails_stops_the_start),
