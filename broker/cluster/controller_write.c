@@ -260,7 +260,8 @@ static enum error replica_damaged(struct controller *controller,
                                   const struct replica *sender,
                                   const struct intent_item *item)
 {
-    struct live_brokers live = live_of(controller);
+    struct partition_key key = {item->topic_id, item->partition};
+    struct live_brokers live = controller_live(controller, &key);
     struct staged_chunk *staged;
     enum error error;
     struct partition_state *state = state_of(controller, item, &staged, &error);
