@@ -204,7 +204,8 @@ static void settle_end(struct recovery *recovery)
         begin_anew(recovery);
     else
         cut_tail(recovery);
-    if (recovery->resumed && !recovery->created)
+    if (recovery->resumed && !recovery->created &&
+        active_segment(body)->base_offset < active_segment(body)->end_offset)
         begin_segment(recovery, active_segment(body)->end_offset);
     active_segment(body)->sealed = false;
 }
