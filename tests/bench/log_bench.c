@@ -293,13 +293,13 @@ static void read_on(struct bench *bench)
             log_locate(log, bench->next_offset, log->log_end_offset, READ_BYTES,
                        &range) != ERROR_NONE)
             continue;
+        ASSERT(range.length <= READ_BYTES);
         bench->next_offset =
             range.base_offset + (int64_t)(range.length / bench->batch_bytes);
         read->free = false;
         idle--;
         disk_read(bench->seam->disk, &read->request, range.file, read->buffer,
-                  range.length < 2 * READ_BYTES ? range.length : 2 * READ_BYTES,
-                  range.position);
+                  range.length, range.position);
     }
     if (idle == READS && bench->next_offset == log->log_end_offset)
         answer(bench, ERROR_NONE);
@@ -326,7 +326,7 @@ static void read_log(const char *path, size_t batch_bytes)
         bench.reads[i].bench = &bench;
         bench.reads[i].free = true;
         bench.reads[i].request.done = read_done;
-        bench.reads[i].buffer = malloc(2 * READ_BYTES);
+        bench.reads[i].buffer = malloc(READ_BYTES);
         if (bench.reads[i].buffer == NULL)
             die("memory");
     }
@@ -361,17 +361,20 @@ static void plain_write(const char *path, uint64_t bytes, size_t chunk)
     free(data);
 }
 
+/* Into as many buffers in turn as read_log() uses: caches count. */
 static void plain_read(const char *path, size_t chunk)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    uint8_t *data = malloc(chunk);
+    uint8_t *data = malloc(READS * chunk);
     double start = now();
     uint64_t at = 0;
+    unsigned turn = 0;
     ssize_t got;
 
     if (fd < 0 || data == NULL)
         die(path);
-    while ((got = pread(fd, data, chunk, (off_t)at)) > 0)
+    while ((got = pread(fd, data + turn++ % READS * chunk, chunk, (off_t)at)) >
+           0)
         at += (uint64_t)got;
     if (got < 0)
         die(path);
