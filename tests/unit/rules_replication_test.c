@@ -764,6 +764,38 @@ static void positions_are_those_of_the_replica(void **state)
     assert_int_equal(high_watermark_next(3, 2, &two, NULL, positions, 1), 3);
 }
 
+static void damage_costs_one_replica_and_one_epoch(void **state)
+{
+    struct partition_state partition = created(B1 | B3);
+    struct cluster cluster;
+
+    (void)state;
+    cluster_of(&cluster, B1 | B3);
+    partition.replicas[1] = 0;
+    partition.eligible = set_of(1u << 0);
+    assert_true(
+        partition_state_replica_damaged(&partition, 1, 0, &cluster.live));
+    assert_int_equal(partition.partition_epoch, 1);
+    assert_int_equal(partition.leader, 3);
+    assert_set(&partition.eligible, 1u << 0);
+}
+
+static void a_replica_is_spared_when_it_is_nothing_to_anybody(void **state)
+{
+    struct partition_state partition = created(B1);
+
+    (void)state;
+    assert_true(partition_state_spares(&partition, 2));
+    assert_false(partition_state_spares(&partition, 1));
+    partition.eligible = set_of(B2);
+    assert_false(partition_state_spares(&partition, 2));
+    partition.eligible = set_of(0);
+    partition.leader = 2;
+    assert_false(partition_state_spares(&partition, 2));
+    partition.leader = NO_BROKER;
+    assert_false(partition_state_spares(&partition, 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -800,6 +832,8 @@ int main(void)
         cmocka_unit_test(only_the_lossy_one_is_lost),
         cmocka_unit_test(the_first_member_is_judged_too),
         cmocka_unit_test(positions_are_those_of_the_replica),
+        cmocka_unit_test(damage_costs_one_replica_and_one_epoch),
+        cmocka_unit_test(a_replica_is_spared_when_it_is_nothing_to_anybody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
