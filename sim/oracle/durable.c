@@ -15,6 +15,8 @@ static void on_fact(struct judge *judge, void *state,
     const struct replica *replica;
 
     (void)state;
+    if (fact->type != FACT_DAMAGED && fact->type != FACT_OPENED)
+        return; /* of others there may be no partition */
     replica = &partition->replicas[node];
     if (fact->type == FACT_DAMAGED && !replica->rotten)
         judge_fail(judge, ORACLE_DURABLE, partition, node, fact->offset,
