@@ -57,15 +57,10 @@ static void on_coord(struct coord_listener *listener)
     (void)listener;
 }
 
-static void add_topic(struct fixture *fixture, uint32_t number)
+static struct topic *add_topic(struct fixture *fixture, uint32_t number,
+                               const struct partition_state *state)
 {
     Kq__TopicNode node = KQ__TOPIC_NODE__INIT;
-    struct partition_state state = {.replica_count = 1,
-                                    .replicas = {1},
-                                    .leader = 1,
-                                    .leader_epoch = 7,
-                                    .isr = {1, {{1, 10}}},
-                                    .min = 1};
     struct uuid id = {{(uint8_t)number, (uint8_t)(number >> 8), 1}};
     struct topic *topic;
     char name[16];
@@ -76,7 +71,8 @@ static void add_topic(struct fixture *fixture, uint32_t number)
     node.partition_count = 1;
     topic = metadata_apply_topic(&fixture->metadata, name, 0, &node);
     assert_non_null(topic);
-    metadata_apply_chunk(&fixture->metadata, topic, 0, 0, &state);
+    metadata_apply_chunk(&fixture->metadata, topic, 0, 0, state);
+    return topic;
 }
 
 static int setup(void **state)
@@ -101,9 +97,12 @@ static int setup(void **state)
     controller_init(&fixture.controller, fixture.seam, fixture.coord,
                     &fixture.metadata, &controller);
     fixture.controller.live =
-        heap_alloc(fixture.seam->heap, sizeof *fixture.controller.live);
+        heap_alloc(fixture.seam->heap, 2 * sizeof *fixture.controller.live);
     fixture.controller.live[0] = (struct live_broker){1, 10, true};
-    fixture.controller.live_count = 1;
+    fixture.controller.live[1] = (struct live_broker){2, 20, true};
+    fixture.controller.live_count = 2;
+    fixture.controller.live_here = heap_alloc(
+        fixture.seam->heap, 2 * sizeof *fixture.controller.live_here);
     fixture.controller.state = CONTROLLER_ACTIVE;
     *state = &fixture;
     return 0;
@@ -141,26 +140,16 @@ static void give_up(struct timer *timer)
     loop_stop(container_of(timer, struct fixture, patience)->loop);
 }
 
-/* An intent over more chunks than a write takes, none of which it changes. */
-static void what_changes_nothing_is_answered_without_a_write(void **state)
+/* Submits the intent, and runs until it is answered: a write, which nobody
+ * would answer, is not what it needed. */
+static void assert_answered(struct fixture *fixture, enum intent_kind kind,
+                            struct intent_item *items, size_t count)
 {
-    struct fixture *fixture = *state;
-    struct heap *heap = fixture->seam->heap;
-    struct intent_item *items = heap_alloc(heap, TOPICS * sizeof *items);
-    uint32_t number = 0;
-
-    while (number < TOPICS)
-        add_topic(fixture, number++);
-    number = 0;
-    for (struct topic *topic = metadata_first(&fixture->metadata); topic;
-         topic = metadata_next(topic))
-        items[number++] =
-            (struct intent_item){.topic_id = topic->id, .leader_epoch = 6};
-    fixture->intent = (struct intent){.kind = INTENT_ALTER,
+    fixture->intent = (struct intent){.kind = kind,
                                       .done = intent_done,
                                       .sender = {1, 10},
                                       .items = items,
-                                      .item_count = TOPICS};
+                                      .item_count = count};
     controller_submit(&fixture->controller, &fixture->intent);
     fixture->patience.fire = give_up;
     timer_start(fixture->seam->timers, &fixture->patience,
@@ -169,9 +158,69 @@ static void what_changes_nothing_is_answered_without_a_write(void **state)
     timer_stop(fixture->seam->timers, &fixture->patience);
     assert_true(fixture->done);
     assert_int_equal(fixture->intent.error, ERROR_NONE);
+}
+
+/* An intent over more chunks than a write takes, none of which it changes. */
+static void what_changes_nothing_is_answered_without_a_write(void **state)
+{
+    struct fixture *fixture = *state;
+    struct heap *heap = fixture->seam->heap;
+    struct intent_item *items = heap_alloc(heap, TOPICS * sizeof *items);
+    struct partition_state led = {.replica_count = 1,
+                                  .replicas = {1},
+                                  .leader = 1,
+                                  .leader_epoch = 7,
+                                  .isr = {1, {{1, 10}}},
+                                  .min = 1};
+    uint32_t number = 0;
+
+    while (number < TOPICS)
+        add_topic(fixture, number++, &led);
+    number = 0;
+    for (struct topic *topic = metadata_first(&fixture->metadata); topic;
+         topic = metadata_next(topic))
+        items[number++] =
+            (struct intent_item){.topic_id = topic->id, .leader_epoch = 6};
+    assert_answered(fixture, INTENT_ALTER, items, TOPICS);
     for (number = 0; number < TOPICS; number++)
         assert_int_equal(items[number].error, ERROR_FENCED_EPOCH);
     heap_free(heap, items);
+}
+
+/* The only one who could take over lies in a log directory that is offline:
+ * a damaged leader keeps what it has (B45). */
+static void damage_hands_over_to_nobody_who_is_offline(void **state)
+{
+    struct fixture *fixture = *state;
+    struct partition_state led = {.replica_count = 2,
+                                  .replicas = {1, 2},
+                                  .leader = 1,
+                                  .leader_epoch = 7,
+                                  .isr = {1, {{1, 10}}},
+                                  .eligible = {1, {{2, 20}}},
+                                  .min = 2};
+    struct topic *topic = add_topic(fixture, 0, &led);
+    struct intent_item item = {
+        .topic_id = topic->id, .leader_epoch = 7, .damaged = true};
+    struct brokers *brokers = &fixture->controller.brokers;
+    Kq__BrokerNode node = KQ__BROKER_NODE__INIT;
+    Kq__OfflineReplicas offline = KQ__OFFLINE_REPLICAS__INIT;
+    Kq__OfflineReplicas *pointer = &offline;
+    uint32_t partition = 0;
+
+    offline.topic_id.data = topic->id.bytes;
+    offline.topic_id.len = sizeof topic->id.bytes;
+    offline.partitions = &partition;
+    offline.n_partitions = 1;
+    node.offline = &pointer;
+    node.n_offline = 1;
+    brokers->list = heap_alloc(fixture->seam->heap, 2 * sizeof *brokers->list);
+    brokers->list[0] =
+        (struct broker_endpoint){.broker_id = 1, .broker_epoch = 10};
+    brokers->list[1] = (struct broker_endpoint){
+        .broker_id = 2, .broker_epoch = 20, .node = &node};
+    brokers->count = 2;
+    assert_answered(fixture, INTENT_REPLICA_LOST, &item, 1);
 }
 
 int main(void)
@@ -179,6 +228,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             what_changes_nothing_is_answered_without_a_write, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            damage_hands_over_to_nobody_who_is_offline, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
