@@ -207,11 +207,9 @@ static void mended(void *context, enum error error)
     struct partition *partition = context;
 
     partition->operations--;
-    if (error != ERROR_NONE)
-        return; /* the directory is fenced; the broker stops */
+    if (replicas_reap(partition) || error != ERROR_NONE)
+        return; /* an error: the directory is fenced */
     partition->damage_noted = false;
-    if (replicas_reap(partition))
-        return;
     if (partition->high_watermark > partition->log->log_end_offset)
         partition->high_watermark = partition->log->log_end_offset;
     partition_update(partition);
