@@ -456,7 +456,9 @@ static void claim_recovery(struct checking *checking)
                                          .position = checking->stored_at + 32});
 }
 
-/* A clean shutdown leaves a snapshot at the end, when there are producers. */
+/* A clean shutdown leaves a snapshot at the end, when there are producers and
+ * room for it: a full disk does without. The next start reads from an older
+ * one, so nothing is lost by it. */
 static void check_snapshot_there(struct checking *checking,
                                  const struct log_names *names)
 {
@@ -470,8 +472,10 @@ static void check_snapshot_there(struct checking *checking,
     if (has_name(names, name))
         return;
     checking_file(checking, name);
-    DAMAGE(checking, 0,
-           "the snapshot of producers at the end of the log is missing");
+    NOTE(checking, 0,
+         "the snapshot of producers at the end of the log is missing (a stop "
+         "on a full disk leaves none): the next start reads from an older "
+         "one");
 }
 
 /* ---- the door ---- */
