@@ -132,6 +132,8 @@ void replicas_report(struct replicas *replicas)
 
     if (!replicas->registered || !replicas->metadata->ready ||
         replicas->registration_version < 0 || replicas->report_open ||
+        !log_directories_in_life(replicas->directories,
+                                 replicas->broker_epoch) ||
         !peer_ready(&replicas->controller)) {
         report_later(replicas);
         return;

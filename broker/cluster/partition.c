@@ -153,12 +153,34 @@ static bool has_role(const struct partition *partition,
 
 /* ---- the log ---- */
 
+/* Named under an epoch that the log's directory was not used under (L12). */
+static bool named_elsewhere(const struct partition *partition,
+                            const struct replica_set *set)
+{
+    struct replica self = replicas_self(partition->replicas);
+
+    for (uint32_t i = 0; i < set->count; i++)
+        if (set->members[i].broker_id == self.broker_id)
+            return set->members[i].broker_epoch != self.broker_epoch &&
+                   !log_directory_lived(partition->log->directory,
+                                        set->members[i].broker_epoch);
+    return false;
+}
+
+bool partition_is_older(const struct partition *partition)
+{
+    return partition->log != NULL && partition->state_known &&
+           (named_elsewhere(partition, &partition->state.isr) ||
+            named_elsewhere(partition, &partition->state.eligible));
+}
+
 bool partition_is_whole(const struct partition *partition)
 {
     const struct log *log = partition->log;
 
     return log != NULL && !log->lossy &&
-           !(partition->state.lazy && log->doubtful);
+           !(partition->state.lazy && log->doubtful) &&
+           !partition_is_older(partition);
 }
 
 bool partition_is_offline(const struct partition *partition)
@@ -409,6 +431,22 @@ static void note_damage(struct partition *partition)
     partition->damage_noted = damaged;
 }
 
+static void note_older(struct partition *partition)
+{
+    struct seam *seam = partition_seam(partition);
+
+    if (!partition_is_older(partition) || partition->older_told)
+        return;
+    partition->older_told = true;
+    SOMETIMES(seam->trace, OLDER_DISK);
+    trace_log(seam->trace, TRACE_ERROR,
+              "partition %s/%u: its log directory was not here when this "
+              "replica was last in sync: the replica counts as lost and is "
+              "fetched again. If no other one has the records, stop this "
+              "broker and bring back the disk that was used then",
+              partition->topic->name, partition->key.partition);
+}
+
 void partition_set_state(struct partition *partition, struct topic *topic,
                          const struct partition_state *state)
 {
@@ -418,6 +456,7 @@ void partition_set_state(struct partition *partition, struct topic *topic,
     note_lazy(partition);
     partition_configure(partition);
     note_damage(partition);
+    note_older(partition);
     if (partition->proposed &&
         state->partition_epoch > partition->proposed_at) {
         partition->proposed = false;

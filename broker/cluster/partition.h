@@ -82,6 +82,7 @@ struct partition {
     uint32_t damage_epoch;
     bool damage_noted;
     bool damage_told; /* to the controller, not long ago */
+    bool older_told;  /* to people */
     struct log_owner log_owner;
     bool log_creating;
     /* It lies in a log directory that is not there, or its making failed:
@@ -144,10 +145,13 @@ void partition_update(struct partition *partition);
 /* The log lives by the settings of its topic as they are known now. */
 void partition_configure(struct partition *partition);
 /* The state counts on records that this replica does not have: named from
- * before this registration, and there is no log, or a lossy one, and some
- * leader has begun (else there was nothing to lose). It must be
+ * before this registration, and there is no log, or a lossy or older one, and
+ * some leader has begun (else there was nothing to lose). It must be
  * reported before the log may be created or take a role. */
 bool partition_is_lost(const struct partition *partition);
+/* The state names it under an epoch that the log's directory was not used
+ * under: that was another disk (decision 0022). */
+bool partition_is_older(const struct partition *partition);
 /* Its log holds all that this replica may have been counted for, as far as
  * recovery can tell. */
 bool partition_is_whole(const struct partition *partition);

@@ -227,6 +227,7 @@ void replicas_registered(struct replicas *replicas, uint64_t broker_epoch,
     replicas->registered = true;
     replicas->reported = false;
     replicas->registration_version = -1;
+    log_directories_begin_life(replicas->directories, broker_epoch);
     timer_start(replicas->seam->timers, &replicas->lag_timer,
                 replicas->seam->now.monotonic_us +
                     replicas->options.lag_us / 2);
@@ -261,6 +262,12 @@ static void tell_offline(struct replicas *replicas)
 void replicas_told(struct replicas *replicas, uint32_t version)
 {
     replicas->registration_version = version;
+    if (replicas->registered && replicas->metadata->ready)
+        replicas_report(replicas);
+}
+
+void replicas_lived(struct replicas *replicas)
+{
     if (replicas->registered && replicas->metadata->ready)
         replicas_report(replicas);
 }

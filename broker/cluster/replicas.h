@@ -81,6 +81,8 @@ void replicas_registered(struct replicas *replicas, uint64_t broker_epoch,
                          int64_t registered_ms);
 /* The registration says what is offline, in this version. */
 void replicas_told(struct replicas *replicas, uint32_t version);
+/* All log directories may have stored that this life has begun. */
+void replicas_lived(struct replicas *replicas);
 /* A log directory has failed: its replicas give up their roles. */
 void replicas_directory_failed(struct replicas *replicas);
 /* The replica's log could not be made. */

@@ -50,6 +50,14 @@ static void root_failed(struct log_directory_owner *owner, enum error error,
                 all->seam->now.monotonic_us);
 }
 
+static void root_lived(struct log_directory_owner *owner)
+{
+    struct log_directories *all =
+        container_of(owner, struct log_root, owner)->all;
+
+    all->owner->lived(all->owner);
+}
+
 /* ---- opening ---- */
 
 /* A mistake of whoever set the broker up, not a failure of the disk. */
@@ -162,7 +170,8 @@ void log_directories_open(struct log_directories *all, const char *const *paths,
         struct log_root *root = &all->roots[i];
         struct log_directory_options own = *options;
 
-        root->owner = (struct log_directory_owner){root_opened, root_failed};
+        root->owner =
+            (struct log_directory_owner){root_opened, root_failed, root_lived};
         root->all = all;
         root->path = heap_strdup(heap, paths[i]);
         own.path = root->path;
@@ -244,6 +253,24 @@ bool log_directories_incomplete(const struct log_directories *all)
         if (!all->roots[i].opened)
             return true;
     return false;
+}
+
+void log_directories_begin_life(struct log_directories *all,
+                                uint64_t broker_epoch)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->roots[i].state == LOG_ROOT_ONLINE)
+            log_directory_begin_life(all->roots[i].directory, broker_epoch);
+}
+
+bool log_directories_in_life(const struct log_directories *all,
+                             uint64_t broker_epoch)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->roots[i].state == LOG_ROOT_ONLINE &&
+            !log_directory_in_life(all->roots[i].directory, broker_epoch))
+            return false;
+    return true;
 }
 
 int64_t log_directories_stored_ms(const struct log_directories *all)

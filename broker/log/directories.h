@@ -47,6 +47,8 @@ struct log_directories_owner {
     /* A directory that was online has failed; never from inside a call. */
     void (*failed)(struct log_directories_owner *owner,
                    const struct log_root *root);
+    /* log_directories_in_life() may have become true. */
+    void (*lived)(struct log_directories_owner *owner);
 };
 
 struct log_directories {
@@ -82,6 +84,13 @@ const struct uuid *log_directories_clean_token(
 size_t log_directories_online(const struct log_directories *all);
 /* A configured directory is not there: a log that is not found may be in it. */
 bool log_directories_incomplete(const struct log_directories *all);
+
+/* The broker is registered under this epoch: each directory that is online
+ * stores it (log_directory_begin_life()). True once all have. */
+void log_directories_begin_life(struct log_directories *all,
+                                uint64_t broker_epoch);
+bool log_directories_in_life(const struct log_directories *all,
+                             uint64_t broker_epoch);
 
 /* Believed time: the latest that any directory stored, INT64_MIN: none did; and
  * what all that are online are to store (log_directory_note_time()). */

@@ -106,6 +106,7 @@ void log_directory_free(struct log_directory *directory)
     commit_release(directory);
     scrub_release(directory);
     checkpoint_release(directory);
+    small_file_release(&directory->lives.file);
     space_release(directory);
     disk_close(seam->disk, directory->lock);
     heap_free(seam->heap, directory);

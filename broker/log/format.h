@@ -25,6 +25,7 @@
 #define CHECKPOINT_MAGIC 0x4b43514bu /* "KQCK" */
 #define INDEX_MAGIC      0x5849514bu /* "KQIX" */
 #define EPOCHS_MAGIC     0x5045514bu /* "KQEP" */
+#define LIVES_MAGIC      0x564c514bu /* "KQLV" */
 
 #define META_BYTES            40
 #define CLEAN_BYTES           16
@@ -35,6 +36,8 @@
 #define INDEX_ENTRY_BYTES     24
 #define EPOCHS_HEAD_BYTES     8
 #define EPOCHS_ENTRY_BYTES    16
+#define LIVES_HEAD_BYTES      16
+#define LIVES_ENTRY_BYTES     8
 
 /* ---- names ---- */
 
@@ -126,5 +129,20 @@ void index_entry_decode(const uint8_t *at, struct index_entry *entry);
 
 /* epochs_file.c; epochs->capacity is LOG_EPOCHS_MAX. */
 bool epochs_decode(struct epochs *epochs, const uint8_t *data, size_t size);
+
+#define LIVES_MAX 64
+
+/* Broker epochs that a directory was used under. */
+struct lives {
+    uint64_t floor;             /* what is below it counts as used */
+    uint64_t epochs[LIVES_MAX]; /* ascending, none below the floor */
+    size_t count;
+};
+
+/* lives.c */
+bool lives_decode(struct lives *lives, const uint8_t *data, size_t size);
+bool lives_has(const struct lives *lives, uint64_t broker_epoch);
+/* Past LIVES_MAX the oldest goes, and counts as used with all before it. */
+void lives_add(struct lives *lives, uint64_t broker_epoch);
 
 #endif

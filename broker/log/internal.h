@@ -5,7 +5,8 @@
  *
  *     append.c    submits, moves log_end in order, rolls (roll.c)
  *     commit.c    one sync round at a time over all logs; moves durable_end
- *     checkpoint.c, epochs_file.c    small files, replaced crash-safely
+ *     checkpoint.c, epochs_file.c, lives.c
+ *                             small files, replaced crash-safely
  *     truncate.c, remove.c    alone with the log: they wait until nothing of
  *                             it is in flight (log_idle()), then run
  *     scrub.c     reads, and changes nothing
@@ -255,6 +256,16 @@ enum directory_phase {
     DIRECTORY_CLOSED
 };
 
+struct directory_lives {
+    struct lives known;
+    bool unknown; /* no file: all before the next life counts as used */
+    bool writing;
+    uint64_t wanted; /* the life to be stored; 0: none yet */
+    uint64_t writes; /* that the write under way will have stored */
+    uint64_t stored; /* durably */
+    struct small_file file;
+};
+
 struct opening; /* open.c */
 struct closing; /* shutdown.c */
 
@@ -291,6 +302,7 @@ struct log_directory {
     struct checkpoint checkpoint;
     struct space space;
     struct scrub scrub;
+    struct directory_lives lives;
 
     struct opening *opening;
     struct closing *closing;
@@ -420,6 +432,11 @@ bool checkpoint_decode(struct heap *heap, const uint8_t *data, size_t size,
 
 void epochs_save(struct log_body *body, struct save_waiter *waiter);
 void epochs_note(struct log_body *body, const struct batch_header *header);
+
+/* ---- lives.c ---- */
+
+/* Writes what is known into the file; file->done and context are set. */
+void lives_write(struct log_directory *directory, struct small_file *file);
 
 /* ---- snapshots: producers_file.c ---- */
 

@@ -60,7 +60,7 @@ static bool ends_with(const char *name, const char *end)
 bool log_name_is_temporary(const char *name)
 {
     static const char *const names[] = {"meta.tmp", "checkpoint.tmp",
-                                        "clean.tmp"};
+                                        "clean.tmp", "lives.tmp"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)

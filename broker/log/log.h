@@ -8,6 +8,7 @@
  *     meta                       cluster id, broker id, directory id
  *     checkpoint                 boot id; recovery point, high watermark, log
  *                                start, generation of every log
+ *     lives                      broker epochs that it was used under
  *     clean                      token of a clean shutdown, removed at start
  *     lock
  *     ballast                    space set aside (log/space.h)
@@ -80,6 +81,8 @@ struct log_directory_owner {
      * will be reported durable. Called once. */
     void (*failed)(struct log_directory_owner *owner, enum error error,
                    const char *detail);
+    /* What log_directory_begin_life() asked for is stored. */
+    void (*lived)(struct log_directory_owner *owner);
 };
 
 struct log_directory *log_directory_new(
@@ -106,6 +109,16 @@ const struct uuid *log_directory_clean_token(const struct log_directory *dir);
 /* Believed time (rules/clock.h) as an earlier use of the directory last stored
  * it; INT64_MIN: it did not. */
 int64_t log_directory_stored_ms(const struct log_directory *directory);
+/* The broker is registered under this epoch: stored durably, then lived()
+ * comes, from within no call. What has failed does not answer. */
+void log_directory_begin_life(struct log_directory *directory,
+                              uint64_t broker_epoch);
+/* The directory's last life is this one, durably. */
+bool log_directory_in_life(const struct log_directory *directory,
+                           uint64_t broker_epoch);
+/* It was used under this epoch, or no one can tell any more. */
+bool log_directory_lived(const struct log_directory *directory,
+                         uint64_t broker_epoch);
 /* It goes into every checkpoint, and makes one due once a minute. */
 void log_directory_note_time(struct log_directory *directory,
                              int64_t believed_ms);

@@ -5,9 +5,9 @@
  * of a directory that is not.
  *
  *     mkdir -> lock -> meta
- *     --missing: list; when fresh: parent synced, checkpoint, meta-->
- *     clean token: read, removed -> checkpoint -> list -> leftovers removed,
- *     logs recovered, by name -> checkpoint -> free space -> opened
+ *     --missing: list; when fresh: parent synced, checkpoint, lives, meta-->
+ *     lives -> clean token: read, removed -> checkpoint -> list -> leftovers
+ * removed, logs recovered, by name -> checkpoint -> free space -> opened
  *
  * Payload of meta: cluster id 16, broker id u32, reserved u32, directory id
  * 16. Of clean: token 16.
@@ -48,6 +48,7 @@ struct opening {
 
 static void read_meta(struct opening *opening);
 static void read_clean(struct opening *opening);
+static void read_lives(struct opening *opening);
 static void read_checkpoint(struct opening *opening);
 static void next_name(struct opening *opening);
 
@@ -474,6 +475,40 @@ static void read_clean(struct opening *opening)
     read_file(opening, "clean", CLEAN_MAGIC, clean_read);
 }
 
+/* ---- lives ---- */
+
+static void lives_read(struct small_file *file, enum error error)
+{
+    struct opening *opening = file->context;
+    struct log_directory *directory = opening->directory;
+    struct directory_lives *lives = &directory->lives;
+    bool whole = error == ERROR_NONE &&
+                 lives_decode(&lives->known, file->payload, file->payload_size);
+
+    small_file_release(file);
+    if (error != ERROR_NONE && error != ERROR_NOT_FOUND &&
+        error != ERROR_CORRUPT) {
+        fail(opening, error, "lives",
+             error == ERROR_FOREIGN ? LATER_VERSION : "it cannot be read");
+        return;
+    }
+    lives->unknown = error == ERROR_NOT_FOUND; /* of an older version */
+    if (!whole && !lives->unknown) {
+        memset(&lives->known, 0, sizeof lives->known);
+        trace_log(directory->seam->trace, TRACE_ERROR,
+                  "%s/lives is damaged: whether this is the disk that was "
+                  "used last cannot be told, so every replica here counts as "
+                  "lost and is fetched again",
+                  root_of(opening));
+    }
+    read_clean(opening);
+}
+
+static void read_lives(struct opening *opening)
+{
+    read_file(opening, "lives", LIVES_MAGIC, lives_read);
+}
+
 /* ---- meta ---- */
 
 static void meta_written(struct small_file *file, enum error error)
@@ -486,16 +521,12 @@ static void meta_written(struct small_file *file, enum error error)
         read_clean(opening);
 }
 
-/* After the checkpoint: where there is a meta file, there is one. */
-static void write_meta(struct save_waiter *waiter, enum error error)
+static void write_meta(struct opening *opening)
 {
-    struct opening *opening = container_of(waiter, struct opening, saved);
     struct log_directory *directory = opening->directory;
     uint8_t *payload;
     uint8_t *data;
 
-    if (error != ERROR_NONE)
-        return; /* directory_fail() has told it */
     data = small_file_buffer(heap_of(opening), META_BYTES, &payload);
     random_fill(&directory->random, directory->id.bytes,
                 sizeof directory->id.bytes);
@@ -507,6 +538,27 @@ static void write_meta(struct save_waiter *waiter, enum error error)
                      META_MAGIC, data, META_BYTES);
 }
 
+static void lives_written(struct small_file *file, enum error error)
+{
+    struct opening *opening = file->context;
+
+    if (error != ERROR_NONE)
+        fail(opening, error, "lives", "it cannot be written");
+    else
+        write_meta(opening);
+}
+
+/* Both before the meta file: where that is, they are. */
+static void checkpoint_made(struct save_waiter *waiter, enum error error)
+{
+    struct opening *opening = container_of(waiter, struct opening, saved);
+
+    if (error != ERROR_NONE)
+        return; /* directory_fail() has told it */
+    opening->file.done = lives_written;
+    lives_write(opening->directory, &opening->file);
+}
+
 /* Files that a first start leaves when it is cut short. */
 static bool is_fresh(const struct disk_request *request)
 {
@@ -514,8 +566,9 @@ static bool is_fresh(const struct disk_request *request)
         const char *name = request->names[i];
 
         if (strcmp(name, "lock") != 0 && strcmp(name, "checkpoint") != 0 &&
-            strcmp(name, "checkpoint.tmp") != 0 &&
-            strcmp(name, "meta.tmp") != 0 && strcmp(name, "lost+found") != 0)
+            strcmp(name, "checkpoint.tmp") != 0 && strcmp(name, "lives") != 0 &&
+            strcmp(name, "lives.tmp") != 0 && strcmp(name, "meta.tmp") != 0 &&
+            strcmp(name, "lost+found") != 0)
             return false;
     }
     return true;
@@ -559,7 +612,7 @@ static void parent_synced(struct disk_request *request)
         unmake(opening, request->error);
         return;
     }
-    opening->saved.done = write_meta;
+    opening->saved.done = checkpoint_made;
     checkpoint_request(opening->directory, &opening->saved);
 }
 
@@ -633,7 +686,7 @@ static void check_meta(struct opening *opening, const struct meta *meta)
     }
     directory->id = meta->directory_id;
     small_file_release(&opening->file);
-    read_clean(opening);
+    read_lives(opening);
 }
 
 static void meta_read(struct small_file *file, enum error error)

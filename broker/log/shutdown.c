@@ -122,8 +122,8 @@ static bool at_rest(struct log_directory *directory)
             body->exclusive.kind != EXCLUSIVE_NONE)
             return false;
     return list_empty(&directory->dying) && !directory->commit.running &&
-           !directory->checkpoint.saver.running && !directory->scrub.busy &&
-           space_idle(&directory->space);
+           !directory->checkpoint.saver.running && !directory->lives.writing &&
+           !directory->scrub.busy && space_idle(&directory->space);
 }
 
 static bool all_synced(struct log_directory *directory)

@@ -138,11 +138,21 @@ static void failed(struct log_directories_owner *owner,
     replicas_directory_failed(&broker->replicas);
 }
 
+static void lived(struct log_directories_owner *owner)
+{
+    struct broker *broker =
+        container_of(owner, struct broker, directories_owner);
+
+    if (!broker->stopping)
+        replicas_lived(&broker->replicas);
+}
+
 /* ---- life cycle ---- */
 
 void broker_logs_init(struct broker *broker)
 {
-    broker->directories_owner = (struct log_directories_owner){opened, failed};
+    broker->directories_owner =
+        (struct log_directories_owner){opened, failed, lived};
     broker->replicas_listener.on_offline = on_offline;
     log_directories_init(&broker->directories, broker->seam,
                          &broker->directories_owner);

@@ -228,6 +228,27 @@ static void dump_clean(struct dump *dump, const struct log_small *file)
     emit_end(&dump->emit);
 }
 
+static void dump_lives(struct dump *dump, const struct log_small *file)
+{
+    struct lives lives;
+
+    if (!lives_decode(&lives, file->payload, file->payload_size)) {
+        dump_damage(dump, SMALL_FILE_HEADER_BYTES,
+                    "the broker epochs are no list that ascends");
+        return;
+    }
+    emit_begin(&dump->emit, "lives", dump->file, 0);
+    emit_unsigned(&dump->emit, "floor", lives.floor, 0, "");
+    emit_end(&dump->emit);
+    for (size_t i = 0; i < lives.count; i++) {
+        emit_begin(&dump->emit, "life", dump->file,
+                   SMALL_FILE_HEADER_BYTES + LIVES_HEAD_BYTES +
+                       i * LIVES_ENTRY_BYTES);
+        emit_unsigned(&dump->emit, "broker_epoch", lives.epochs[i], 0, "");
+        emit_end(&dump->emit);
+    }
+}
+
 static void print_stored(struct dump *dump, const struct stored_log *stored,
                          uint64_t position)
 {
@@ -416,6 +437,7 @@ static const struct kind {
 } kinds[] = {
     {"meta", META_MAGIC, dump_meta},
     {"clean", CLEAN_MAGIC, dump_clean},
+    {"lives", LIVES_MAGIC, dump_lives},
     {"checkpoint", CHECKPOINT_MAGIC, dump_checkpoint},
     {"epochs", EPOCHS_MAGIC, dump_epochs},
     {".index", INDEX_MAGIC, dump_index},

@@ -169,6 +169,8 @@ static size_t payload_max(uint32_t magic)
         return META_BYTES;
     case CLEAN_MAGIC:
         return CLEAN_BYTES;
+    case LIVES_MAGIC:
+        return LIVES_HEAD_BYTES + LIVES_MAX * LIVES_ENTRY_BYTES;
     case INDEX_MAGIC:
         return INDEX_SUMMARY_BYTES + INDEX_ENTRIES_MAX * INDEX_ENTRY_BYTES;
     case EPOCHS_MAGIC:

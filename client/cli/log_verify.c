@@ -119,6 +119,30 @@ static void verify_clean(struct log_verify *verify)
     log_small_release(&file);
 }
 
+/* ---- lives ---- */
+
+static void verify_lives(struct log_verify *verify)
+{
+    char path[LOG_PATH_SIZE];
+    struct log_small file;
+    struct log_fault fault;
+    struct lives lives;
+
+    if (!exists(verify, "lives")) {
+        verify_note(verify, "lives", 0,
+                    "it is missing: an older version wrote this directory; "
+                    "the next start makes it");
+        return;
+    }
+    log_path(path, verify->path, "lives");
+    if (!log_small_read(path, LIVES_MAGIC, &file, &fault))
+        verify_fault(verify, "lives", &fault);
+    else if (!lives_decode(&lives, file.payload, file.payload_size))
+        verify_damage(verify, "lives", SMALL_FILE_HEADER_BYTES,
+                      "its broker epochs are no list that ascends");
+    log_small_release(&file);
+}
+
 /* ---- the checkpoint ---- */
 
 /* The entries, each at its place; false after the first that is wrong. */
@@ -204,8 +228,8 @@ static const struct stored_log *find_stored(struct log_verify *verify,
 
 static bool is_ours(const char *name)
 {
-    static const char *const names[] = {"lock", "meta", "checkpoint", "clean",
-                                        BALLAST_NAME};
+    static const char *const names[] = {"lock",  "meta",  "checkpoint",
+                                        "clean", "lives", BALLAST_NAME};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
@@ -313,6 +337,7 @@ int log_verify_run(const char *path, FILE *out)
     }
     verify_meta(&verify);
     verify_clean(&verify);
+    verify_lives(&verify);
     verify_checkpoint(&verify);
     for (size_t i = 0; i < names.count; i++)
         verify_name(&verify, names.names[i]);

@@ -156,7 +156,8 @@ static void open_directory(struct bench *bench, const char *path)
     if (bench->loop == NULL)
         die("no loop");
     bench->seam = loop_seam(bench->loop);
-    bench->owner = (struct log_directory_owner){on_directory, on_directory};
+    bench->owner =
+        (struct log_directory_owner){on_directory, on_directory, NULL};
     bench->directory = log_directory_new(bench->seam, &options, &bench->owner);
     log_directory_open(bench->directory);
     run(bench, path);

@@ -161,7 +161,7 @@ struct world *world_new(void)
         .reserve_bytes = 0,
         .default_settings = world_settings,
     };
-    world->owner = (struct log_directory_owner){opened, failed};
+    world->owner = (struct log_directory_owner){opened, failed, NULL};
     world->log_owner.on_progress = progressed;
     world->log_owner.on_taken_back = took_back;
     world->log_owner.on_damage = damaged;

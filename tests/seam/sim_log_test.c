@@ -125,7 +125,7 @@ static void shelf_init(struct shelf *shelf, uint64_t seed)
     shelf->node = &shelf->lab.nodes[0];
     shelf->node->node = world_add_node(shelf->lab.world, "n0", &lab_kind,
                                        shelf->node, LAB_HEAP_BYTES);
-    shelf->owner = (struct log_directory_owner){opened, failed};
+    shelf->owner = (struct log_directory_owner){opened, failed, NULL};
     shelf->log_owner.on_progress = progressed;
     shelf->epoch = 1;
     shelf->node->context = shelf;

@@ -66,7 +66,7 @@ static struct set *set_new(void)
 
     assert_non_null(set);
     set->world = world_new();
-    set->owner = (struct log_directories_owner){opened, failed};
+    set->owner = (struct log_directories_owner){opened, failed, NULL};
     for (int i = 0; i < COUNT; i++)
         snprintf(set->paths[i], sizeof set->paths[i], "%s/d%d",
                  set->world->root, i);
