@@ -3,8 +3,10 @@
 ci/mutants share. It is built without warnings (spoilt code has unused names)
 and without debug information (it is linked hundreds of times)."""
 import atexit
+import difflib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -45,6 +47,34 @@ def sizes():
     return values
 
 
+def functions_changed(before, after):
+    """The names of the functions (or of what else begins at the left margin)
+    in which two texts differ, in their order."""
+    old, new = before.splitlines(), after.splitlines()
+    names = []
+    for tag, start, *_ in difflib.SequenceMatcher(
+            None, old, new, False).get_opcodes():
+        if tag == "equal":
+            continue
+        at = start - 1 if tag == "insert" else start
+        while at >= 0 and (not re.match(r"[A-Za-z_]", old[at]) or
+                           old[at].endswith(":")):
+            at -= 1
+        name = re.search(r"(\w+)\(|$", old[at] if at >= 0 else "")[1] or \
+            (old[at].rstrip(" {") if at >= 0 else "")
+        if name not in names:
+            names.append(name)
+    return names
+
+
+def apply(path, directory, reverse=False):
+    """Whether the patch could be put in, or taken out again."""
+    _, _, code = run(["git", "apply", *APPLY, *(["--reverse"] * reverse),
+                      path], cwd=directory,
+                     env={**os.environ, "GIT_CEILING_DIRECTORIES": "/tmp"})
+    return code == 0
+
+
 class Tree:
     """Made from the files that git knows or would take in."""
 
@@ -71,13 +101,6 @@ class Tree:
         out, err, code = run(["ninja", "-C", self.build_path, f"-j{jobs}",
                               *targets])
         return None if code == 0 else (out + err)[-2000:]
-
-    def patch(self, path, reverse=False):
-        """Whether the patch could be put in, or taken out again."""
-        _, _, code = run(["git", "apply", *APPLY,
-                          *(["--reverse"] * reverse), path], cwd=self.path,
-                         env={**os.environ, "GIT_CEILING_DIRECTORIES": "/tmp"})
-        return code == 0
 
     def sweep(self, scenarios, seeds, first=1, jobs=1, seconds=240,
               program="kqsim"):
