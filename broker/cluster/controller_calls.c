@@ -53,6 +53,13 @@ static void report_fire(struct timer *timer)
         replicas_report(replicas);
 }
 
+/* A call that timed out may have been made on a connection that died and
+ * nobody was told. */
+static void distrust(struct replicas *replicas)
+{
+    channel_close(&replicas->controller.channel, ERROR_TIMED_OUT);
+}
+
 static void report_done(struct call *call, enum error error,
                         struct frame *frame)
 {
@@ -65,6 +72,8 @@ static void report_done(struct call *call, enum error error,
         frame->message->body_case == KQ__MESSAGE__BODY_REPLICA_LOST_RESPONSE)
         error = error_from_code(frame->message->replica_lost_response->error);
     frame_free(frame);
+    if (error == ERROR_TIMED_OUT)
+        distrust(replicas);
     report_later(replicas); /* looks whether another one is due */
     if (error != ERROR_NONE || !replicas->registered)
         return;
@@ -238,6 +247,8 @@ static void alter_done(struct call *call, enum error error, struct frame *frame)
         answer_each(replicas, response);
     answer_all(replicas, error != ERROR_NONE ? error : ERROR_UNKNOWN);
     frame_free(frame);
+    if (error == ERROR_TIMED_OUT)
+        distrust(replicas);
     alter_rest(replicas);
 }
 
