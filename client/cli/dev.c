@@ -22,7 +22,7 @@
 #define ZOOKEEPER_JAR      "/usr/share/java/zookeeper.jar"
 #define LOGGER_JAR         "/usr/share/java/slf4j-simple.jar"
 #define BROKERS_DEFAULT    3
-#define ZOOKEEPER_READY_MS 30000
+#define ZOOKEEPER_READY_MS 90000
 #define BROKER_READY_MS    90000
 #define CLUSTER_READY_MS   30000
 #define STOP_BROKER_MS     15000

@@ -176,7 +176,8 @@ expect 0 '^3$' kq consume keyed --from 3 --stop-at-end --format '%o\n'
 expect 0 '^$' sh -c 'kq consume keyed --from end --stop-at-end; echo'
 expect 0 '^0$' kq consume keyed --from @0 --max 1 --format '%o\n'
 expect 0 '^0$' kq consume keyed --from 2020-01-31T10:00 --max 1 --format '%o\n'
-expect 0 '' timeout --preserve-status -s INT 1 kq consume keyed
+expect 0 "" timeout --foreground --preserve-status -s INT 3 \
+    kq consume keyed
 expect 0 'created' kq topic create bench --partitions 2 --replicas 3
 expect 0 'latency ms: p50' kq bench produce bench --records 2000 --size 100
 expect 0 'latency ms: p50' kq bench latency bench --records 20
