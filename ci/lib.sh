@@ -165,6 +165,19 @@ sweep() { # program, seeds, file for the results, then more options
     return "$code"
 }
 
+# Scenarios that nobody wrote; every run counts.
+swarm() { # program, seeds
+    local results="$LOGS/swarm.json" passed failed code
+
+    "$1" swarm --seeds "$2" --jobs "$JOBS" --json >"$results"
+    code=$?
+    passed=$(grep -c '"result" *: *"pass"' "$results")
+    failed=$(grep -vc '"result" *: *"pass"' "$results")
+    grep -v '"result" *: *"pass"' "$results" | head -n 20
+    counted "$passed" "$failed"
+    return "$code"
+}
+
 # A broker crashes at its disk operations, or they fail; every run counts.
 crash_everywhere() { # scenarios (a pattern), seeds, operations of each
     local file how results="$LOGS/crash-everywhere.json" passed failed good=0

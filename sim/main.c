@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "sim/report/everywhere.h"
+#include "sim/swarm/swarm.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3 };
 
@@ -21,6 +22,9 @@ static const char usage[] =
     "                 [--how power|process|error|full|short] [--node bN]\n"
     "                 [--limit N] [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
     "                 crash at each disk operation in turn, or let it fail\n"
+    "       kqsim swarm [--seed S [--print] | --seeds N [--from S]]\n"
+    "                 [--minutes M] [--jobs J] [--json] [--trace FILE]\n"
+    "                 draw cluster, topics, load and faults from each seed\n"
     "       kqsim lint FILE|DIR...     check scenario files\n"
     "       kqsim new FILE             write a scenario to begin with\n"
     "       kqsim faults               list the fault points\n"
@@ -165,6 +169,8 @@ struct options {
     const char *node;
     const char *at;
     uint64_t limit;
+    uint64_t minutes; /* the rest: of swarm */
+    bool print;
 };
 
 static int take_number(const char *option, const char *text, uint64_t minimum,
@@ -199,6 +205,10 @@ static int take_option(struct options *options, int count, char **arguments,
         options->json = true;
         return EXIT_DONE;
     }
+    if (strcmp(name, "--print") == 0) {
+        options->print = true;
+        return EXIT_DONE;
+    }
     ++*at;
     if (strcmp(name, "--seed") == 0) {
         options->has_seed = true;
@@ -223,6 +233,8 @@ static int take_option(struct options *options, int count, char **arguments,
         return take_text(name, value, "an operation, b1:17", &options->at);
     if (strcmp(name, "--limit") == 0)
         return take_number(name, value, 1, &options->limit);
+    if (strcmp(name, "--minutes") == 0)
+        return take_number(name, value, 1, &options->minutes);
     return fail(EXIT_USAGE, "there is no option %s: see kqsim --help", name);
 }
 
@@ -239,9 +251,6 @@ static int take_options(struct options *options, int count, char **arguments)
     }
     if (code != EXIT_DONE)
         return code;
-    if (options->files.count == 0)
-        return fail(EXIT_USAGE,
-                    "no scenario: name files or directories that hold *.yaml");
     if (options->has_seed && options->has_seeds)
         return fail(EXIT_USAGE, "--seed and --seeds exclude each other");
     if (options->jobs > 256)
@@ -292,11 +301,27 @@ static bool strikes(const struct options *options)
     return options->how || options->node || options->at || options->limit > 0;
 }
 
+/* What belongs to kqsim run and to what reads scenarios as it does. */
+static int take_run_options(struct options *options, int count,
+                            char **arguments)
+{
+    int code = take_options(options, count, arguments);
+
+    if (code != EXIT_DONE)
+        return code;
+    if (options->files.count == 0)
+        return fail(EXIT_USAGE,
+                    "no scenario: name files or directories that hold *.yaml");
+    if (options->print || options->minutes > 0)
+        return fail(EXIT_USAGE, "--print and --minutes belong to kqsim swarm");
+    return EXIT_DONE;
+}
+
 static int command_run(int count, char **arguments)
 {
     struct options options;
     struct plan plan = {NULL, 0};
-    int code = take_options(&options, count, arguments);
+    int code = take_run_options(&options, count, arguments);
 
     if (code == EXIT_DONE && strikes(&options))
         code = fail(EXIT_USAGE, "--how, --node, --at and --limit belong to "
@@ -390,7 +415,7 @@ static int command_crash_everywhere(int count, char **arguments)
     struct options options;
     struct plan plan = {NULL, 0};
     enum strike_how how = STRIKE_POWER;
-    int code = take_options(&options, count, arguments);
+    int code = take_run_options(&options, count, arguments);
 
     if (code == EXIT_DONE && options.files.count != 1)
         code = fail(EXIT_USAGE, "kqsim crash-everywhere takes one scenario");
@@ -410,13 +435,70 @@ static int command_crash_everywhere(int count, char **arguments)
     return code;
 }
 
+/* ---- swarm ---- */
+
+static int swarm(const struct options *options)
+{
+    struct swarm all = {.first_seed = options->first_seed,
+                        .seeds = options->seeds,
+                        .minutes = options->minutes,
+                        .jobs = (unsigned)options->jobs,
+                        .json = options->json};
+    bool good;
+
+    if (all.minutes > 0 && !options->has_seeds)
+        all.seeds = UINT64_MAX - all.first_seed;
+    if (options->trace != NULL) {
+        all.trace = fopen(options->trace, "w");
+        if (all.trace == NULL)
+            return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->trace,
+                        strerror(errno));
+    }
+    good = swarm_run(&all);
+    if (all.trace != NULL && fclose(all.trace) != 0)
+        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->trace,
+                    strerror(errno));
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int print_drawn(uint64_t seed)
+{
+    char *text = swarm_draw(seed);
+
+    fputs(text, stdout);
+    free(text);
+    return EXIT_DONE;
+}
+
+static int command_swarm(int count, char **arguments)
+{
+    struct options options;
+    int code = take_options(&options, count, arguments);
+    bool single = !options.has_seeds && options.minutes == 0;
+
+    if (code == EXIT_DONE && options.files.count > 0)
+        code = fail(EXIT_USAGE, "kqsim swarm draws its scenarios and takes no "
+                                "file: see kqsim run");
+    else if (code == EXIT_DONE && strikes(&options))
+        code = fail(EXIT_USAGE, "--how, --node, --at and --limit belong to "
+                                "kqsim crash-everywhere");
+    else if (code == EXIT_DONE && (options.print || options.trace) && !single)
+        code = fail(EXIT_USAGE, "--print and --trace are for a single run: "
+                                "one --seed");
+    if (code == EXIT_DONE)
+        code =
+            options.print ? print_drawn(options.first_seed) : swarm(&options);
+    files_release(&options.files);
+    return code;
+}
+
 /* ---- lint, new, lists ---- */
 
 static int command_lint(int count, char **arguments)
 {
     struct options options;
     struct plan plan = {NULL, 0};
-    int code = take_options(&options, count, arguments);
+    int code = take_run_options(&options, count, arguments);
 
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
@@ -494,6 +576,7 @@ static const struct {
     {"oracles", command_oracles},
     {"marks", command_marks},
     {"crash-everywhere", command_crash_everywhere},
+    {"swarm", command_swarm},
 };
 
 int main(int count, char **arguments)

@@ -60,6 +60,8 @@ static const struct scenario *scenario_of(const struct state *state, size_t run)
 
 static uint64_t seed_of(const struct state *state, size_t run)
 {
+    if (state->sweep->drawn)
+        return state->sweep->first_seed + run;
     return state->sweep->first_seed +
            run / runs_of_seed(state) % state->sweep->seeds;
 }
@@ -84,7 +86,7 @@ static void tell_scenario(struct state *state, const struct scenario *scenario)
         state->good = false;
         fprintf(out, "ERROR  %s: %s\n", scenario->path, sentence);
     }
-    if (!state->sweep->json)
+    if (!state->sweep->json && !state->sweep->drawn)
         report_tally(stdout, scenario, &state->tally);
     fflush(stdout);
     memset(&state->tally, 0, sizeof state->tally);
@@ -92,7 +94,7 @@ static void tell_scenario(struct state *state, const struct scenario *scenario)
 
 static void tell_progress(const struct state *state)
 {
-    if (state->runs < 2 || !isatty(STDERR_FILENO))
+    if (state->runs < 2 || state->sweep->drawn || !isatty(STDERR_FILENO))
         return;
     fprintf(stderr, "\r%zu of %zu runs%s", state->told, state->runs,
             state->told == state->runs ? "\r\033[K" : "");

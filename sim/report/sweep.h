@@ -13,6 +13,8 @@ struct sweep {
     size_t scenario_count;
     uint64_t first_seed;
     uint64_t seeds;
+    bool drawn; /* seeds is 1; scenario i runs with seed first_seed + i, and
+                   only what fails is told */
     unsigned jobs;
     bool json;
     FILE *trace;                      /* of a single run; NULL: none */

@@ -41,6 +41,13 @@ void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
 {
     char at[STRIKE_TEXT_BYTES];
 
+    if (scenario->drawn) {
+        fprintf(out,
+                "kqsim swarm --seed %" PRIu64
+                " --trace trace.txt; --print shows the scenario\n",
+                seed);
+        return;
+    }
     if (report->strike.nth == 0) {
         fprintf(out, "kqsim run %s --seed %" PRIu64 " --trace trace.txt\n",
                 scenario->path, seed);

@@ -175,6 +175,7 @@ struct scenario {
     char *path; /* as it was given */
     char *name; /* path without directory and .yaml */
     char *description;
+    bool drawn; /* by the swarm: no file holds it */
     int64_t brokers;
     int64_t zookeepers;
     int64_t log_dirs;       /* of each broker */
