@@ -15,7 +15,8 @@
 #include "seam/trace.h"
 
 #define BACK_OFF_US      100000
-#define BACK_OFF_FULL_US 1000000 /* no space: that does not change soon */
+#define BACK_OFF_FULL_US 1000000  /* no space: that does not change soon */
+#define REFUSED_TELL_US  60000000 /* a refusal is told so often */
 
 /* One fetch request, and then the appends of its answer. */
 struct fetch {
@@ -93,6 +94,7 @@ void fetcher_add(struct fetcher *fetcher, struct partition *partition)
     fetcher->partition_count++;
     partition->told_counted = NO_POSITION;
     partition->sent_damage = false;
+    partition->refused = false;
     partition->leader_high_watermark = 0;
     partition->has_last_epoch =
         log_epoch_before(log, log->next_offset, &partition->last_epoch);
@@ -233,8 +235,45 @@ static void cut_start(struct partition *partition)
     partition->operations++;
 }
 
+static void tell_refusal(struct partition *partition, int64_t end)
+{
+    struct seam *seam = partition_seam(partition);
+    int64_t now_us = seam->now.monotonic_us;
+
+    if (partition->refusal_told_us > 0 &&
+        now_us - partition->refusal_told_us < REFUSED_TELL_US)
+        return;
+    partition->refusal_told_us = now_us;
+    SOMETIMES(seam->trace, CUT_REFUSED);
+    trace_log(seam->trace, TRACE_ERROR,
+              "partition %s/%u: the log of the leader, broker %u, leaves ours "
+              "at offset %lld, and what is here below %lld is committed: the "
+              "leader has lost records, and they are not cut off here. See "
+              "\"A leader has lost records\" in docs/operations.md",
+              partition->topic->name, partition->key.partition,
+              partition->role_leader, (long long)end,
+              (long long)partition->high_watermark);
+}
+
+/* The leader asks for a cut to `end`: not below what is known to be committed
+ * (R11, decision 0023). It is told so with the next fetch. */
+static bool refuses(struct fetcher *fetcher, struct partition *partition,
+                    int64_t end)
+{
+    if (partition_state_may_cut(&partition->state,
+                                log_last_epoch(partition->log),
+                                partition->high_watermark, end))
+        return false;
+    tell_refusal(partition, end);
+    back_off(fetcher, partition,
+             partition->refused ? BACK_OFF_FULL_US : BACK_OFF_US);
+    partition->refused = true;
+    return true;
+}
+
 /* The leader's log leaves ours at `end` of `epoch` at the latest. */
-static void diverged(struct partition *partition, uint32_t epoch, int64_t end)
+static void diverged(struct fetcher *fetcher, struct partition *partition,
+                     uint32_t epoch, int64_t end)
 {
     struct seam *seam = partition_seam(partition);
     struct log *log = partition->log;
@@ -249,6 +288,8 @@ static void diverged(struct partition *partition, uint32_t epoch, int64_t end)
     }
     if (end < log->log_start_offset)
         end = log->log_start_offset;
+    if (refuses(fetcher, partition, end))
+        return;
     trace_log(seam->trace, TRACE_INFO,
               "partition %s/%u: cut from %lld to %lld, the leader's epoch %u",
               partition->topic->name, partition->key.partition,
@@ -260,12 +301,15 @@ static void diverged(struct partition *partition, uint32_t epoch, int64_t end)
 }
 
 /* The leader has nothing as old as what we ask for: start over there. */
-static void out_of_range(struct partition *partition, int64_t leader_start)
+static void out_of_range(struct fetcher *fetcher, struct partition *partition,
+                         int64_t leader_start)
 {
     struct log *log = partition->log;
 
     if (leader_start < log->log_start_offset)
         leader_start = log->log_start_offset;
+    if (refuses(fetcher, partition, leader_start))
+        return;
     SOMETIMES(partition_seam(partition)->trace, OUT_OF_RANGE_FOLLOWER);
     cut_start(partition);
     log_restart_at(log, leader_start, cut_done, partition);
@@ -376,7 +420,7 @@ static void take_result(struct fetcher *fetcher, struct fetch *fetch,
     int64_t pause_us;
 
     if (error == ERROR_OFFSET_OUT_OF_RANGE && result->has_log_start_offset) {
-        out_of_range(partition, (int64_t)result->log_start_offset);
+        out_of_range(fetcher, partition, (int64_t)result->log_start_offset);
         return;
     }
     if (error != ERROR_NONE) {
@@ -384,7 +428,7 @@ static void take_result(struct fetcher *fetcher, struct fetch *fetch,
         return;
     }
     if (result->has_diverging_epoch && result->has_diverging_end_offset) {
-        diverged(partition, result->diverging_epoch,
+        diverged(fetcher, partition, result->diverging_epoch,
                  (int64_t)result->diverging_end_offset);
         return;
     }
@@ -505,6 +549,8 @@ static void fill_part(struct partition *partition, Kq__FetchPartition *part)
         partition->told_counted != log->durable_end_offset;
     part->durable_offset = (uint64_t)log->durable_end_offset;
     part->has_damaged = part->damaged = partition->sent_damage;
+    part->has_refused_watermark = partition->refused;
+    part->refused_watermark = (uint64_t)partition->high_watermark;
 }
 
 static void send_fetch(struct fetcher *fetcher, struct fetch *fetch,

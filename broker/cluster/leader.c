@@ -300,6 +300,7 @@ void leader_start(struct partition *partition)
     int64_t now_us = partition_seam(partition)->now.monotonic_us;
 
     partition->proposed = false;
+    partition->outdone = false;
     partition->strict_end = NO_POSITION;
     partition->review_at_us = 0;
     partition->epoch_start_offset = partition->log->log_end_offset;
@@ -324,6 +325,8 @@ static enum error may_append(struct partition *partition, int32_t acks)
 
     if (partition->role != PARTITION_LEADER || partition->state.fresh)
         return ERROR_NOT_LEADER; /* or not yet (R10) */
+    if (partition->outdone)
+        return ERROR_NOT_LEADER; /* or not any more (R11) */
     if (log_directory_failed(partition->log->directory))
         return ERROR_LOG_DIRECTORY_FAILED;
     if (log_directory_full(partition->log->directory))
@@ -433,6 +436,31 @@ static bool note_identity(struct follower *follower,
     return true;
 }
 
+/* Who may have been counted says that more is committed than our log holds: an
+ * older disk. Another one is to lead, if there is one who can. */
+static void note_refusal(struct partition *partition,
+                         const struct follower_fetch *fetch)
+{
+    const struct partition_state *state = &partition->state;
+    uint32_t id = fetch->replica.broker_id;
+    struct seam *seam = partition_seam(partition);
+
+    if (partition->outdone || (!replica_set_has(&state->isr, id) &&
+                               !replica_set_has(&state->eligible, id)))
+        return;
+    partition->outdone = true;
+    partition->damage_told = false;
+    SOMETIMES(seam->trace, LEADER_OUTDONE);
+    trace_log(seam->trace, TRACE_ERROR,
+              "partition %s/%u: broker %u knows that the records below offset "
+              "%lld are committed, and they are not all in the log here: this "
+              "is an older copy of the disk, or the disk has lost writes. "
+              "Another replica is asked to lead",
+              partition->topic->name, partition->key.partition, id,
+              (long long)fetch->refused_watermark);
+    replicas_report(partition->replicas);
+}
+
 enum error partition_follower_fetch(struct partition *partition,
                                     const struct follower_fetch *fetch,
                                     struct divergence *divergence)
@@ -454,6 +482,8 @@ enum error partition_follower_fetch(struct partition *partition,
     if (!follower->valid) {
         follower->counted_offset = NO_POSITION;
         follower->durable_offset = NO_POSITION;
+        if (fetch->refused)
+            note_refusal(partition, fetch);
         return error; /* not counted (B1) */
     }
     if (fetch->counted_offset > fetch->fetch_offset ||
@@ -525,7 +555,7 @@ void partition_review_isr(struct partition *partition)
     struct replica_set isr = partition->state.isr;
 
     if (partition->role != PARTITION_LEADER || partition->proposed ||
-        seam->now.monotonic_us < partition->review_at_us)
+        partition->outdone || seam->now.monotonic_us < partition->review_at_us)
         return;
     for (uint32_t i = 0; i < partition->state.replica_count; i++) {
         const struct follower *follower = &partition->followers[i];

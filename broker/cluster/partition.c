@@ -219,6 +219,8 @@ static bool may_mend(const struct partition *partition)
 
 bool partition_is_damaged(const struct partition *partition)
 {
+    if (partition->role == PARTITION_LEADER && partition->outdone)
+        return true;
     return partition->state_known && partition->damage_noted &&
            partition->log != NULL && partition->log->damaged &&
            !may_mend(partition);

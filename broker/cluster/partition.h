@@ -99,6 +99,9 @@ struct partition {
 
     /* leader */
     int64_t epoch_start_offset;
+    /* A member of ISR or eligible knows that more is committed than this
+     * leader has. */
+    bool outdone;
     struct follower followers[REPLICAS_MAX]; /* by place in the assignment */
     bool proposed;
     uint32_t proposed_at; /* partition epoch it was proposed on */
@@ -125,9 +128,11 @@ struct partition {
     struct list fetch_node;
     int64_t retry_at_us;
     bool has_last_epoch;
-    uint32_t last_epoch;  /* of the last batch before log->next_offset */
-    bool sent_damage;     /* the last answer did not pass its check */
-    int64_t told_counted; /* counted offset that the leader knows of */
+    uint32_t last_epoch; /* of the last batch before log->next_offset */
+    bool sent_damage;    /* the last answer did not pass its check */
+    bool refused;        /* the last answer asked for a cut that is not made */
+    int64_t refusal_told_us; /* to people; 0: never */
+    int64_t told_counted;    /* counted offset that the leader knows of */
     int64_t leader_high_watermark;
     struct list position_node; /* fetcher->positions */
 };
@@ -158,8 +163,9 @@ bool partition_is_whole(const struct partition *partition);
 /* It lies in a log directory that has failed or is not there. Such a replica
  * is not lost: it takes no role, and nobody counts on it. */
 bool partition_is_offline(const struct partition *partition);
-/* The log is damaged, and the controller has not taken it out of what the
- * others count on: it is asked to, again and again. */
+/* The log is damaged, or leads and lacks what is committed (R11), and the
+ * controller has not taken it out of what the others count on: it is asked to,
+ * again and again. */
 bool partition_is_damaged(const struct partition *partition);
 /* Session over: no role until a new state comes. */
 void partition_suspend(struct partition *partition);
@@ -192,6 +198,8 @@ struct follower_fetch {
     int64_t counted_offset;
     int64_t durable_offset;
     uint64_t generation; /* of the follower's log */
+    bool refused;        /* to cut, as the last answer asked for, below */
+    int64_t refused_watermark;
 };
 enum error partition_follower_fetch(struct partition *partition,
                                     const struct follower_fetch *fetch,

@@ -250,6 +250,7 @@ static void elect_last_known(struct partition_state *state,
 
     partition_state_set_isr(state, &isr, NULL);
     set_leader(state, replica.broker_id);
+    state->unclean_epoch = state->leader_epoch;
 }
 
 bool partition_state_replica_lost(struct partition_state *state,
@@ -274,6 +275,14 @@ bool partition_state_replica_lost(struct partition_state *state,
     if (changed)
         state->partition_epoch++;
     return changed;
+}
+
+bool partition_state_may_cut(const struct partition_state *state,
+                             uint32_t last_epoch, int64_t high_watermark,
+                             int64_t end_offset)
+{
+    return end_offset >= high_watermark || state->lazy ||
+           last_epoch < state->unclean_epoch;
 }
 
 bool partition_state_spares(const struct partition_state *state,

@@ -50,6 +50,9 @@ struct partition_state {
     bool lazy;
     bool fresh; /* no leader has begun: nothing was ever written (R10) */
     int64_t log_start_floor;
+    /* In this leader epoch one began to lead with what it had, committed or
+     * not; 0: never. What was committed before may be gone (R11). */
+    uint32_t unclean_epoch;
 };
 
 /* A registered broker, as a decision sees it. */
@@ -114,6 +117,13 @@ bool partition_state_decide(struct partition_state *state,
  * changed. */
 bool partition_state_replica_lost(struct partition_state *state,
                                   uint32_t broker_id, uint64_t broker_epoch);
+
+/* A follower whose newest batch is of `last_epoch`, and that knows the high
+ * watermark, may cut its log to `end_offset`. What is committed goes only
+ * where the topic does not promise it (R11). */
+bool partition_state_may_cut(const struct partition_state *state,
+                             uint32_t last_epoch, int64_t high_watermark,
+                             int64_t end_offset);
 
 /* A broker said that batches of its replica cannot be read. If somebody else
  * can serve them, the replica leaves ISR and eligible, and a new leader epoch

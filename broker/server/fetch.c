@@ -318,7 +318,8 @@ static void start_part(struct fetch_request *fetch, struct fetch_part *part)
         part->log_start_offset = partition->log->log_start_offset;
     if (!request->has_leader_epoch || !request->has_counted_offset ||
         !request->has_generation || request->counted_offset > INT64_MAX ||
-        request->durable_offset > INT64_MAX) {
+        request->durable_offset > INT64_MAX ||
+        request->refused_watermark > INT64_MAX) {
         part->error = ERROR_INVALID_ARGUMENT;
         return;
     }
@@ -333,6 +334,8 @@ static void start_part(struct fetch_request *fetch, struct fetch_part *part)
             (int64_t)(request->has_durable_offset ? request->durable_offset
                                                   : request->counted_offset),
         .generation = request->generation,
+        .refused = request->has_refused_watermark,
+        .refused_watermark = (int64_t)request->refused_watermark,
     };
     part->error =
         partition_follower_fetch(partition, &position, &part->divergence);

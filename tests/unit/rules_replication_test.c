@@ -699,6 +699,7 @@ static void the_last_of_a_lazy_partition_leads_with_what_it_has(void **state)
     assert_int_equal(partition.eligible.count, 0);
     assert_int_equal(partition.leader, 1);
     assert_int_equal(partition.leader_epoch, 2);
+    assert_int_equal(partition.unclean_epoch, 2);
     assert_int_equal(partition.partition_epoch, 1);
     /* who was no member is none now */
     partition.leader = NO_BROKER;
@@ -708,6 +709,22 @@ static void the_last_of_a_lazy_partition_leads_with_what_it_has(void **state)
     assert_int_equal(partition.partition_epoch, 1);
 }
 
+static void what_is_committed_is_cut_where_it_was_not_promised(void **state)
+{
+    struct partition_state partition = created(B1);
+
+    (void)state;
+    assert_true(partition_state_may_cut(&partition, 0, 50, 50));
+    assert_false(partition_state_may_cut(&partition, 0, 50, 49));
+    partition.lazy = true;
+    assert_true(partition_state_may_cut(&partition, 7, 50, 0));
+    partition.lazy = false; /* again, but one has led with what it had */
+    partition.unclean_epoch = 7;
+    assert_true(partition_state_may_cut(&partition, 6, 50, 49));
+    assert_false(partition_state_may_cut(&partition, 7, 50, 49));
+    assert_true(partition_state_may_cut(&partition, 7, 50, 50));
+}
+
 static void a_lossy_one_waits_while_there_is_another(void **state)
 {
     struct partition_state partition = created(B1);
@@ -715,6 +732,7 @@ static void a_lossy_one_waits_while_there_is_another(void **state)
     (void)state;
     assert_true(partition_state_replica_lost(&partition, 1, 150));
     assert_int_equal(partition.leader, NO_BROKER); /* not lazy */
+    assert_int_equal(partition.unclean_epoch, 0);
     assert_int_equal(partition.isr.count, 0);
     partition = created(B1);
     partition.lazy = true;
@@ -828,6 +846,7 @@ int main(void)
         cmocka_unit_test(all_who_are_in_sync_or_lossy_are_not_eligible),
         cmocka_unit_test(the_first_of_the_assignment_is_preferred),
         cmocka_unit_test(the_last_of_a_lazy_partition_leads_with_what_it_has),
+        cmocka_unit_test(what_is_committed_is_cut_where_it_was_not_promised),
         cmocka_unit_test(a_lossy_one_waits_while_there_is_another),
         cmocka_unit_test(only_the_lossy_one_is_lost),
         cmocka_unit_test(the_first_member_is_judged_too),
