@@ -136,7 +136,7 @@ void judge_node(struct judge *judge, unsigned node, enum node_change change)
     for (size_t i = 0; i < ORACLE_COUNT; i++)
         if (chosen(judge, i) && oracles[i].oracle->on_node != NULL)
             oracles[i].oracle->on_node(judge, judge->states[i], node, change);
-    model_node(&judge->model, node, change);
+    model_node(&judge->model, node, change, judge->now_us);
     if (judge->controller == (int)node &&
         (change == NODE_CRASHED || change == NODE_WIPED))
         judge->controller = -1;
@@ -146,7 +146,7 @@ void judge_replica(struct judge *judge, unsigned node,
                    const struct partition_key *key, enum node_change change)
 {
     if (!judge->failed)
-        model_replica(&judge->model, node, key, change);
+        model_replica(&judge->model, node, key, change, judge->now_us);
 }
 
 static void note_sent(struct judge *judge, const struct partition *partition,

@@ -17,6 +17,7 @@ struct held {
     int64_t next_offset;
     uint32_t body_crc;
     bool known; /* false: recovered without an APPENDED fact before */
+    int64_t born_us;
 };
 
 struct replica {
@@ -24,9 +25,10 @@ struct replica {
     size_t held_first;  /* those before are below the log start */
     bool present;       /* some fact told of it, since the disk was wiped */
     bool up;
-    bool damaged;  /* its disk was: nothing stored counts as promised */
-    bool rotten;   /* likewise, and not only until it opens again */
-    bool reported; /* it said so; until it has cut what is damaged */
+    int64_t down_us; /* when it went down last */
+    bool damaged;    /* its disk was: nothing stored counts as promised */
+    bool rotten;     /* likewise, and not only until it opens again */
+    bool reported;   /* it said so; until it has cut what is damaged */
     int64_t log_start;
     int64_t end;
     int64_t durable;
@@ -100,9 +102,11 @@ void model_gone(struct model *model, const struct uuid *topic_id);
 
 void model_fact(struct model *model, struct partition *partition, unsigned node,
                 const struct fact *fact, int64_t now_us);
-void model_node(struct model *model, unsigned node, enum node_change change);
+void model_node(struct model *model, unsigned node, enum node_change change,
+                int64_t now_us);
 void model_replica(struct model *model, unsigned node,
-                   const struct partition_key *key, enum node_change change);
+                   const struct partition_key *key, enum node_change change,
+                   int64_t now_us);
 
 /* The batch of a replica that holds `offset`, or the first after it; NULL
  * past the end. */

@@ -55,10 +55,28 @@ size_t partition_birth(const struct partition *partition, int64_t offset)
     return low;
 }
 
+/* When a batch was born that some replica holds already; else now. What a
+ * replica was found to hold at its start was born before it went down. */
+static int64_t born_us(const struct partition *partition,
+                       const struct fact *fact, int64_t now_us)
+{
+    for (unsigned node = 0; node < JUDGE_NODES_MAX; node++) {
+        const struct held *held =
+            replica_held(&partition->replicas[node], fact->offset);
+
+        if (held == NULL || held->base_offset > fact->offset ||
+            held->next_offset < fact->end_offset)
+            continue;
+        if (!held->known || held->body_crc == (uint32_t)fact->value)
+            return held->born_us;
+    }
+    return now_us;
+}
+
 /* The first replica that writes a batch gives it its time; a batch written
  * over another one (an uncommitted tail that was cut) takes its place. */
 static void note_birth(struct partition *partition, const struct fact *fact,
-                       int64_t now_us)
+                       int64_t at_us)
 {
     size_t at = partition_birth(partition, fact->offset);
     struct birth *birth;
@@ -75,7 +93,7 @@ static void note_birth(struct partition *partition, const struct fact *fact,
     }
     birth = vector_push(&partition->births, sizeof *birth);
     *birth = (struct birth){fact->offset, fact->end_offset,
-                            (uint32_t)fact->value, now_us};
+                            (uint32_t)fact->value, at_us};
 }
 
 static void cut(struct replica *replica, int64_t end)
@@ -98,13 +116,10 @@ static void start_over(struct replica *replica, int64_t offset)
     replica->durable = offset;
 }
 
-static void append(struct replica *replica, int64_t base, int64_t next,
-                   uint32_t crc, bool known)
+static void append(struct replica *replica, const struct held *batch)
 {
-    struct held *held = vector_push(&replica->held, sizeof *held);
-
-    *held = (struct held){base, next, crc, known};
-    replica->end = next;
+    *(struct held *)vector_push(&replica->held, sizeof *batch) = *batch;
+    replica->end = batch->next_offset;
 }
 
 static void advance_start(struct replica *replica, int64_t log_start)
@@ -129,13 +144,26 @@ static void opened(struct replica *replica, const struct fact *fact)
     if (fact->end_offset < replica->end)
         cut(replica, fact->end_offset);
     else if (fact->end_offset > replica->end)
-        append(replica, replica->end, fact->end_offset, 0, false);
+        append(replica, &(struct held){.base_offset = replica->end,
+                                       .next_offset = fact->end_offset,
+                                       .born_us = replica->down_us});
     advance_start(replica, fact->offset);
     replica->durable = replica->end;
     if (replica->durable_most < replica->end)
         replica->durable_most = replica->end;
     replica->high_watermark = 0;
     replica->role = FACT_ROLE_NONE;
+}
+
+static void appended(struct partition *partition, struct replica *replica,
+                     const struct fact *fact, int64_t now_us)
+{
+    struct held batch = {fact->offset, fact->end_offset, (uint32_t)fact->value,
+                         true, born_us(partition, fact, now_us)};
+
+    note_birth(partition, fact, batch.born_us);
+    replica->present = true;
+    append(replica, &batch);
 }
 
 static void truncated(struct replica *replica, int64_t end)
@@ -183,10 +211,7 @@ void model_fact(struct model *model, struct partition *partition, unsigned node,
     (void)model;
     switch (fact->type) {
     case FACT_APPENDED:
-        note_birth(partition, fact, now_us);
-        replica->present = true;
-        append(replica, fact->offset, fact->end_offset, (uint32_t)fact->value,
-               true);
+        appended(partition, replica, fact, now_us);
         break;
     case FACT_DURABLE:
         replica->durable = fact->end_offset;
@@ -223,7 +248,8 @@ void model_fact(struct model *model, struct partition *partition, unsigned node,
     }
 }
 
-static void change_replica(struct replica *replica, enum node_change change)
+static void change_replica(struct replica *replica, enum node_change change,
+                           int64_t now_us)
 {
     switch (change) {
     case NODE_STARTED:
@@ -231,6 +257,7 @@ static void change_replica(struct replica *replica, enum node_change change)
         return;
     case NODE_CRASHED:
         replica->up = false;
+        replica->down_us = now_us;
         break;
     case NODE_WIPED:
         replica->up = false;
@@ -245,19 +272,21 @@ static void change_replica(struct replica *replica, enum node_change change)
     replica->role = FACT_ROLE_NONE;
 }
 
-void model_node(struct model *model, unsigned node, enum node_change change)
+void model_node(struct model *model, unsigned node, enum node_change change,
+                int64_t now_us)
 {
     if (change != NODE_DAMAGED)
         model->up[node] = change == NODE_STARTED;
     for (size_t i = 0; i < model->partitions.count; i++)
-        change_replica(&model_at(model, i)->replicas[node], change);
+        change_replica(&model_at(model, i)->replicas[node], change, now_us);
 }
 
 void model_replica(struct model *model, unsigned node,
-                   const struct partition_key *key, enum node_change change)
+                   const struct partition_key *key, enum node_change change,
+                   int64_t now_us)
 {
     struct partition *partition = model_find(model, key);
 
     if (partition != NULL)
-        change_replica(&partition->replicas[node], change);
+        change_replica(&partition->replicas[node], change, now_us);
 }

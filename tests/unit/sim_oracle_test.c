@@ -467,6 +467,46 @@ static void test_young_removed(void **state)
     assert_broken(*state, ORACLE_RETENTION_KEEPS);
 }
 
+/* The first segment goes, and what came back says what its age is. */
+static void remove_three(struct judge *judge, int64_t at_us)
+{
+    for (unsigned node = 0; node < 3; node++)
+        fact(judge, node, FACT_HIGH_WATERMARK, 0, 3, 0);
+    judge_time(judge, at_us);
+    fact(judge, 0, FACT_LOG_START, 3, 0, 0);
+    fact(judge, 0, FACT_DELETED, 0, 3, 0);
+    told(judge, HISTORY_POSITIONED, 9, 3);
+    end_at(judge, 3);
+}
+
+/* Another leader wrote over it and was cut again. */
+static void test_a_batch_that_comes_back_is_as_old_as_it_was(void **state)
+{
+    good_run(*state);
+    append(*state, 1, 2, 52);
+    judge_time(*state, 8 * SECOND);
+    append(*state, 0, 2, 53);
+    fact(*state, 0, FACT_TRUNCATED, 0, 2, 0);
+    append(*state, 0, 2, 52);
+    append(*state, 2, 2, 52);
+    remove_three(*state, 11 * SECOND);
+    assert_silent(*state);
+}
+
+/* It was written, and the broker fell before it could say so. */
+static void test_a_batch_found_at_a_start_was_born_before(void **state)
+{
+    good_run(*state);
+    judge_node(*state, 1, NODE_CRASHED);
+    judge_time(*state, 8 * SECOND);
+    judge_node(*state, 1, NODE_STARTED);
+    fact(*state, 1, FACT_OPENED, 0, 3, 0);
+    append(*state, 0, 2, 52);
+    append(*state, 2, 2, 52);
+    remove_three(*state, 11 * SECOND);
+    assert_silent(*state);
+}
+
 /* Retention is one minute, then two seconds: old enough at once; then a
  * minute again: for a while a broker may not have heard. */
 static bool removal_is_fine(int64_t wait_us)
@@ -614,6 +654,8 @@ int main(void)
         CASE(test_all_may_answer_after_the_lease),
         CASE(test_log_start_back),
         CASE(test_young_removed),
+        CASE(test_a_batch_that_comes_back_is_as_old_as_it_was),
+        CASE(test_a_batch_found_at_a_start_was_born_before),
         CASE(test_uncommitted_removed),
         CASE(test_old_not_removed),
         CASE(test_not_whole),
