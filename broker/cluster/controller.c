@@ -87,9 +87,11 @@ static void live_free(struct controller *controller)
 
     heap_free(heap, controller->live);
     heap_free(heap, controller->live_versions);
+    heap_free(heap, controller->live_since);
     heap_free(heap, controller->live_here);
     controller->live = NULL;
     controller->live_versions = NULL;
+    controller->live_since = NULL;
     controller->live_here = NULL;
     controller->live_count = 0;
 }
@@ -332,6 +334,7 @@ static void on_brokers(struct brokers_listener *listener,
     struct heap *heap = controller->seam->heap;
     struct live_broker *live;
     uint32_t *versions;
+    uint64_t *since;
 
     if (controller->state != CONTROLLER_LOADING &&
         controller->state != CONTROLLER_ACTIVE)
@@ -342,20 +345,25 @@ static void on_brokers(struct brokers_listener *listener,
     }
     live = heap_alloc(heap, (brokers->count + 1) * sizeof *live);
     versions = heap_alloc(heap, (brokers->count + 1) * sizeof *versions);
+    since = heap_alloc(heap, (brokers->count + 1) * sizeof *since);
     for (uint32_t i = 0; i < brokers->count; i++) {
         const struct broker_endpoint *endpoint = &brokers->list[i];
         const struct live_broker *known =
             live_broker_find(&old, endpoint->broker_id);
+        bool same =
+            known != NULL && known->broker_epoch == endpoint->broker_epoch;
 
         live[i].broker_id = endpoint->broker_id;
         live[i].broker_epoch = endpoint->broker_epoch;
         versions[i] = endpoint->version;
-        live[i].reported = known != NULL && known->reported &&
-                           known->broker_epoch == endpoint->broker_epoch;
+        live[i].reported = same && known->reported;
+        since[i] = same ? controller->live_since[known - old.brokers]
+                        : controller->next_sequence;
     }
     live_free(controller);
     controller->live = live;
     controller->live_versions = versions;
+    controller->live_since = since;
     controller->live_here =
         heap_alloc(heap, (brokers->count + 1) * sizeof *live);
     controller->live_count = brokers->count;

@@ -69,6 +69,7 @@ struct intent {
     char detail[INTENT_DETAIL_BYTES]; /* result: a sentence, or empty */
     struct replica sender;            /* alter, replica lost */
     uint32_t registration_version;    /* of the sender's znode; replica lost */
+    uint64_t changes_read;            /* by the sender; replica lost */
     struct intent_item *items;
     size_t item_count;
     const char *name; /* topics */
@@ -110,6 +111,8 @@ struct controller {
     /* the brokers that decisions see, ascending by id */
     struct live_broker *live;
     uint32_t *live_versions;       /* of their znodes */
+    uint64_t *live_since;          /* the change from which on no write names
+                                      a former life of theirs anew */
     struct live_broker *live_here; /* scratch: those that count for one
                                       partition */
     uint32_t live_count;

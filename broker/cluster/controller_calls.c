@@ -157,6 +157,8 @@ void replicas_report(struct replicas *replicas)
     request.lost = pointers;
     request.has_registration_version = replicas->registration_version > 0;
     request.registration_version = (uint32_t)replicas->registration_version;
+    request.has_changes_read = 1;
+    request.changes_read = replicas->metadata->changes_read;
     message.body_case = KQ__MESSAGE__BODY_REPLICA_LOST_REQUEST;
     message.replica_lost_request = &request;
     replicas->report_open = true;

@@ -42,6 +42,15 @@ struct live_brokers controller_live(struct controller *controller,
     return (struct live_brokers){count, controller->live_here};
 }
 
+bool controller_was_read(const struct controller *controller,
+                         const struct intent *intent)
+{
+    for (uint32_t i = 0; i < controller->live_count; i++)
+        if (controller->live[i].broker_id == intent->sender.broker_id)
+            return intent->changes_read >= controller->live_since[i];
+    return true;
+}
+
 bool controller_has_read(const struct controller *controller,
                          const struct intent *intent)
 {

@@ -337,6 +337,12 @@ static bool stage_intent(struct controller *controller, struct intent *intent)
             intent_finish(intent, ERROR_STALE_BROKER_EPOCH);
             return true;
         }
+        if (intent->kind == INTENT_REPLICA_LOST &&
+            !controller_was_read(controller, intent)) {
+            SOMETIMES(controller->seam->trace, REPORT_OUTDATED);
+            intent_finish(intent, ERROR_AGAIN);
+            return true;
+        }
         if (!controller_has_read(controller, intent)) {
             brokers_read(&controller->brokers, true);
             return false;

@@ -49,6 +49,10 @@ struct live_brokers controller_live(struct controller *controller,
 /* The sender's znode was read in the version that the intent goes with. */
 bool controller_has_read(const struct controller *controller,
                          const struct intent *intent);
+/* The sender has read all that this controller wrote before it knew the
+ * sender's registration, so all that names a former life of it. */
+bool controller_was_read(const struct controller *controller,
+                         const struct intent *intent);
 /* Answers an intent. */
 void intent_finish(struct intent *intent, enum error error);
 

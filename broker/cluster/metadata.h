@@ -67,6 +67,7 @@ struct metadata {
     bool ready; /* everything has been read in this session */
     bool stopped;
     uint64_t next_sequence; /* of the changes read */
+    uint64_t changes_read;  /* below it, what they speak of is read too */
     int32_t changes_version;
     struct list reads; /* in flight, of struct metadata_read */
     bool rescan_wanted;

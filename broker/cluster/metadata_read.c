@@ -397,12 +397,27 @@ static void settle(struct metadata *metadata)
         start_scan(metadata);
         return;
     }
+    metadata->changes_read = metadata->next_sequence;
     if (metadata->rescanning) {
         metadata->rescanning = false;
         remove_unseen(metadata);
         metadata->ready = true;
         metadata->listener->on_ready(metadata->listener);
     }
+}
+
+/* Where changes follow each other closely, the next reading of them is always
+ * under way; what matters is what they speak of. */
+static void note_read(struct metadata *metadata)
+{
+    if (metadata->stopped || metadata->rescanning || metadata->reads_failed ||
+        metadata->rescan_wanted)
+        return;
+    list_for_each (node, &metadata->reads)
+        if (container_of(node, struct metadata_read, node)->kind !=
+            READ_CHANGES)
+            return;
+    metadata->changes_read = metadata->next_sequence;
 }
 
 static void read_done(struct coord_request *request)
@@ -422,4 +437,6 @@ static void read_done(struct coord_request *request)
     read_free(read);
     if (list_empty(&metadata->reads))
         settle(metadata);
+    else
+        note_read(metadata);
 }

@@ -100,6 +100,8 @@ static int setup(void **state)
         heap_alloc(fixture.seam->heap, 2 * sizeof *fixture.controller.live);
     fixture.controller.live[0] = (struct live_broker){1, 10, true};
     fixture.controller.live[1] = (struct live_broker){2, 20, true};
+    fixture.controller.live_since = heap_alloc(
+        fixture.seam->heap, 2 * sizeof *fixture.controller.live_since);
     fixture.controller.live_count = 2;
     fixture.controller.live_here = heap_alloc(
         fixture.seam->heap, 2 * sizeof *fixture.controller.live_here);
@@ -142,14 +144,12 @@ static void give_up(struct timer *timer)
 
 /* Submits the intent, and runs until it is answered: a write, which nobody
  * would answer, is not what it needed. */
-static void assert_answered(struct fixture *fixture, enum intent_kind kind,
-                            struct intent_item *items, size_t count)
+static void assert_answered_with(struct fixture *fixture, enum error error,
+                                 const struct intent *intent)
 {
-    fixture->intent = (struct intent){.kind = kind,
-                                      .done = intent_done,
-                                      .sender = {1, 10},
-                                      .items = items,
-                                      .item_count = count};
+    fixture->done = false;
+    fixture->intent = *intent;
+    fixture->intent.done = intent_done;
     controller_submit(&fixture->controller, &fixture->intent);
     fixture->patience.fire = give_up;
     timer_start(fixture->seam->timers, &fixture->patience,
@@ -157,7 +157,16 @@ static void assert_answered(struct fixture *fixture, enum intent_kind kind,
     loop_run(fixture->loop, on_event, fixture);
     timer_stop(fixture->seam->timers, &fixture->patience);
     assert_true(fixture->done);
-    assert_int_equal(fixture->intent.error, ERROR_NONE);
+    assert_int_equal(fixture->intent.error, error);
+}
+
+static void assert_answered(struct fixture *fixture, enum intent_kind kind,
+                            struct intent_item *items, size_t count)
+{
+    struct intent intent = {
+        .kind = kind, .sender = {1, 10}, .items = items, .item_count = count};
+
+    assert_answered_with(fixture, ERROR_NONE, &intent);
 }
 
 /* An intent over more chunks than a write takes, none of which it changes. */
@@ -223,6 +232,24 @@ static void damage_hands_over_to_nobody_who_is_offline(void **state)
     assert_answered(fixture, INTENT_REPLICA_LOST, &item, 1);
 }
 
+/* A write that named a former life of the broker may have come after what it
+ * has read: then it cannot have said that this one is lost. */
+static void a_report_from_before_the_last_states_does_not_count(void **state)
+{
+    struct fixture *fixture = *state;
+    struct controller *controller = &fixture->controller;
+    struct intent report = {
+        .kind = INTENT_REPLICA_LOST, .sender = {2, 20}, .changes_read = 77};
+
+    controller->live[1].reported = false;
+    controller->live_since[1] = 78;
+    assert_answered_with(fixture, ERROR_AGAIN, &report);
+    assert_false(controller->live[1].reported);
+    report.changes_read = 78;
+    assert_answered_with(fixture, ERROR_NONE, &report);
+    assert_true(controller->live[1].reported);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +257,9 @@ int main(void)
             what_changes_nothing_is_answered_without_a_write, setup, teardown),
         cmocka_unit_test_setup_teardown(
             damage_hands_over_to_nobody_who_is_offline, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_report_from_before_the_last_states_does_not_count, setup,
+            teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
