@@ -404,6 +404,11 @@ static void finish(struct disk *disk, struct disk_request *request)
     loop_deliver(disk->loop, &event);
 }
 
+unsigned disk_in_flight(const struct disk *disk)
+{
+    return disk->in_flight;
+}
+
 void disk_run(struct disk *disk)
 {
     struct list completed;

@@ -64,6 +64,8 @@ void inbox_run(struct inbox *inbox);
 struct disk *disk_new(struct loop *loop);
 void disk_destroy(struct disk *disk);
 void disk_run(struct disk *disk);
+/* Requests that have not come back yet. */
+unsigned disk_in_flight(const struct disk *disk);
 
 struct net *net_new(struct loop *loop);
 void net_destroy(struct net *net);

@@ -234,6 +234,11 @@ void loop_run(struct loop *loop,
     loop->stop = false;
 }
 
+bool loop_at_rest(const struct loop *loop)
+{
+    return loop->seam.disk == NULL || disk_in_flight(loop->seam.disk) == 0;
+}
+
 void loop_stop(struct loop *loop)
 {
     loop->stop = true;

@@ -42,6 +42,8 @@ struct seam *loop_seam(struct loop *loop);
 void loop_run(struct loop *loop,
               void (*on_event)(void *node, const struct event *event),
               void *node);
+/* No disk request is under way: nothing that one borrows is needed. */
+bool loop_at_rest(const struct loop *loop);
 /* From within an event, or before loop_run(): it returns soon. From another
  * thread: post a message that calls it. */
 void loop_stop(struct loop *loop);

@@ -268,8 +268,8 @@ static void prepare(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* After a failure operations may still be under way that point into the
- * broker's memory: then the end of the process frees it. */
+/* Operations that are still under way point into the broker's memory: then
+ * the end of the process frees it. */
 static int serve(const struct config *config, FILE *facts)
 {
     static struct process process;
@@ -293,7 +293,8 @@ static int serve(const struct config *config, FILE *facts)
         broker_new(loop_seam(process.loop), config, &process.owner);
     broker_start(process.broker);
     loop_run(process.loop, on_event, &process);
-    if (process.exit_code == 0 && broker_may_be_freed(process.broker)) {
+    if (process.exit_code == 0 && broker_may_be_freed(process.broker) &&
+        loop_at_rest(process.loop)) {
         broker_free(process.broker);
         loop_free(process.loop);
     }

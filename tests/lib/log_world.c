@@ -197,14 +197,22 @@ void world_settle(struct world *world)
     while (!settled(world->directory));
 }
 
+/* What is under way would be written to when it is done, freed or not. A
+ * directory that has failed says nothing more, and so the disk is asked. */
+static bool nothing_under_way(void *context)
+{
+    struct world *world = context;
+
+    return (log_directory_failed(world->directory) ||
+            at_rest(world->directory)) &&
+           loop_at_rest(world->loop);
+}
+
 void world_drop(struct world *world)
 {
-    if (log_directory_failed(world->directory))
-        world_run(world, 200);
-    else
-        do /* what else happens in the turn may start something anew */
-            world_until_true(world, at_rest, world->directory);
-        while (!at_rest(world->directory));
+    do /* what else happens in the turn may start something anew */
+        world_until_true(world, nothing_under_way, world);
+    while (!nothing_under_way(world));
     log_directory_free(world->directory);
     world->directory = NULL;
 }
@@ -262,6 +270,7 @@ void world_shutdown(struct world *world)
     assert_false(world->answered);
     world_until(world, &world->answered);
     assert_int_equal(world->answer, ERROR_NONE);
+    assert_true(loop_at_rest(world->loop));
     log_directory_free(world->directory);
     world->directory = NULL;
 }
