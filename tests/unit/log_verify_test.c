@@ -569,7 +569,7 @@ static void a_deletion_cut_short_is_a_note(void **state)
     struct kept *kept = *state;
     struct world *world = kept->world;
     struct log *log = world_create(world, 0, &world_settings);
-    char name[64], command[512];
+    char name[64], command[600];
 
     world_fill(world, log, 10, &(struct world_batch){.epoch = 1});
     world_create(world, 1, &world_settings);
