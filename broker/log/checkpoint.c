@@ -87,16 +87,56 @@ static void encode_log(struct writer *writer, const struct stored_log *stored)
     writer_u64(writer, (uint64_t)stored->log_start_offset);
 }
 
+/* The logs that a checkpoint names, by key: those in use, and those that are
+ * being removed and may still lie there under their name after a crash. */
+struct naming {
+    struct log_directory *directory;
+    struct log_body *used;
+    struct log_body *dying;
+};
+
+static void naming_settle(struct naming *naming)
+{
+    while (naming->used && naming->used->segment_count == 0)
+        naming->used = body_next(naming->directory, naming->used);
+    while (naming->dying && naming->dying->gone)
+        naming->dying = RB_NEXT(log_tree, 0, naming->dying);
+}
+
+static void naming_init(struct naming *naming, struct log_directory *directory)
+{
+    naming->directory = directory;
+    naming->used = body_next(directory, NULL);
+    naming->dying = RB_MIN(log_tree, &directory->dying);
+    naming_settle(naming);
+}
+
+static struct log_body *naming_next(struct naming *naming)
+{
+    struct log_body *used = naming->used, *dying = naming->dying;
+    bool first =
+        used && (!dying || key_compare(&used->log.key, &dying->log.key) < 0);
+
+    if (first)
+        naming->used = body_next(naming->directory, used);
+    else if (dying)
+        naming->dying = RB_NEXT(log_tree, 0, dying);
+    naming_settle(naming);
+    return first ? used : dying;
+}
+
 static void encode(struct log_directory *directory)
 {
     struct checkpoint *checkpoint = &directory->checkpoint;
-    struct log_body *body = NULL;
+    struct naming naming;
+    struct log_body *body;
     uint32_t count = 0;
     uint8_t *payload;
     struct writer writer;
 
-    while ((body = body_next(directory, body)) != NULL)
-        count += body->segment_count > 0;
+    naming_init(&naming, directory);
+    while (naming_next(&naming) != NULL)
+        count++;
     checkpoint->size = CHECKPOINT_HEAD_BYTES +
                        (size_t)count * CHECKPOINT_LOG_BYTES +
                        CHECKPOINT_TAIL_BYTES;
@@ -107,11 +147,10 @@ static void encode(struct log_directory *directory)
                  sizeof directory->seam->boot_id.bytes);
     writer_u32(&writer, count);
     writer_u32(&writer, 0);
-    while ((body = body_next(directory, body)) != NULL) {
+    naming_init(&naming, directory);
+    while ((body = naming_next(&naming)) != NULL) {
         struct stored_log stored;
 
-        if (body->segment_count == 0)
-            continue; /* waits for its predecessor to be removed */
         capture(body, &stored);
         body->captured_offset = stored.recovery.offset;
         encode_log(&writer, &stored);

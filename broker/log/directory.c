@@ -67,11 +67,11 @@ struct log_directory *log_directory_new(
     directory->believed_ms = INT64_MIN;
     directory->believed_written_ms = INT64_MIN;
     list_init(&directory->logs);
-    list_init(&directory->dying);
     list_init(&directory->held);
     idle_init(&directory->active_files, options, UINT_MAX);
     idle_init(&directory->sealed_files, options, LOG_COLD_FILES_MAX);
     RB_INIT(&directory->tree);
+    RB_INIT(&directory->dying);
     directory->appends_max =
         LOG_APPENDS_MAX / (options->count ? options->count : 1);
     /* a stream of its own: no two directories have one id */
@@ -99,9 +99,10 @@ void log_directory_free(struct log_directory *directory)
         RB_REMOVE(log_tree, &directory->tree, body);
         log_body_free(body);
     }
-    while (!list_empty(&directory->dying))
-        log_body_free(body_of(
-            container_of(list_first(&directory->dying), struct log, node)));
+    while ((body = RB_MIN(log_tree, &directory->dying)) != NULL) {
+        RB_REMOVE(log_tree, &directory->dying, body);
+        log_body_free(body);
+    }
     timer_stop(seam->timers, &directory->idle_timer);
     commit_release(directory);
     scrub_release(directory);
@@ -171,8 +172,8 @@ static void fail_logs(struct log_directory *directory)
         log_fail(body);
         body = next;
     }
-    list_for_each_safe (node, &directory->dying)
-        log_fail(body_of(container_of(node, struct log, node)));
+    RB_FOREACH(body, log_tree, &directory->dying)
+    log_fail(body);
 }
 
 void directory_fail(struct log_directory *directory, enum error error,

@@ -116,6 +116,7 @@ struct log_body {
     char *path;
     bool creating;
     bool dying;
+    bool gone; /* dying, and its directory is renamed for good */
 
     struct segment **segments;
     size_t segment_count;
@@ -289,8 +290,8 @@ struct log_directory {
     struct list logs; /* struct log, by key */
     size_t log_count;
     struct log_tree tree;
-    struct list dying; /* struct log */
-    unsigned appends;  /* submitted, at most appends_max */
+    struct log_tree dying; /* at most one of a key */
+    unsigned appends;      /* submitted, at most appends_max */
     unsigned appends_max;
     struct list held; /* struct log_body with held appends */
     struct idle_files sealed_files;

@@ -4,7 +4,8 @@
  * made is in the set but not shown; one that is being removed has left it.
  *
  *     creating --steps: mkdir, first segment, syncs; checkpoint--> in use
- *     in use --log_delete()--> dying --idle; steps: rename, unlinks--> freed
+ *     in use --log_delete()--> dying --idle; steps: rename, sync--> gone
+ *     gone --steps: unlinks--> freed
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -204,19 +205,19 @@ struct log_body *body_from(struct log_directory *directory,
     return RB_NFIND(log_tree, &directory->tree, &wanted);
 }
 
-static struct log_body *find(struct log_directory *directory,
+static struct log_body *find(struct log_tree *tree,
                              const struct partition_key *key)
 {
     struct log_body wanted;
 
     wanted.log.key = *key;
-    return RB_FIND(log_tree, &directory->tree, &wanted);
+    return RB_FIND(log_tree, tree, &wanted);
 }
 
 struct log *log_find(struct log_directory *directory,
                      const struct partition_key *key)
 {
-    struct log_body *body = find(directory, key);
+    struct log_body *body = find(&directory->tree, key);
 
     return body && !body->creating ? &body->log : NULL;
 }
@@ -379,18 +380,6 @@ static void create_run(struct log_body *body)
     steps_run(steps);
 }
 
-static struct log_body *find_dying(struct log_directory *directory,
-                                   const struct partition_key *key)
-{
-    list_for_each (node, &directory->dying) {
-        struct log *log = container_of(node, struct log, node);
-
-        if (key_compare(&log->key, key) == 0)
-            return body_of(log);
-    }
-    return NULL;
-}
-
 void log_create(struct log_directory *directory,
                 const struct partition_key *key,
                 const struct log_settings *settings,
@@ -399,12 +388,12 @@ void log_create(struct log_directory *directory,
 {
     struct log_body *body = log_body_new(directory, key, settings);
 
-    ASSERT(find(directory, key) == NULL);
+    ASSERT(find(&directory->tree, key) == NULL);
     body->creating = true;
     body->create_done = done;
     body->create_context = context;
     body_insert(body);
-    if (find_dying(directory, key) == NULL)
+    if (find(&directory->dying, key) == NULL)
         create_run(body); /* else remove_stepped() does */
 }
 
@@ -419,29 +408,70 @@ static void remove_stepped(struct steps *steps, enum error error)
 
     if (error != ERROR_NONE)
         directory_fail(directory, error, "remove", steps_path(steps));
+    RB_REMOVE(log_tree, &directory->dying, body);
     log_body_free(body);
-    next = find(directory, &key);
+    next = find(&directory->tree, &key);
     if (next && next->creating && next->segment_count == 0) {
         if (directory->failed)
             create_finish(next, ERROR_LOG_DIRECTORY_FAILED);
-        else if (find_dying(directory, &key) == NULL)
+        else
             create_run(next);
     }
     if (directory->closing != NULL)
         closing_kick(directory);
 }
 
-static void remove_file(struct log_body *body, const char *directory,
-                        int64_t offset, const char *suffix)
+static void remove_file(struct log_body *body, int64_t offset,
+                        const char *suffix)
 {
-    char name[SEGMENT_NAME_SIZE];
-
-    segment_name(name, offset, suffix);
     steps_add(&body->life_steps, DISK_UNLINK,
-              path_of(body->log.directory->seam->heap, directory, name), NULL,
-              ERROR_NOT_FOUND);
+              segment_path(body, offset, suffix), NULL, ERROR_NOT_FOUND);
 }
 
+/* Its files, under its other name. */
+static void remove_files(struct log_body *body)
+{
+    struct log_directory *directory = body->log.directory;
+    struct heap *heap = directory->seam->heap;
+    struct steps *steps = &body->life_steps;
+
+    steps_init(steps, directory->seam, remove_stepped, body);
+    steps->space = &directory->space;
+    for (size_t i = 0; i < body->segment_count; i++) {
+        remove_file(body, body->segments[i]->base_offset, "log");
+        remove_file(body, body->segments[i]->base_offset, "index");
+    }
+    for (size_t i = 0; i < body->snapshot_count; i++)
+        remove_file(body, body->snapshots[i], "producers");
+    steps_add(steps, DISK_UNLINK, path_of(heap, body->path, "epochs"), NULL,
+              ERROR_NOT_FOUND);
+    /* what else may lie there goes at the next start */
+    steps_add(steps, DISK_RMDIR, heap_strdup(heap, body->path), NULL,
+              ERROR_NOT_EMPTY);
+    segments_drop(body, 0, body->segment_count);
+    steps_run(steps);
+}
+
+static void remove_renamed(struct steps *steps, enum error error)
+{
+    struct log_body *body = steps->context;
+    struct heap *heap = body->log.directory->seam->heap;
+    char *away;
+
+    if (error != ERROR_NONE) {
+        remove_stepped(steps, error);
+        return;
+    }
+    away = heap_strdup(heap, steps->items[0].path_to);
+    steps_release(steps);
+    heap_free(heap, body->path);
+    body->path = away;
+    body->gone = true;
+    remove_files(body);
+}
+
+/* Until the other name is durable the checkpoint goes on naming the log: a
+ * start refuses records that it does not know. */
 void remove_run(struct log_body *body)
 {
     struct log_directory *directory = body->log.directory;
@@ -453,24 +483,12 @@ void remove_run(struct log_body *body)
     /* a name of its own: what an earlier one left is still there */
     snprintf(away, room, "%s.%" PRIu64 ".deleted", body->path,
              directory->removals++);
-    steps_init(steps, directory->seam, remove_stepped, body);
+    steps_init(steps, directory->seam, remove_renamed, body);
     steps->space = &directory->space;
     steps_add(steps, DISK_RENAME, heap_strdup(heap, body->path), away,
               ERROR_NONE);
     steps_add(steps, DISK_SYNC_DIRECTORY,
               heap_strdup(heap, directory->options.path), NULL, ERROR_NONE);
-    for (size_t i = 0; i < body->segment_count; i++) {
-        remove_file(body, away, body->segments[i]->base_offset, "log");
-        remove_file(body, away, body->segments[i]->base_offset, "index");
-    }
-    for (size_t i = 0; i < body->snapshot_count; i++)
-        remove_file(body, away, body->snapshots[i], "producers");
-    steps_add(steps, DISK_UNLINK, path_of(heap, away, "epochs"), NULL,
-              ERROR_NOT_FOUND);
-    /* what else may lie there goes at the next start */
-    steps_add(steps, DISK_RMDIR, heap_strdup(heap, away), NULL,
-              ERROR_NOT_EMPTY);
-    segments_drop(body, 0, body->segment_count);
     steps_run(steps);
 }
 
@@ -490,7 +508,7 @@ void log_delete(struct log *log)
     body->dying = true;
     log->owner = NULL;
     body_take_out(body);
-    list_append(&directory->dying, &log->node);
+    RB_INSERT(log_tree, &directory->dying, body);
     commit_forget(body);
     timer_stop(directory->seam->timers, &body->flush_timer);
     body->flush_timer.fire = removal_fire;

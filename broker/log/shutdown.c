@@ -121,7 +121,7 @@ static bool at_rest(struct log_directory *directory)
         if (body->creating || !log_idle(body) ||
             body->exclusive.kind != EXCLUSIVE_NONE)
             return false;
-    return list_empty(&directory->dying) && !directory->commit.running &&
+    return RB_EMPTY(&directory->dying) && !directory->commit.running &&
            !directory->checkpoint.saver.running && !directory->lives.writing &&
            !directory->scrub.busy && space_idle(&directory->space);
 }

@@ -178,7 +178,7 @@ static bool at_rest(void *context)
     while ((body = body_next(directory, body)) != NULL)
         if (!log_idle(body))
             return false;
-    return list_empty(&directory->dying) && !directory->commit.running &&
+    return RB_EMPTY(&directory->dying) && !directory->commit.running &&
            !directory->checkpoint.saver.running && !directory->scrub.busy &&
            space_idle(&directory->space);
 }
