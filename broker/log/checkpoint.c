@@ -8,7 +8,7 @@
  *
  * Payload, little-endian: boot id 16, count u32, reserved u32; each log, by
  * key: topic id 16, partition u32, flags u32 (1: no producers known, 2: in
- *     doubt since a reboot, 4: lossy until it is in sync again),
+ *     doubt since a reboot or a failure, 4: lossy until it is in sync again),
  *     generation u64, recovery offset i64, its segment i64, position u64,
  *     that segment's first and last append time i64, max timestamp i64,
  *     high watermark i64, log start i64; behind the logs believed time i64

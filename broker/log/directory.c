@@ -106,6 +106,7 @@ void log_directory_free(struct log_directory *directory)
     timer_stop(seam->timers, &directory->idle_timer);
     commit_release(directory);
     scrub_release(directory);
+    doubt_release(directory);
     checkpoint_release(directory);
     small_file_release(&directory->lives.file);
     space_release(directory);
@@ -180,11 +181,11 @@ void directory_fail(struct log_directory *directory, enum error error,
                     const char *what, const char *path)
 {
     struct fact fact = {.type = FACT_FENCED, .value = error};
-    enum directory_phase phase = directory->phase;
 
     if (directory->failed)
         return;
     directory->failed = true;
+    directory->error = error;
     snprintf(directory->detail, sizeof directory->detail,
              "could not %s %.300s: %s; it is not written to any more. Check "
              "the disk, then start the broker again",
@@ -192,15 +193,24 @@ void directory_fail(struct log_directory *directory, enum error error,
     trace_log(directory->seam->trace, TRACE_ERROR, "%s: %s",
               directory->options.path, directory->detail);
     trace_fact(directory->seam->trace, &fact);
+    doubt_mark(directory);
     space_fail(directory);
     fail_logs(directory);
     checkpoint_fail(directory, ERROR_LOG_DIRECTORY_FAILED);
-    if (phase == DIRECTORY_OPENING)
-        opening_failed(directory, error, directory->detail);
-    else if (phase == DIRECTORY_CLOSING)
-        closing_failed(directory, error);
+    if (directory->phase == DIRECTORY_OPENING)
+        opening_free(directory);
+}
+
+void directory_tell_failed(struct log_directory *directory)
+{
+    struct log_directory_owner *owner = directory->owner;
+
+    if (directory->phase == DIRECTORY_OPENING)
+        owner->opened(owner, directory->error, directory->detail);
+    else if (directory->closing != NULL)
+        closing_failed(directory, directory->error);
     else
-        directory->owner->failed(directory->owner, error, directory->detail);
+        owner->failed(owner, directory->error, directory->detail);
 }
 
 void directory_start(struct log_directory *directory)

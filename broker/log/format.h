@@ -19,6 +19,7 @@
 #define LOG_BATCH_BYTES_MAX (64u << 20)
 #define LOG_EPOCHS_MAX      256
 #define BALLAST_NAME        "ballast" /* space set aside: log/space.h */
+#define FAILED_NAME         "failed"  /* the directory did: log/doubt.c */
 
 #define META_MAGIC       0x544d514bu /* "KQMT" */
 #define CLEAN_MAGIC      0x4c43514bu /* "KQCL" */

@@ -249,6 +249,13 @@ struct checkpoint {
     bool again; /* something became stale meanwhile and cannot wait */
 };
 
+/* The mark that the directory failed is being made; its owner waits. */
+struct doubt {
+    bool marking;
+    struct steps steps;
+    struct timer timer;
+};
+
 enum directory_phase {
     DIRECTORY_NEW,
     DIRECTORY_OPENING,
@@ -283,7 +290,10 @@ struct log_directory {
     int64_t believed_ms; /* as last noted */
     int64_t believed_written_ms; /* as last captured for the checkpoint */
     bool rebooted; /* the last use did not end cleanly, in another boot */
+    bool marked;   /* ... or it failed: doubt.c left a mark */
+    bool ours;     /* the meta file says so, or this start made it */
     bool failed;
+    enum error error; /* why it failed */
     char detail[512];
     struct disk_file *lock;
 
@@ -304,6 +314,7 @@ struct log_directory {
     struct space space;
     struct scrub scrub;
     struct directory_lives lives;
+    struct doubt doubt;
 
     struct opening *opening;
     struct closing *closing;
@@ -324,6 +335,8 @@ static inline struct segment *active_segment(const struct log_body *body)
 /* Fences the directory: `what` names the operation and the file. */
 void directory_fail(struct log_directory *directory, enum error error,
                     const char *what, const char *path);
+/* The owner hears of it: from doubt.c. */
+void directory_tell_failed(struct log_directory *directory);
 /* Opened: timers run. */
 void directory_start(struct log_directory *directory);
 bool directory_usable(const struct log_directory *directory);
@@ -332,9 +345,13 @@ void saver_finish(struct list *waiters, enum error error);
 
 /* ---- open.c ---- */
 
-void opening_failed(struct log_directory *directory, enum error error,
-                    const char *detail);
 void opening_free(struct log_directory *directory);
+
+/* ---- doubt.c ---- */
+
+/* After a failure, once: leaves the mark, then directory_tell_failed(). */
+void doubt_mark(struct log_directory *directory);
+void doubt_release(struct log_directory *directory);
 
 /* ---- shutdown.c ---- */
 

@@ -43,7 +43,6 @@ struct opening {
     size_t name_count;
     size_t at;
     struct recoveries *recoveries;
-    char detail[512];
 };
 
 static void read_meta(struct opening *opening);
@@ -83,30 +82,23 @@ void opening_free(struct log_directory *directory)
     heap_free(heap, opening);
 }
 
-void opening_failed(struct log_directory *directory, enum error error,
-                    const char *detail)
-{
-    struct log_directory_owner *owner = directory->owner;
-
-    directory->failed = true;
-    space_stop(directory);
-    trace_log(directory->seam->trace, TRACE_ERROR, "%s: %s",
-              directory->options.path, detail);
-    if (directory->opening != NULL && detail != directory->detail) {
-        snprintf(directory->detail, sizeof directory->detail, "%s", detail);
-        detail = directory->detail;
-    }
-    opening_free(directory);
-    owner->opened(owner, error, detail);
-}
-
 static void fail(struct opening *opening, enum error error, const char *name,
                  const char *advice)
 {
-    snprintf(opening->detail, sizeof opening->detail, "%.300s/%s: %s%s%s",
+    struct log_directory *directory = opening->directory;
+
+    if (directory->failed)
+        return; /* directory_fail() tells it */
+    snprintf(directory->detail, sizeof directory->detail, "%.300s/%s: %s%s%s",
              root_of(opening), name, error_sentence(error),
              advice[0] ? "; " : "", advice);
-    opening_failed(opening->directory, error, opening->detail);
+    directory->failed = true;
+    directory->error = error;
+    space_stop(directory);
+    trace_log(directory->seam->trace, TRACE_ERROR, "%s: %s",
+              directory->options.path, directory->detail);
+    opening_free(directory);
+    doubt_mark(directory);
 }
 
 static void set_path(struct opening *opening, const char *name)
@@ -153,6 +145,37 @@ static void space_known(struct disk_request *request)
     directory->owner->opened(directory->owner, ERROR_NONE, "");
 }
 
+static void ask_space(struct opening *opening)
+{
+    opening->request.done = space_known;
+    disk_free_space(opening->directory->seam->disk, &opening->request,
+                    root_of(opening));
+}
+
+static void mark_removed(struct steps *steps, enum error error)
+{
+    struct opening *opening = steps->context;
+
+    steps_release(steps);
+    if (error != ERROR_NONE)
+        fail(opening, error, FAILED_NAME, "it cannot be removed");
+    else
+        ask_space(opening);
+}
+
+/* The checkpoint says now which logs are in doubt. */
+static void remove_mark(struct opening *opening)
+{
+    struct seam *seam = opening->directory->seam;
+
+    steps_init(&opening->steps, seam, mark_removed, opening);
+    opening->steps.space = &opening->directory->space;
+    steps_add(&opening->steps, DISK_UNLINK,
+              path_of(seam->heap, root_of(opening), FAILED_NAME), NULL,
+              ERROR_NOT_FOUND);
+    steps_run(&opening->steps);
+}
+
 static void all_saved(struct save_waiter *waiter, enum error error)
 {
     struct opening *opening = container_of(waiter, struct opening, saved);
@@ -160,9 +183,10 @@ static void all_saved(struct save_waiter *waiter, enum error error)
 
     if (error != ERROR_NONE)
         return; /* directory_fail() has told it */
-    opening->request.done = space_known;
-    disk_free_space(directory->seam->disk, &opening->request,
-                    directory->options.path);
+    if (directory->marked)
+        remove_mark(opening);
+    else
+        ask_space(opening);
 }
 
 static void report_missing(struct opening *opening)
@@ -368,6 +392,16 @@ static void next_name(struct opening *opening)
     recoveries_run(opening->recoveries);
 }
 
+static void note_mark(struct opening *opening)
+{
+    opening->directory->marked = true;
+    trace_log(opening->directory->seam->trace, TRACE_WARN,
+              "%s: it failed when it was used last; what was written and not "
+              "synced may be gone, so replicas of topics with flush.ms other "
+              "than 0 count as lost until they are in sync again",
+              root_of(opening));
+}
+
 static void listed(struct disk_request *request)
 {
     struct opening *opening = container_of(request, struct opening, request);
@@ -381,6 +415,9 @@ static void listed(struct disk_request *request)
                                                 sizeof *opening->names);
     for (size_t i = 0; i < request->name_count; i++)
         opening->names[i] = heap_strdup(seam->heap, request->names[i]);
+    for (size_t i = 0; i < request->name_count; i++)
+        if (strcmp(request->names[i], FAILED_NAME) == 0)
+            note_mark(opening);
     opening->name_count = request->name_count;
     opening->recoveries = recoveries_new(opening->directory, logs_recovered);
     disk_names_free(seam->disk, request);
@@ -511,6 +548,12 @@ static void read_lives(struct opening *opening)
 
 /* ---- meta ---- */
 
+static void begin_use(struct opening *opening)
+{
+    opening->directory->ours = true;
+    read_clean(opening);
+}
+
 static void meta_written(struct small_file *file, enum error error)
 {
     struct opening *opening = file->context;
@@ -518,7 +561,7 @@ static void meta_written(struct small_file *file, enum error error)
     if (error != ERROR_NONE)
         fail(opening, error, "meta", "it cannot be written");
     else
-        read_clean(opening);
+        begin_use(opening);
 }
 
 static void write_meta(struct opening *opening)
@@ -686,6 +729,7 @@ static void check_meta(struct opening *opening, const struct meta *meta)
     }
     directory->id = meta->directory_id;
     small_file_release(&opening->file);
+    directory->ours = true;
     read_lives(opening);
 }
 

@@ -73,7 +73,8 @@ static void recovered(struct recovery *recovery)
         (struct place){active->end_offset, active->base_offset, active->size};
     body->durable_end = body->log_end;
     log->high_watermark = stored->high_watermark;
-    log->doubtful = stored->doubtful || recovery->directory->rebooted;
+    log->doubtful = stored->doubtful || recovery->directory->rebooted ||
+                    recovery->directory->marked;
     log->lossy = recovery->lost || stored->lossy ||
                  log->log_end_offset < stored->high_watermark;
     log->damaged = recovery->damage_end > log->log_start_offset;

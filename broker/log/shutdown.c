@@ -48,8 +48,8 @@ static void finish(struct closing *closing, enum error error)
 {
     struct seam *seam = closing->directory->seam;
 
-    if (closing->finishing)
-        return;
+    if (closing->finishing || closing->directory->doubt.marking)
+        return; /* the second: it ends with closing_failed() */
     closing->finishing = true;
     closing->error = error;
     closing->timer.fire = finish_fire;

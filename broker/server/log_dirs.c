@@ -201,7 +201,8 @@ void broker_logs_release(struct broker *broker)
 bool broker_may_be_freed(const struct broker *broker)
 {
     for (size_t i = 0; i < broker->directories.count; i++)
-        if (broker->directories.roots[i].state == LOG_ROOT_OFFLINE)
+        if (broker->directories.roots[i].state == LOG_ROOT_OFFLINE ||
+            log_directory_failed(broker->directories.roots[i].directory))
             return false;
     return true;
 }

@@ -228,8 +228,9 @@ static const struct stored_log *find_stored(struct log_verify *verify,
 
 static bool is_ours(const char *name)
 {
-    static const char *const names[] = {"lock",  "meta",  "checkpoint",
-                                        "clean", "lives", BALLAST_NAME};
+    static const char *const names[] = {"lock",     "meta",  "checkpoint",
+                                        "clean",    "lives", BALLAST_NAME,
+                                        FAILED_NAME};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "log/internal.h"
 #include "log/small_file.h"
 #include "tests/lib/log_world.h"
 
@@ -304,6 +305,16 @@ static void retention_counts_age_and_bytes(void **state)
     assert_int_equal(log->log_end_offset, 101);
 }
 
+static bool second_segment_exists(void *world)
+{
+    return world_exists(world_file(world, 0, "00000000000000000002.log"));
+}
+
+static bool first_index_exists(void *world)
+{
+    return world_exists(world_file(world, 0, "00000000000000000000.index"));
+}
+
 static void an_idle_log_rolls_unless_it_is_empty(void **state)
 {
     struct world *world = *state;
@@ -324,10 +335,8 @@ static void an_idle_log_rolls_unless_it_is_empty(void **state)
     assert_false(
         world_exists(world_file(world, 0, "00000000000000000002.log")));
     log_roll_idle(log, first_ms + 5000);
-    world_run(world, 50);
-    assert_true(world_exists(world_file(world, 0, "00000000000000000002.log")));
-    assert_true(
-        world_exists(world_file(world, 0, "00000000000000000000.index")));
+    world_until_true(world, second_segment_exists, world);
+    world_until_true(world, first_index_exists, world);
     log_roll_idle(log, INT64_MAX); /* the new one is empty (R13) */
     world_run(world, 50);
     world_append(world, log, &(struct world_batch){.epoch = 1});
@@ -577,8 +586,36 @@ static void an_append_that_cannot_open_its_file_fails_the_directory(
                           &(struct world_batch){.epoch = 1});
     world_until(world, &append->done);
     assert_int_equal(append->error, ERROR_LOG_DIRECTORY_FAILED);
-    assert_true(world->failed);
+    world_until(world, &world->failed);
     assert_non_null(strstr(world->detail, "open a segment of"));
+}
+
+/* The kernel is the same one, and yet pages may be gone. */
+static void what_failed_is_in_doubt_without_a_reboot(void **state)
+{
+    struct world *world = *state;
+    char mark[128];
+
+    world_append(world, world_create(world, 0, &world_settings),
+                 &(struct world_batch){.epoch = 1});
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    assert_false(world_log(world, 0)->doubtful); /* a process ended */
+    snprintf(mark, sizeof mark, "%s/failed", world->path);
+    directory_fail(world->directory, ERROR_IO, "sync", "x");
+    assert_false(world->failed);
+    world_until(world, &world->failed);
+    world->failed = false;
+    assert_true(world_exists(mark));
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    assert_true(world_log(world, 0)->doubtful);
+    snprintf(mark, sizeof mark, "%s/failed", world->path);
+    assert_false(world_exists(mark));
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    assert_true(world_log(world, 0)->doubtful); /* it is stored */
+    log_trust(world_log(world, 0));
+    world_settle(world);
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    assert_false(world_log(world, 0)->doubtful);
 }
 
 int main(void)
@@ -588,6 +625,7 @@ int main(void)
         TEST(what_is_appended_is_read_back),
         TEST(one_append_may_go_over_several_segments),
         TEST(a_reader_never_passes_its_limit),
+        TEST(what_failed_is_in_doubt_without_a_reboot),
         TEST(segments_roll_and_are_read_after_a_shutdown),
         TEST(the_clean_token_serves_once),
         TEST(a_cut_goes_across_segments),
