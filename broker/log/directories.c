@@ -20,6 +20,8 @@ static void failed_fire(struct timer *timer)
     struct log_directories *all =
         container_of(timer, struct log_directories, failed_timer);
 
+    if (all->waiting > 0)
+        return; /* while others open or close: their end tells it */
     for (size_t i = 0; i < all->count; i++) {
         struct log_root *root = &all->roots[i];
 
@@ -121,6 +123,8 @@ static void all_opened(struct log_directories *all)
 {
     const struct log_root *refusal = find_refusal(all);
 
+    for (size_t i = 0; i < all->count; i++)
+        all->roots[i].told = all->roots[i].state == LOG_ROOT_OFFLINE;
     if (refusal == NULL && log_directories_online(all) == 0)
         refusal = &all->roots[0];
     if (refusal != NULL)
@@ -343,6 +347,7 @@ struct log_directory *log_directories_choose(const struct log_directories *all)
         const struct log_root *root = &all->roots[i];
 
         if (root->state == LOG_ROOT_ONLINE &&
+            !log_directory_failed(root->directory) &&
             (best == NULL || is_better(root->directory, best)))
             best = root->directory;
     }

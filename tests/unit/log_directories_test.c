@@ -234,6 +234,63 @@ static void one_that_fails_is_told_once_and_the_others_go_on(void **state)
     set_free(set);
 }
 
+/* The others are still being opened when the first one fails. */
+static void held(struct log_directory_owner *owner, enum error error,
+                 const char *detail)
+{
+    struct log_root *root = container_of(owner, struct log_root, owner);
+
+    (void)detail;
+    assert_int_equal(error, ERROR_NONE);
+    root->owner.opened = NULL; /* it has come */
+}
+
+static bool all_held(void *context)
+{
+    struct set *set = context;
+
+    return set->all.roots[0].opened && !set->all.roots[1].owner.opened &&
+           !set->all.roots[2].owner.opened;
+}
+
+static bool first_is_offline(void *context)
+{
+    struct set *set = context;
+
+    return set->all.roots[0].state == LOG_ROOT_OFFLINE;
+}
+
+static void one_that_fails_while_others_open_leaves_them(void **state)
+{
+    struct set *set = set_new();
+    const char *paths[COUNT] = {set->paths[0], set->paths[1], set->paths[2]};
+    struct log_directory_owner owner;
+
+    (void)state;
+    log_directories_init(&set->all, set->world->seam, &set->owner);
+    log_directories_open(&set->all, paths, COUNT, &set->world->options);
+    owner = set->all.roots[0].owner;
+    set->all.roots[1].owner.opened = held;
+    set->all.roots[2].owner.opened = held;
+    world_until_true(set->world, all_held, set);
+    directory_fail(set->all.roots[0].directory, ERROR_IO, "write", "x");
+    world_until_true(set->world, first_is_offline, set);
+    world_run(set->world, 20);
+    assert_false(set->has_failed);
+    assert_false(set->answered);
+    for (int i = 1; i < COUNT; i++) {
+        set->all.roots[i].owner = owner;
+        owner.opened(&set->all.roots[i].owner, ERROR_NONE, "");
+    }
+    assert_true(set->answered);
+    assert_int_equal(set->error, ERROR_NONE);
+    assert_int_equal(log_directories_online(&set->all), 2);
+    world_run(set->world, 20);
+    assert_false(set->has_failed); /* the answer told of it */
+    assert_int_equal(set_close(set), ERROR_NONE);
+    set_free(set);
+}
+
 static void one_of_another_broker_is_refused(void **state)
 {
     struct set *set = set_new();
@@ -294,6 +351,7 @@ int main(void)
         cmocka_unit_test(one_that_cannot_be_opened_is_offline),
         cmocka_unit_test(when_none_can_be_opened_that_is_said),
         cmocka_unit_test(one_that_fails_is_told_once_and_the_others_go_on),
+        cmocka_unit_test(one_that_fails_while_others_open_leaves_them),
         cmocka_unit_test(one_of_another_broker_is_refused),
         cmocka_unit_test(one_under_two_names_is_refused),
         cmocka_unit_test(a_log_in_two_directories_is_refused),
