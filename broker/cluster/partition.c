@@ -335,12 +335,22 @@ void partition_set_log(struct partition *partition, struct log *log)
 
 /* ---- becoming ---- */
 
+/* The directory knows the life that the replica counts under from here on. */
+static void assert_stored(const struct partition *partition)
+{
+    uint64_t life = replicas_self(partition->replicas).broker_epoch;
+
+    ASSERT_INVARIANT(L12,
+                     log_directory_in_life(partition->log->directory, life));
+}
+
 static void become_follower(struct partition *partition)
 {
     struct replicas *replicas = partition->replicas;
 
     if (partition->damage_noted)
         partition->damage_epoch = partition->state.leader_epoch;
+    assert_stored(partition);
     partition->role = PARTITION_FOLLOWER;
     partition->role_leader = partition->state.leader;
     partition->role_epoch = partition->state.leader_epoch;
@@ -359,6 +369,7 @@ static void epoch_noted(void *context, enum error error)
         return; /* an error: the directory is fenced */
     if (wanted_role(partition) == PARTITION_LEADER &&
         log_last_epoch(partition->log) == partition->state.leader_epoch) {
+        assert_stored(partition);
         partition->role = PARTITION_LEADER;
         partition->role_leader = partition->state.leader;
         partition->role_epoch = partition->state.leader_epoch;
