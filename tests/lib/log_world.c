@@ -26,6 +26,8 @@ const struct log_settings world_settings = {.segment_bytes = 4096,
                                             .flush_ms = 0,
                                             .batch_bytes_max = 1u << 20};
 
+#define WAIT_MS 60000 /* a machine may stand still for a while */
+
 /* ---- the loop ---- */
 
 struct waiting {
@@ -70,7 +72,7 @@ static bool wait_for(struct world *world, bool (*test)(void *context),
 void world_until_true(struct world *world, bool (*test)(void *context),
                       void *context)
 {
-    assert_true(wait_for(world, test, context, 10000));
+    assert_true(wait_for(world, test, context, WAIT_MS));
 }
 
 static bool flag_is_set(void *context)
@@ -206,6 +208,16 @@ static bool nothing_under_way(void *context)
     return (log_directory_failed(world->directory) ||
             at_rest(world->directory)) &&
            loop_at_rest(world->loop);
+}
+
+static bool rests(void *context)
+{
+    return loop_at_rest(((struct world *)context)->loop);
+}
+
+void world_rest(struct world *world)
+{
+    world_until_true(world, rests, world);
 }
 
 void world_drop(struct world *world)

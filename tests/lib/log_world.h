@@ -95,13 +95,16 @@ void world_begin_epoch(struct world *world, struct log *log, uint32_t epoch);
 /* What an asynchronous call is given to answer to: sets answered, answer. */
 void world_answered(void *context, enum error error);
 
-/* Runs the loop until *flag; fails the test after ten seconds. */
+/* Runs the loop until *flag; fails the test after a minute. */
 void world_until(struct world *world, const bool *flag);
 void world_until_true(struct world *world, bool (*test)(void *context),
                       void *context);
 /* Runs the loop until nothing is left to do and the checkpoint on disk is of
  * now; not for a world whose checkpoints are far apart. */
 void world_settle(struct world *world);
+/* Runs the loop until the disk has nothing under way: what a directory that
+ * has failed still had. */
+void world_rest(struct world *world);
 /* Runs the loop for so long: to see that something does not happen. */
 void world_run(struct world *world, unsigned ms);
 

@@ -98,7 +98,7 @@ static enum error set_close(struct set *set)
         log_directories_shutdown(&set->all, shut, set);
         world_until(set->world, &set->answered);
     }
-    world_run(set->world, 50); /* what a failed one has in flight */
+    world_rest(set->world); /* a failed one may have something in flight */
     log_directories_release(&set->all);
     return set->error;
 }

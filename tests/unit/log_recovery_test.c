@@ -149,7 +149,7 @@ static void a_log_below_its_watermark_is_lossy(void **state)
     log = world_create(world, 0, &lazy);
     world_fill(world, log, 15, &(struct world_batch){.epoch = 1});
     log_set_high_watermark(log, 12);
-    world_run(world, 100);
+    world_settle(world);
     world_crash_closed(world);
     world_cut(world_file(world, 0, "00000000000000000000.log"), 10 * BATCH);
     for (unsigned round = 0; round < 2; round++) {
@@ -376,14 +376,14 @@ static void histories_that_did_not_change_stay(void **state)
     ino_t inode;
 
     filled(world, 30);
-    world_run(world, 100); /* the checkpoint takes the history along */
+    world_settle(world); /* the checkpoint takes the history along */
     world_crash_closed(world);
     inode = inode_of(world_file(world, 0, "epochs"));
     assert_int_equal(world_open(world), ERROR_NONE);
     world_run(world, 100);
     assert_int_equal(inode_of(world_file(world, 0, "epochs")), inode);
     world_append(world, world_log(world, 0), &(struct world_batch){.epoch = 2});
-    world_run(world, 100);
+    world_settle(world);
     assert_int_not_equal(inode_of(world_file(world, 0, "epochs")), inode);
 }
 
@@ -490,7 +490,7 @@ static void a_cut_after_a_start_forgets_no_producer(void **state)
     produce(world, log, 0, 60);
     log_set_high_watermark(log, 50);
     produce(world, log, 60, 100);
-    world_run(world, 100);
+    world_settle(world);
     assert_int_equal(world_crash(world), ERROR_NONE);
     log = world_log(world, 0);
     assert_true(log->body->snapshots[0] <= 50);

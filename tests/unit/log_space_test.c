@@ -322,8 +322,11 @@ static void a_roll_for_retention_is_tried_again(void **state)
     tries = (int)world->taken_back;
     log_kick(log->body);
     world_run(world, 3000);
-    tries = (int)world->taken_back - tries;
-    assert_in_range(tries, 2, 6);
+    assert_true((int)world->taken_back - tries <= 6);
+    /* the disk may be slow */
+    for (int i = 0; i < 600 && (int)world->taken_back - tries < 2; i++)
+        world_run(world, 100);
+    assert_true((int)world->taken_back - tries >= 2);
     free_names(world);
     world_until_true(world, is_fresh, log);
     world_until_true(world, is_roomy, world);
@@ -429,6 +432,7 @@ static void an_end_without_a_byte_is_not_clean(void **state)
     assert_false(world->answered);
     world_until(world, &world->answered);
     assert_int_not_equal(world->answer, ERROR_NONE);
+    world_rest(world);
     log_directory_free(world->directory);
     make_room(world);
     assert_int_equal(world_open(world), ERROR_NONE);
