@@ -6,6 +6,11 @@
  *                                         batches in flight
  *     log_bench read DIR BATCH            the log made by append, in order
  *     log_bench write FILE BYTES CHUNK    pwrite() and fdatasync(), in turn
+ *     log_bench lay HOW FILE BYTES CHUNK  the same as write, in a file that is
+ *                                         "grown", "kept" (space reserved
+ *                                         past its end), "sized" (reserved
+ *                                         and of its full size) or "recycled"
+ *                                         (written before)
  *     log_bench pread FILE CHUNK          a file, in order
  *
  * Each prints "BYTES_A_SECOND SYNCS BYTES" and leaves its files. ci/bench-log
@@ -343,23 +348,54 @@ static void read_log(const char *path, size_t batch_bytes)
 
 /* ---- plain loops ---- */
 
-static void plain_write(const char *path, uint64_t bytes, size_t chunk)
+static void write_chunks(int fd, const char *path, uint64_t bytes, size_t chunk)
 {
-    int fd = open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0644);
     uint8_t *data = malloc(chunk);
     double start = now();
     uint64_t syncs = 0;
 
-    if (fd < 0 || data == NULL)
-        die(path);
+    if (data == NULL)
+        die("memory");
     memset(data, 'x', chunk);
     for (uint64_t at = 0; at < bytes; at += chunk, syncs++)
         if (pwrite(fd, data, chunk, (off_t)at) != (ssize_t)chunk ||
             fdatasync(fd) != 0)
             die(path);
     print(syncs * chunk, now() - start, syncs);
-    close(fd);
     free(data);
+}
+
+/* As a segment of the log might be before the first append. */
+static bool lay(int fd, const char *how, uint64_t bytes)
+{
+    static uint8_t old[1 << 20];
+
+    if (strcmp(how, "grown") == 0)
+        return true;
+    if (strcmp(how, "kept") == 0)
+        return fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0;
+    if (strcmp(how, "sized") == 0)
+        return fallocate(fd, 0, 0, (off_t)bytes) == 0;
+    if (strcmp(how, "recycled") != 0) {
+        fprintf(stderr, "log_bench: '%s' is no way to lay a file\n", how);
+        exit(2);
+    }
+    memset(old, 'o', sizeof old);
+    for (uint64_t at = 0; at < bytes; at += sizeof old)
+        if (pwrite(fd, old, sizeof old, (off_t)at) != (ssize_t)sizeof old)
+            return false;
+    return true;
+}
+
+static void plain_write(const char *how, const char *path, uint64_t bytes,
+                        size_t chunk)
+{
+    int fd = open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0644);
+
+    if (fd < 0 || !lay(fd, how, bytes) || fsync(fd) != 0)
+        die(path);
+    write_chunks(fd, path, bytes, chunk);
+    close(fd);
 }
 
 /* Into as many buffers in turn as read_log() uses: caches count. */
@@ -405,13 +441,17 @@ int main(int argc, char **argv)
     else if (strcmp(what, "read") == 0 && argc == 4)
         read_log(argv[2], number(argv[3]));
     else if (strcmp(what, "write") == 0 && argc == 5)
-        plain_write(argv[2], number(argv[3]), number(argv[4]));
+        plain_write("grown", argv[2], number(argv[3]), number(argv[4]));
+    else if (strcmp(what, "lay") == 0 && argc == 6)
+        plain_write(argv[2], argv[3], number(argv[4]), number(argv[5]));
     else if (strcmp(what, "pread") == 0 && argc == 4)
         plain_read(argv[2], number(argv[3]));
     else
         return fputs("usage: log_bench append DIR BYTES BATCH | read DIR BATCH "
                      "|\n"
-                     "       write FILE BYTES CHUNK | pread FILE CHUNK\n",
+                     "       write FILE BYTES CHUNK | lay HOW FILE BYTES CHUNK "
+                     "|\n"
+                     "       pread FILE CHUNK\n",
                      stderr),
                2;
     return 0;
