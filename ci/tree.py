@@ -8,14 +8,36 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 APPLY = ["-C1"]  # a line of context is enough: the sources move
-
-
 WAITS_PER_SECOND = 30  # a machine may have other things to do
+STOPPING = threading.Event()
+RUNNING = set()  # each in a session of its own, so that all of it can be ended
+
+
+def end(process):
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has ended
+
+
+def stop(*_):
+    """Interrupted: ends what was started; copies are removed at exit."""
+    STOPPING.set()
+    for process in list(RUNNING):
+        end(process)
+    sys.exit(1)
+
+
+signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, stop)
 
 
 def run(command, seconds=None, **options):
@@ -24,16 +46,23 @@ def run(command, seconds=None, **options):
     if seconds is not None:
         command = ["prlimit", f"--cpu={seconds}", *command]
         seconds *= WAITS_PER_SECOND
+    if STOPPING.is_set():
+        sys.exit(1)
     done = subprocess.Popen(command, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True,
                             errors="replace", start_new_session=True,
                             **options)
+    RUNNING.add(done)
+    if STOPPING.is_set():
+        end(done)
     try:
         out, err = done.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(done.pid, 9)
+        end(done)
         done.communicate()
         return "", "", None
+    finally:
+        RUNNING.discard(done)
     return out, err, done.returncode
 
 
