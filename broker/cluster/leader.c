@@ -186,6 +186,20 @@ static uint32_t positions_of(const struct partition *partition,
     return count;
 }
 
+/* Whom the controller would take: registered, with a log directory that
+ * works. Who is not yet in what was read of the brokers fetches on and is
+ * looked at again. */
+static bool may_join(const struct partition *partition,
+                     const struct follower *follower)
+{
+    const struct broker_endpoint *endpoint = brokers_find(
+        &partition->replicas->metadata->brokers, follower->replica.broker_id);
+
+    return endpoint != NULL &&
+           endpoint->broker_epoch == follower->replica.broker_epoch &&
+           !broker_replica_offline(endpoint, &partition->key);
+}
+
 static void propose(struct partition *partition, const struct replica_set *isr,
                     int64_t floor);
 
@@ -566,7 +580,8 @@ void partition_review_isr(struct partition *partition)
         if (replica_set_has(&partition->state.isr, id)) {
             if (lags(partition, follower))
                 replica_set_remove(&isr, id);
-        } else if (caught_up(partition, follower)) {
+        } else if (caught_up(partition, follower) &&
+                   may_join(partition, follower)) {
             replica_set_add(&isr, follower->replica);
         }
     }
