@@ -22,6 +22,9 @@
 
 #define CONTROLLER_WRITE_BYTES_MAX  (256u << 10)
 #define CONTROLLER_WRITE_CHUNKS_MAX 200
+/* The states of one topic that are written at once; they then go alone, with
+ * room for their paths and the changes. */
+#define CONTROLLER_TOPIC_BYTES_MAX  (COORD_MULTI_BYTES_MAX - (64u << 10))
 
 enum controller_state {
     CONTROLLER_IDLE,

@@ -132,6 +132,53 @@ static struct bytes encode_topic(struct heap *heap, const struct uuid *id,
     return out;
 }
 
+/* ---- what one multi holds ---- */
+
+/* What a chunk of these states takes in a write. */
+static size_t chunk_bytes(struct heap *heap, const struct uuid *id,
+                          const struct partition_state *states, uint32_t count)
+{
+    struct bytes data =
+        znode_chunk_encode(heap, id, PARTITIONS_PER_TOPIC_MAX, states, count);
+
+    heap_free(heap, (void *)(uintptr_t)data.data);
+    return data.size;
+}
+
+static size_t new_bytes(struct controller *controller,
+                        const struct intent *intent,
+                        const struct partition_state *states)
+{
+    size_t bytes = 0;
+
+    for (uint32_t at = 0; at < intent->partition_count;
+         at += CHUNK_PARTITIONS) {
+        uint32_t left = intent->partition_count - at;
+
+        bytes +=
+            chunk_bytes(controller->seam->heap, &intent->topic_id, states + at,
+                        left < CHUNK_PARTITIONS ? left : CHUNK_PARTITIONS);
+    }
+    return bytes;
+}
+
+/* A multi that ZooKeeper does not take would end the session, again and
+ * again: it is refused before anything is staged. */
+static bool fits(struct intent *intent, uint32_t partitions, size_t bytes)
+{
+    if (bytes <= CONTROLLER_TOPIC_BYTES_MAX)
+        return true;
+    snprintf(intent->detail, sizeof intent->detail,
+             "the states of %u partitions take %zu bytes, and one write to "
+             "ZooKeeper holds %u: %s",
+             partitions, bytes, (unsigned)CONTROLLER_TOPIC_BYTES_MAX,
+             intent->kind == INTENT_CREATE_TOPIC
+                 ? "make a topic of fewer partitions or replicas"
+                 : "this topic's flush.ms and min.insync.replicas stay as "
+                   "they are");
+    return false;
+}
+
 bool controller_stage_create(struct controller *controller,
                              struct intent *intent)
 {
@@ -149,6 +196,13 @@ bool controller_stage_create(struct controller *controller,
     write->new_states =
         heap_alloc(heap, intent->partition_count * sizeof *write->new_states);
     place(controller, intent, write->new_states);
+    if (!fits(intent, intent->partition_count,
+              new_bytes(controller, intent, write->new_states))) {
+        heap_free(heap, write->new_states);
+        write->new_states = NULL;
+        intent_finish(intent, ERROR_INVALID_ARGUMENT);
+        return false;
+    }
     write->topic_node = encode_topic(heap, &intent->topic_id,
                                      intent->partition_count, &configs);
     return true;
@@ -206,6 +260,34 @@ static size_t merge(const struct topic *topic, const struct intent *intent,
     return count;
 }
 
+static size_t altered_bytes(struct controller *controller,
+                            const struct topic *topic, uint32_t min,
+                            bool relaxed)
+{
+    struct heap *heap = controller->seam->heap;
+    struct partition_state *states =
+        heap_alloc(heap, CHUNK_PARTITIONS * sizeof *states);
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < topic->chunk_count; i++) {
+        uint32_t count = topic_chunk_size(topic, i);
+
+        memcpy(states, topic->states + i * CHUNK_PARTITIONS,
+               count * sizeof *states);
+        for (uint32_t k = 0; k < count; k++)
+            partition_state_configure(&states[k], min, relaxed);
+        bytes += chunk_bytes(heap, &topic->id, states, count);
+    }
+    heap_free(heap, states);
+    return bytes;
+}
+
+static bool names_states(const struct intent *intent)
+{
+    return find_config(intent, "flush.ms") != NULL ||
+           find_config(intent, "min.insync.replicas") != NULL;
+}
+
 /* `min` and `lazy` stand in the states, where leaders look (design §5). */
 static void stage_states(struct controller *controller, struct topic *topic,
                          const struct configs *configs)
@@ -254,12 +336,19 @@ bool controller_stage_alter(struct controller *controller,
     items = heap_alloc(heap, (topic->config_count + intent->config_count) *
                                  sizeof *items);
     configs = (struct configs){items, merge(topic, intent, items)};
+    if (names_states(intent) &&
+        !fits(intent, topic->partition_count,
+              altered_bytes(controller, topic, min_of(controller, &configs),
+                            flush_ms_of(controller, &configs) != 0))) {
+        heap_free(heap, items);
+        intent_finish(intent, ERROR_INVALID_ARGUMENT);
+        return false;
+    }
     write->altered_topic = topic;
     write->altered_flush_ms = flush_ms_of(controller, &configs);
     write->topic_node =
         encode_topic(heap, &topic->id, topic->partition_count, &configs);
-    if (find_config(intent, "flush.ms") != NULL ||
-        find_config(intent, "min.insync.replicas") != NULL)
+    if (names_states(intent))
         stage_states(controller, topic, &configs);
     heap_free(heap, items);
     return true;

@@ -81,6 +81,13 @@ static struct staged_chunk *find_staged(struct controller_write *write,
     return NULL;
 }
 
+/* About what it takes in ZooKeeper; rather more. */
+static size_t staged_bytes(const struct staged_chunk *staged)
+{
+    /* all partitions of a topic have as many replicas */
+    return 64 + staged->count * (48 + 16 * staged->states[0].replica_count);
+}
+
 struct staged_chunk *controller_stage_chunk(struct controller_write *write,
                                             struct topic *topic, uint32_t chunk)
 {
@@ -100,7 +107,7 @@ struct staged_chunk *controller_stage_chunk(struct controller_write *write,
     list_init(&staged->node);
     list_append(&write->chunks, &staged->node);
     write->chunk_count++;
-    write->bytes += 64 + count * 96;
+    write->bytes += staged_bytes(staged);
     return staged;
 }
 
@@ -119,7 +126,7 @@ static void unstage(struct controller_write *write, struct staged_chunk *staged)
 {
     list_remove(&staged->node);
     write->chunk_count--;
-    write->bytes -= 64 + staged->count * 96;
+    write->bytes -= staged_bytes(staged);
     heap_free(write->controller->seam->heap, staged);
 }
 
@@ -325,6 +332,23 @@ static bool stage_topic(struct controller *controller, struct intent *intent)
     return controller_stage_alter(controller, intent);
 }
 
+/* It may fill a write by itself: then it goes alone. */
+static bool is_large(const struct controller *controller,
+                     const struct intent *intent)
+{
+    const struct topic *topic =
+        metadata_topic(controller->metadata, intent->name);
+    size_t partitions = intent->partition_count;
+    size_t replicas = intent->replication_factor;
+
+    if (intent->kind == INTENT_ALTER_TOPIC && topic && topic_loaded(topic)) {
+        partitions = topic->partition_count;
+        replicas = topic->states[0].replica_count;
+    }
+    return intent->kind != INTENT_DELETE_TOPIC &&
+           partitions * (48 + 16 * replicas) > CONTROLLER_WRITE_BYTES_MAX;
+}
+
 /* False when the write is full (or has its one topic): the intent waits. */
 static bool stage_intent(struct controller *controller, struct intent *intent)
 {
@@ -354,9 +378,12 @@ static bool stage_intent(struct controller *controller, struct intent *intent)
     case INTENT_CREATE_TOPIC:
     case INTENT_DELETE_TOPIC:
     case INTENT_ALTER_TOPIC:
-        if (write->topic_intent != NULL)
+        if (write->topic_intent != NULL ||
+            (write->chunk_count > 0 && is_large(controller, intent)))
             return false;
         if (stage_topic(controller, intent)) {
+            if (is_large(controller, intent))
+                write->bytes = CONTROLLER_WRITE_BYTES_MAX + 1; /* no more */
             write->topic_intent = intent;
             list_append(&write->intents, &intent->node);
         }

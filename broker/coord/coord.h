@@ -23,8 +23,10 @@
 
 #define COORD_DATA_BYTES_MAX                                                   \
     (512u << 10) /* of a znode; jute's limit is 1 MiB */
-#define COORD_WATCHES_MAX 64
-#define COORD_MULTI_MAX   1024
+/* Of a multi, data and paths; the rest of jute's 1 MiB is for headers. */
+#define COORD_MULTI_BYTES_MAX 1000000u
+#define COORD_WATCHES_MAX     64
+#define COORD_MULTI_MAX       1024
 
 struct coord;
 

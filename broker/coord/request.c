@@ -538,7 +538,7 @@ static bool too_large(const struct coord_op *ops, size_t count)
 
     for (size_t i = 0; i < count; i++)
         size += ops[i].data.size + strlen(ops[i].path);
-    return size > COORD_DATA_BYTES_MAX;
+    return size > (count > 1 ? COORD_MULTI_BYTES_MAX : COORD_DATA_BYTES_MAX);
 }
 
 void coord_multi(struct coord *coord, struct coord_request *request,

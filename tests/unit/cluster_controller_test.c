@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -196,6 +197,28 @@ static void what_changes_nothing_is_answered_without_a_write(void **state)
     heap_free(heap, items);
 }
 
+/* What no multi of ZooKeeper's holds would end the session each time that it
+ * is tried. */
+static void a_topic_too_large_for_one_write_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct controller *controller = &fixture->controller;
+    struct heap *heap = fixture->seam->heap;
+    struct intent intent = {.kind = INTENT_CREATE_TOPIC,
+                            .name = "large",
+                            .partition_count = 10000,
+                            .replication_factor = 16};
+
+    heap_free(heap, controller->live);
+    controller->live = heap_alloc(heap, 16 * sizeof *controller->live);
+    for (uint32_t i = 0; i < 16; i++)
+        controller->live[i] = (struct live_broker){i + 1, 1ull << 40, true};
+    controller->live_count = 16;
+    assert_answered_with(fixture, ERROR_INVALID_ARGUMENT, &intent);
+    assert_non_null(strstr(fixture->intent.detail, "10000 partitions take"));
+    assert_non_null(strstr(fixture->intent.detail, "fewer partitions"));
+}
+
 /* The only one who could take over lies in a log directory that is offline:
  * a damaged leader keeps what it has (B45). */
 static void damage_hands_over_to_nobody_who_is_offline(void **state)
@@ -255,6 +278,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             what_changes_nothing_is_answered_without_a_write, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_topic_too_large_for_one_write_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(
             damage_hands_over_to_nobody_who_is_offline, setup, teardown),
         cmocka_unit_test_setup_teardown(
