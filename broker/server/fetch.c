@@ -35,7 +35,9 @@ struct fetch_request {
     const Kq__FetchRequest *request;
     bool is_follower;
     struct replica replica;
-    struct timer timer;
+    struct timer timer; /* its time is up, or something woke it */
+    int64_t until_us;
+    bool woken;
     size_t part_count;
     struct fetch_part parts[];
 };
@@ -267,30 +269,39 @@ static void park(struct fetch_request *fetch)
     }
 }
 
+static void arm(struct fetch_request *fetch, int64_t at_us)
+{
+    timer_start(fetch->session->broker->seam->timers, &fetch->timer, at_us);
+}
+
+/* By a timer: a fetch waits for thousands of partitions, and one turn may
+ * move all of them; it is looked at once. */
 static void wake(struct partition_waiter *waiter)
 {
     struct fetch_part *part = container_of(waiter, struct fetch_part, waiter);
     struct fetch_request *fetch = part->fetch;
 
-    if (fetch->session->closed)
-        release(fetch);
-    else if (evaluate(fetch))
-        answer(fetch);
-    else
-        park(fetch);
+    if (fetch->woken)
+        return;
+    fetch->woken = true;
+    arm(fetch, fetch->session->broker->seam->now.monotonic_us);
 }
 
 static void timer_fire(struct timer *timer)
 {
     struct fetch_request *fetch =
         container_of(timer, struct fetch_request, timer);
+    int64_t now_us = fetch->session->broker->seam->now.monotonic_us;
 
+    fetch->woken = false;
     if (fetch->session->closed) {
         release(fetch);
-        return;
+    } else if (evaluate(fetch) || now_us >= fetch->until_us) {
+        answer(fetch);
+    } else {
+        arm(fetch, fetch->until_us);
+        park(fetch);
     }
-    evaluate(fetch);
-    answer(fetch);
 }
 
 /* ---- the request ---- */
@@ -393,8 +404,8 @@ void handle_fetch(struct session *session, struct frame *frame)
     }
     wait_ms =
         request->max_wait_ms < WAIT_MS_MAX ? request->max_wait_ms : WAIT_MS_MAX;
-    timer_start(seam->timers, &fetch->timer,
-                seam->now.monotonic_us + wait_ms * 1000);
+    fetch->until_us = seam->now.monotonic_us + wait_ms * 1000;
+    arm(fetch, fetch->until_us);
     park(fetch);
 }
 
