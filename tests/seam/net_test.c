@@ -496,6 +496,40 @@ static void a_cut_behind_the_range_does_not_matter(void **state)
     disk_close(harness_seam(*state)->disk, file);
 }
 
+/* R7: retention removes the segment that a reader is being sent, and another
+ * file takes its name; the reader gets the bytes that it was promised. */
+static void a_range_of_a_file_that_is_removed_arrives_whole(void **state)
+{
+    struct disk *disk = harness_seam(*state)->disk;
+    struct disk_file *file = make_file(*state, LARGE_BYTES);
+    struct op removed = {.request.done = on_disk};
+    struct op made = {.request.done = on_disk};
+    struct op written = {.request.done = on_disk};
+    uint8_t *zeros = calloc(1, LARGE_BYTES);
+    struct iovec iov = {zeros, LARGE_BYTES};
+    struct output output;
+
+    connect_both(*state);
+    net_pause(server.connection);
+    send_range(&client, &output, file, 0, LARGE_BYTES);
+    disk_unlink(disk, &removed.request, harness_path(*state, "file"));
+    disk_close(disk, file);
+    harness_wait(*state, harness_flag, &removed.done);
+    assert_int_equal(removed.request.error, ERROR_NONE);
+    disk_open(disk, &made.request, harness_path(*state, "file"),
+              DISK_OPEN_CREATE_EXCL);
+    harness_wait(*state, harness_flag, &made.done);
+    assert_int_equal(made.request.error, ERROR_NONE);
+    disk_append(disk, &written.request, made.request.file, &iov, 1, 0);
+    harness_wait(*state, harness_flag, &written.done);
+    free(zeros);
+    assert_false(output.done);
+    net_resume(server.connection);
+    wait_bytes(*state, &server, LARGE_BYTES);
+    expect_pattern(&server, LARGE_BYTES);
+    disk_close(disk, made.request.file);
+}
+
 static void a_range_that_is_not_there_closes_the_connection(void **state)
 {
     struct disk_file *file = make_file(*state, 1000);
@@ -529,6 +563,7 @@ int main(void)
         NET_TEST(a_listener_that_closes_leaves_its_connections),
         NET_TEST(a_range_of_a_file_is_sent),
         NET_TEST(a_range_that_was_cut_closes_the_connection),
+        NET_TEST(a_range_of_a_file_that_is_removed_arrives_whole),
         NET_TEST(a_cut_behind_the_range_does_not_matter),
         NET_TEST(a_range_that_is_not_there_closes_the_connection),
     };
