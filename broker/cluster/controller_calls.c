@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ReplicaLost: once per registration and per controller, before any role is
- * taken, and again while a replica is damaged. AlterPartition: the proposals of
+ * taken, and again while a leader is outdone. AlterPartition: the proposals of
  * all leaders here, one request at a time; a proposal stays until a newer state
  * is seen.
  */
@@ -38,7 +38,7 @@ static bool report_due(struct replicas *replicas)
          partition = replicas_next(partition)) {
         if (partition->state_known &&
             (partition_is_lost(partition) ||
-             (partition_is_damaged(partition) && !partition->damage_told)))
+             (partition_is_outdone(partition) && !partition->outdone_told)))
             return true;
     }
     return false;
@@ -96,7 +96,7 @@ static size_t fill_lost(struct replicas *replicas, Kq__LostReplica *parts,
     for (partition = replicas_first(replicas); partition;
          partition = replicas_next(partition)) {
         bool damaged =
-            partition_is_damaged(partition) && partition_is_whole(partition);
+            partition_is_outdone(partition) && partition_is_whole(partition);
 
         /* also where the state known here does not name it: a leader may
          * have brought it in under the old registration meanwhile */
@@ -108,7 +108,7 @@ static size_t fill_lost(struct replicas *replicas, Kq__LostReplica *parts,
         parts[count].damaged = damaged;
         parts[count].has_leader_epoch = damaged;
         parts[count].leader_epoch = partition->state.leader_epoch;
-        partition->damage_told = damaged;
+        partition->outdone_told = damaged;
         parts[count].topic_id.data = partition->key.topic_id.bytes;
         parts[count].topic_id.len = sizeof partition->key.topic_id.bytes;
         parts[count].partition = partition->key.partition;

@@ -114,6 +114,16 @@ void fetcher_remove(struct fetcher *fetcher, struct partition *partition)
 
 /* ---- positions ---- */
 
+/* Synced, and not past what the replica may be counted for. */
+static uint64_t durable_of(const struct partition *partition)
+{
+    int64_t durable = partition->log->durable_end_offset;
+    int64_t counted = partition->told_counted;
+
+    return (uint64_t)(partition->log->damaged && counted < durable ? counted
+                                                                   : durable);
+}
+
 static void send_positions(struct fetcher *fetcher)
 {
     struct replicas *replicas = fetcher->replicas;
@@ -134,12 +144,11 @@ static void send_positions(struct fetcher *fetcher)
         part->topic_id.len = sizeof partition->key.topic_id.bytes;
         part->partition = partition->key.partition;
         part->leader_epoch = partition->role_epoch;
-        partition->told_counted = log_counted_offset(partition->log);
+        partition->told_counted = partition_counted_offset(partition);
         part->counted_offset = (uint64_t)partition->told_counted;
         part->generation = partition->log->generation;
-        part->has_durable_offset =
-            partition->told_counted != partition->log->durable_end_offset;
-        part->durable_offset = (uint64_t)partition->log->durable_end_offset;
+        part->durable_offset = durable_of(partition);
+        part->has_durable_offset = part->durable_offset != part->counted_offset;
         pointers[count++] = part;
     }
     identity.broker_id = replicas->options.broker_id;
@@ -181,7 +190,7 @@ void fetcher_progress(struct fetcher *fetcher, struct partition *partition)
     if (partition->step == FOLLOWER_CUTTING)
         return;
     partition_set_leader_watermark(partition, 0);
-    if (log_counted_offset(partition->log) <= partition->told_counted ||
+    if (partition_counted_offset(partition) <= partition->told_counted ||
         (partition->step != FOLLOWER_FETCHING &&
          fetcher->fetch_count < FETCHES_MAX))
         return; /* the next fetch says it */
@@ -213,15 +222,19 @@ static void cut_done(void *context, enum error error)
     struct partition *partition = context;
 
     partition->operations--;
-    if (replicas_reap(partition) || error != ERROR_NONE)
-        return; /* an error: the directory is fenced */
+    if (replicas_reap(partition) ||
+        (error != ERROR_NONE && error != ERROR_CORRUPT))
+        return; /* the directory is fenced */
     if (partition->high_watermark > partition->log->log_end_offset)
         partition->high_watermark = partition->log->log_end_offset;
     if (partition->role == PARTITION_FOLLOWER &&
         partition->step == FOLLOWER_CUTTING) {
         recall_epoch(partition);
         partition->told_counted = NO_POSITION;
-        set_idle(partition->fetcher, partition);
+        if (error == ERROR_NONE)
+            set_idle(partition->fetcher, partition);
+        else /* below the cut there is damage: it is mended first */
+            back_off(partition->fetcher, partition, BACK_OFF_US);
     } else {
         partition_update(partition);
     }
@@ -538,16 +551,15 @@ static void fill_part(struct partition *partition, Kq__FetchPartition *part)
     part->leader_epoch = partition->role_epoch;
     part->has_last_fetched_epoch = partition->has_last_epoch;
     part->last_fetched_epoch = partition->last_epoch;
-    partition->told_counted = log_counted_offset(log);
+    partition->told_counted = partition_counted_offset(partition);
     part->has_counted_offset = 1;
     part->counted_offset = (uint64_t)partition->told_counted;
     part->has_log_start_offset = 1;
     part->log_start_offset = (uint64_t)log->log_start_offset;
     part->has_generation = 1;
     part->generation = log->generation;
-    part->has_durable_offset =
-        partition->told_counted != log->durable_end_offset;
-    part->durable_offset = (uint64_t)log->durable_end_offset;
+    part->durable_offset = durable_of(partition);
+    part->has_durable_offset = part->durable_offset != part->counted_offset;
     part->has_damaged = part->damaged = partition->sent_damage;
     part->has_refused_watermark = partition->refused;
     part->refused_watermark = (uint64_t)partition->high_watermark;

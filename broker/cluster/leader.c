@@ -15,7 +15,7 @@
 
 /* ---- waiters ---- */
 
-static void wake_all(struct list *waiters)
+void partition_wake(struct list *waiters)
 {
     struct list woken;
     struct list *node;
@@ -111,8 +111,8 @@ void partition_wait_ack(struct partition *partition, int32_t acks,
 
 void leader_wake_readers(struct partition *partition)
 {
-    wake_all(&partition->data_waiters);
-    wake_all(&partition->watermark_waiters);
+    partition_wake(&partition->data_waiters);
+    partition_wake(&partition->watermark_waiters);
 }
 
 /* ---- life cycle ---- */
@@ -175,7 +175,7 @@ static uint32_t positions_of(const struct partition *partition,
     uint32_t count = 0;
 
     positions[count++] =
-        (struct replica_position){self, log_counted_offset(partition->log)};
+        (struct replica_position){self, partition_counted_offset(partition)};
     for (uint32_t i = 0; i < partition->state.replica_count; i++) {
         const struct follower *follower = &partition->followers[i];
 
@@ -279,7 +279,7 @@ void partition_advance(struct partition *partition)
     if (next > partition->high_watermark) {
         set_high_watermark(partition, next);
         finish_acks(&partition->all_acks, next, ERROR_NONE);
-        wake_all(&partition->watermark_waiters);
+        partition_wake(&partition->watermark_waiters);
         partition_apply_floor(partition);
     }
     review_lazy(partition, positions, count);
@@ -293,7 +293,7 @@ void leader_progress(struct partition *partition)
                                                           : ERROR_TIMED_OUT);
     partition_advance(partition);
     if (partition->role == PARTITION_LEADER)
-        wake_all(&partition->data_waiters);
+        partition_wake(&partition->data_waiters);
 }
 
 /* What lies below the floor was committed before it was written, whatever
@@ -463,7 +463,7 @@ static void note_refusal(struct partition *partition,
                                !replica_set_has(&state->eligible, id)))
         return;
     partition->outdone = true;
-    partition->damage_told = false;
+    partition->outdone_told = false;
     SOMETIMES(seam->trace, LEADER_OUTDONE);
     trace_log(seam->trace, TRACE_ERROR,
               "partition %s/%u: broker %u knows that the records below offset "

@@ -16,6 +16,8 @@ void leader_stop(struct partition *partition);
 void leader_progress(struct partition *partition);
 /* What was past the log's end found no space. */
 void leader_taken_back(struct partition *partition);
+/* Of struct partition_waiter: what they wait for may be there. */
+void partition_wake(struct list *waiters);
 /* What they asked for may be an error now. */
 void leader_wake_readers(struct partition *partition);
 

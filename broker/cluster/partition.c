@@ -23,9 +23,12 @@ static void on_progress(struct log_owner *owner)
     struct partition *partition =
         container_of(owner, struct partition, log_owner);
 
-    if (partition->role == PARTITION_LEADER)
+    if (partition->role == PARTITION_LEADER) {
         leader_progress(partition);
-    else if (partition->role == PARTITION_FOLLOWER)
+        return;
+    }
+    partition_wake(&partition->data_waiters); /* who mends from here */
+    if (partition->role == PARTITION_FOLLOWER)
         fetcher_progress(partition->fetcher, partition);
     else
         partition_update(partition);
@@ -42,7 +45,7 @@ static void on_taken_back(struct log_owner *owner)
         fetcher_taken_back(partition->fetcher, partition);
 }
 
-/* Told again and again until it is dealt with (replicas_report()). */
+/* Readers there are told to ask again. */
 static void on_damage(struct log_owner *owner)
 {
     struct partition *partition =
@@ -50,12 +53,7 @@ static void on_damage(struct log_owner *owner)
 
     if (partition->role == PARTITION_LEADER)
         leader_wake_readers(partition);
-    if (!partition->damage_noted && partition->state_known) {
-        partition->damage_noted = true;
-        partition->damage_epoch = partition->state.leader_epoch;
-    }
-    partition->damage_told = false;
-    replicas_report(partition->replicas);
+    mender_kick(&partition->replicas->mender);
 }
 
 void partition_init(struct partition *partition, struct replicas *replicas,
@@ -113,6 +111,7 @@ void partition_release(struct partition *partition)
     if (partition->log != NULL)
         log_set_owner(partition->log, NULL);
     partition->log = NULL;
+    partition_wake(&partition->data_waiters);
 }
 
 void partition_suspend(struct partition *partition)
@@ -190,6 +189,18 @@ bool partition_is_offline(const struct partition *partition)
             log_directory_failed(partition->log->directory));
 }
 
+int64_t partition_counted_offset(const struct partition *partition)
+{
+    const struct log *log = partition->log;
+    int64_t counted = log_counted_offset(log);
+
+    return log->damaged && log->damage_offset >= partition->high_watermark &&
+                   log->damage_offset < counted &&
+                   partition->state.isr.count > 1
+               ? log->damage_offset
+               : counted;
+}
+
 bool partition_is_lost(const struct partition *partition)
 {
     struct replica self = replicas_self(partition->replicas);
@@ -205,44 +216,10 @@ bool partition_is_lost(const struct partition *partition)
            !partition_is_offline(partition);
 }
 
-/* In a leader epoch that this replica has not fetched in, nobody counts on
- * it, and nobody will before it fetches: whatever of the state is news that
- * has not come yet. */
-static bool may_mend(const struct partition *partition)
+/* It asks for another leader, again and again. */
+bool partition_is_outdone(const struct partition *partition)
 {
-    return partition->state_known && partition->damage_noted &&
-           partition->log != NULL && partition->log->damaged &&
-           partition->state.leader_epoch > partition->damage_epoch &&
-           partition_state_spares(&partition->state,
-                                  replicas_self(partition->replicas).broker_id);
-}
-
-bool partition_is_damaged(const struct partition *partition)
-{
-    if (partition->role == PARTITION_LEADER && partition->outdone)
-        return true;
-    return partition->state_known && partition->damage_noted &&
-           partition->log != NULL && partition->log->damaged &&
-           !may_mend(partition);
-}
-
-static void mended(void *context, enum error error)
-{
-    struct partition *partition = context;
-
-    partition->operations--;
-    if (replicas_reap(partition) || error != ERROR_NONE)
-        return; /* an error: the directory is fenced */
-    partition->damage_noted = false;
-    if (partition->high_watermark > partition->log->log_end_offset)
-        partition->high_watermark = partition->log->log_end_offset;
-    partition_update(partition);
-}
-
-static void mend(struct partition *partition)
-{
-    partition->operations++;
-    log_quarantine(partition->log, mended, partition);
+    return partition->role == PARTITION_LEADER && partition->outdone;
 }
 
 static void log_created(void *context, enum error error, struct log *log)
@@ -331,6 +308,8 @@ void partition_set_log(struct partition *partition, struct log *log)
         partition->high_watermark = log->log_end_offset;
     note_watermark(partition);
     log_set_owner(log, &partition->log_owner);
+    if (log->damaged)
+        mender_kick(&partition->replicas->mender);
 }
 
 /* ---- becoming ---- */
@@ -348,8 +327,6 @@ static void become_follower(struct partition *partition)
 {
     struct replicas *replicas = partition->replicas;
 
-    if (partition->damage_noted)
-        partition->damage_epoch = partition->state.leader_epoch;
     assert_stored(partition);
     partition->role = PARTITION_FOLLOWER;
     partition->role_leader = partition->state.leader;
@@ -423,25 +400,10 @@ void partition_update(struct partition *partition)
     }
     if (!drained(partition))
         return; /* on_progress brings us back */
-    if (may_mend(partition)) {
-        mend(partition);
-        return;
-    }
     if (wanted == PARTITION_FOLLOWER)
         become_follower(partition);
     else
         become_leader(partition);
-}
-
-/* Of a log that was recovered with it; or the damage is gone by itself. */
-static void note_damage(struct partition *partition)
-{
-    const struct log *log = partition->log;
-    bool damaged = log != NULL && log->damaged;
-
-    if (damaged && !partition->damage_noted)
-        partition->damage_epoch = partition->state.leader_epoch;
-    partition->damage_noted = damaged;
 }
 
 static void note_older(struct partition *partition)
@@ -468,7 +430,6 @@ void partition_set_state(struct partition *partition, struct topic *topic,
     partition->state_known = true;
     note_lazy(partition);
     partition_configure(partition);
-    note_damage(partition);
     note_older(partition);
     if (partition->proposed &&
         state->partition_epoch > partition->proposed_at) {

@@ -77,12 +77,7 @@ struct partition {
     bool stopping;  /* the topic is gone: freed when nothing is in flight */
 
     struct log *log; /* NULL until it is there */
-    /* The log is damaged: the last leader epoch that this replica knew then
-     * or has taken part in since. */
-    uint32_t damage_epoch;
-    bool damage_noted;
-    bool damage_told; /* to the controller, not long ago */
-    bool older_told;  /* to people */
+    bool older_told; /* to people */
     struct log_owner log_owner;
     bool log_creating;
     /* It lies in a log directory that is not there, or its making failed:
@@ -102,6 +97,7 @@ struct partition {
     /* A member of ISR or eligible knows that more is committed than this
      * leader has. */
     bool outdone;
+    bool outdone_told; /* to the controller, not long ago */
     struct follower followers[REPLICAS_MAX]; /* by place in the assignment */
     bool proposed;
     uint32_t proposed_at; /* partition epoch it was proposed on */
@@ -163,10 +159,13 @@ bool partition_is_whole(const struct partition *partition);
 /* It lies in a log directory that has failed or is not there. Such a replica
  * is not lost: it takes no role, and nobody counts on it. */
 bool partition_is_offline(const struct partition *partition);
-/* The log is damaged, or leads and lacks what is committed (R11), and the
- * controller has not taken it out of what the others count on: it is asked to,
- * again and again. */
-bool partition_is_damaged(const struct partition *partition);
+/* It leads and lacks what is committed (R11), and the controller has not taken
+ * it out of what the others count on: it is asked to, again and again. */
+bool partition_is_outdone(const struct partition *partition);
+/* The counted offset of its log, but never past damage that is not known to be
+ * committed: who cannot read a batch does not vouch for it. A leader that is
+ * in sync alone has committed what it counted before. */
+int64_t partition_counted_offset(const struct partition *partition);
 /* Session over: no role until a new state comes. */
 void partition_suspend(struct partition *partition);
 

@@ -126,18 +126,18 @@ static void lag_fire(struct timer *timer)
 {
     struct replicas *replicas = container_of(timer, struct replicas, lag_timer);
     struct partition *partition;
-    bool damaged = false;
+    bool outdone = false;
 
     look_at_clock(replicas);
     RB_FOREACH(partition, partitions, &replicas->partitions)
     {
         partition_review_isr(partition);
-        if (partition_is_damaged(partition)) {
-            partition->damage_told = false;
-            damaged = true;
+        if (partition_is_outdone(partition)) {
+            partition->outdone_told = false;
+            outdone = true;
         }
     }
-    if (damaged) /* perhaps somebody else can serve by now */
+    if (outdone) /* perhaps somebody else can serve by now */
         replicas_report(replicas);
     timer_start(replicas->seam->timers, timer,
                 replicas->seam->now.monotonic_us +
@@ -186,6 +186,7 @@ void replicas_init(struct replicas *replicas, struct seam *seam,
     replicas->lag_timer.fire = lag_fire;
     replicas->retention_timer.fire = retention_fire;
     controller_calls_init(replicas);
+    mender_init(&replicas->mender, replicas);
 }
 
 static void drop(struct replicas *replicas, struct partition *partition)
@@ -201,6 +202,7 @@ void replicas_release(struct replicas *replicas)
 
     timer_stop(replicas->seam->timers, &replicas->lag_timer);
     timer_stop(replicas->seam->timers, &replicas->retention_timer);
+    mender_release(&replicas->mender);
     while ((partition = RB_MIN(partitions, &replicas->partitions)) != NULL) {
         partition_release(partition);
         drop(replicas, partition);
@@ -425,4 +427,5 @@ void replicas_metadata_ready(struct replicas *replicas)
     delete_orphans(replicas);
     tell_offline(replicas);
     replicas_report(replicas);
+    mender_kick(&replicas->mender);
 }

@@ -8,6 +8,7 @@
 #define CLUSTER_REPLICAS_H
 
 #include "cluster/fetcher.h"
+#include "cluster/mender.h"
 #include "cluster/partition.h"
 #include "cluster/peers.h"
 #include "log/directories.h"
@@ -42,6 +43,7 @@ struct replicas {
     struct replicas_options options;
     struct partitions partitions;
     struct list fetchers; /* of struct fetcher, one a leader */
+    struct mender mender;
     struct believed_clock clock;
     uint64_t broker_epoch;
     uint64_t first_epoch; /* the first of this process */

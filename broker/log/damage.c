@@ -4,15 +4,12 @@
  * whole once and are not any more (B45). Nothing is cut for it.
  *
  *     found (recovery, a reader, the scrub) -> log->damage, the owner is told
- *     -> another replica has it all: log_quarantine() sets the damaged
- *        segment and those after it aside, and the log ends before them
- *     -> there is none: the log stays as it is, and is read around the damage
+ *     -> what another replica has is written again where it lay (log/mend.c)
+ *     -> nobody has it: the log stays as it is, and is read around the damage
  *
- * A file set aside is called %020d.log.GENERATION.damaged. Nobody reads or
- * removes it but the operator.
+ * One range at a time: what else was found is looked at again after it.
  */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/assert.h"
 #include "log/internal.h"
@@ -30,7 +27,8 @@ void damage_report(const struct log_body *body)
     struct fact fact = {.type = FACT_DAMAGED,
                         .key = log->key,
                         .offset = log->damage_offset,
-                        .end_offset = log->damage_end_offset};
+                        .end_offset = log->damage_end_offset,
+                        .value = body->damage_error};
 
     trace_log(log->directory->seam->trace, TRACE_ERROR,
               "%s: stored data is damaged: offsets %" PRId64 " to %" PRId64
@@ -41,19 +39,59 @@ void damage_report(const struct log_body *body)
     SOMETIMES(log->directory->seam->trace, DAMAGE_FOUND);
 }
 
+static void note_more(struct log_body *body, int64_t offset)
+{
+    if (!body->more_damage || offset < body->more_damage_offset)
+        body->more_damage_offset = offset;
+    body->more_damage = true;
+}
+
 void damage_found(struct log_body *body, int64_t offset, int64_t end_offset)
 {
     struct log *log = &body->log;
 
     ASSERT(offset < end_offset);
-    if (end_offset <= log->log_start_offset ||
-        (log->damaged && log->damage_offset <= offset))
+    if (end_offset <= log->log_start_offset)
         return;
+    if (log->damaged && log->damage_offset <= offset) {
+        if (end_offset > log->damage_end_offset)
+            note_more(body, offset > log->damage_end_offset
+                                ? offset
+                                : log->damage_end_offset);
+        return;
+    }
+    if (log->damaged && log->damage_end_offset > end_offset)
+        note_more(body, log->damage_offset > end_offset ? log->damage_offset
+                                                        : end_offset);
+    body->damage_changes++;
     log->damaged = true;
     log->damage_offset = offset;
     log->damage_end_offset = end_offset;
     damage_report(body);
     tell(body);
+}
+
+void damage_unreadable(struct log_body *body, int64_t offset,
+                       int64_t end_offset)
+{
+    body->damage_error = ERROR_IO;
+    damage_found(body, offset, end_offset);
+    body->damage_error = ERROR_CORRUPT;
+}
+
+/* Nothing is known to be damaged, but for what else was found meanwhile. */
+static void gone(struct log_body *body)
+{
+    struct log *log = &body->log;
+    struct fact fact = {.type = FACT_MENDED, .key = log->key};
+
+    log->damaged = false;
+    trace_fact(log->directory->seam->trace, &fact);
+    if (body->more_damage)
+        log_suspect(log, body->more_damage_offset > log->log_start_offset
+                             ? body->more_damage_offset
+                             : log->log_start_offset);
+    body->more_damage = false;
 }
 
 void damage_settle(struct log_body *body)
@@ -63,17 +101,30 @@ void damage_settle(struct log_body *body)
     if (!log->damaged || (log->log_end_offset > log->damage_offset &&
                           log->log_start_offset < log->damage_end_offset))
         return;
-    log->damaged = false;
     trace_log(log->directory->seam->trace, TRACE_INFO,
               "%s: what was damaged is not in the log any more", body->path);
+    gone(body);
 }
 
-char *damage_path(const struct log_body *body, int64_t base_offset)
+void damage_leave(struct log_body *body)
 {
-    char name[SEGMENT_NAME_SIZE], away[SEGMENT_NAME_SIZE + 32];
+    body->more_damage = false;
+    if (body->log.damaged)
+        gone(body);
+}
 
-    segment_name(name, base_offset, "log");
-    snprintf(away, sizeof away, "%s.%" PRIu64 ".damaged", name,
-             body->log.generation);
-    return path_of(body->log.directory->seam->heap, body->path, away);
+bool damage_mended(struct log_body *body, int64_t offset)
+{
+    struct log *log = &body->log;
+
+    if (offset < log->damage_end_offset) {
+        log->damage_offset = offset;
+        return true;
+    }
+    trace_log(log->directory->seam->trace, TRACE_INFO,
+              "%s: what was damaged is whole again, up to offset %" PRId64,
+              body->path, log->damage_end_offset - 1);
+    SOMETIMES(log->directory->seam->trace, DAMAGE_MENDED);
+    gone(body);
+    return false;
 }

@@ -10,7 +10,8 @@
  *     truncate.c, remove.c    alone with the log: they wait until nothing of
  *                             it is in flight (log_idle()), then run
  *     scrub.c     reads, and changes nothing
- *     damage.c    what cannot be read; quarantine, which is a cut
+ *     damage.c    what cannot be read
+ *     mend.c      writes that again where it lay; excludes what is alone
  *     recover.c   before anybody else
  *     space.c     never: it wakes who waits for space
  */
@@ -81,7 +82,6 @@ enum exclusive {
     EXCLUSIVE_NONE,
     EXCLUSIVE_TRUNCATE,
     EXCLUSIVE_RESTART,
-    EXCLUSIVE_QUARANTINE,
     EXCLUSIVE_TAKE_BACK /* appends that found no space: append.c */
 };
 
@@ -94,7 +94,6 @@ struct exclusive_job {
     struct producers_place rebuilt; /* producers: what they stand for */
     int64_t reopened;               /* ... and where they go on from */
     size_t snapshot_at;
-    size_t damaged_at; /* segment, the first that is set aside */
     int64_t offset;
     void (*done)(void *context, enum error error);
     void *context;
@@ -171,7 +170,12 @@ struct log_body {
     void (*epoch_done)(void *context, enum error error);
     void *epoch_context;
 
-    struct list suspect_node; /* directory->scrub.suspects */
+    struct log_mend *mend;      /* its damage is being mended; or NULL */
+    enum error damage_error;    /* CORRUPT; IO: the disk says it */
+    unsigned damage_changes;    /* other damage became known, so many times */
+    bool more_damage;           /* beside the first: some at ... */
+    int64_t more_damage_offset; /* ... the lowest, to be looked at again */
+    struct list suspect_node;   /* directory->scrub.suspects */
     int64_t suspect_offset;
 
     int64_t evidence; /* a stored high watermark above the log's end, or -1 */
@@ -398,6 +402,10 @@ void segment_note(struct segment *segment, const struct batch_header *header,
  * while longer. Never closes a file within the call. */
 void segment_touch(struct segment *segment);
 void idle_fire(struct timer *timer);
+/* `size` bytes of it are there. */
+void segment_resize(struct segment *segment, uint64_t size);
+/* The same of a sealed one that was damaged: its index is made again. */
+void segment_mended(struct segment *segment, uint64_t size);
 /* Opens the file and loads or rebuilds the index; then log_progress(). */
 void segment_load(struct segment *segment);
 bool segment_ready(const struct segment *segment);
@@ -467,12 +475,23 @@ void snapshots_prune(struct log_body *body, int64_t recovery_offset);
 
 /* Batches of [offset, end_offset) cannot be read. */
 void damage_found(struct log_body *body, int64_t offset, int64_t end_offset);
+/* The same, of sectors that the disk does not give. */
+void damage_unreadable(struct log_body *body, int64_t offset,
+                       int64_t end_offset);
 /* What is known is said: to people, and as a fact. */
 void damage_report(const struct log_body *body);
 /* The log's start or end has moved: perhaps past the damage. */
 void damage_settle(struct log_body *body);
-/* What a segment file is called that was set aside. */
-char *damage_path(const struct log_body *body, int64_t base_offset);
+/* The log goes, and its damage with it. */
+void damage_leave(struct log_body *body);
+/* All below `offset` can be read, `offset` is the next that cannot, unless
+ * the damage ends there. True while some is left. */
+bool damage_mended(struct log_body *body, int64_t offset);
+
+/* ---- mend.c ---- */
+
+/* The log goes. */
+void mend_forget(struct log_body *body);
 
 /* ---- scrub.c ---- */
 

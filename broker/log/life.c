@@ -125,6 +125,7 @@ struct log_body *log_body_new(struct log_directory *directory,
     body->log.body = body;
     body->path = path_of(heap, directory->options.path, name);
     body->evidence = -1;
+    body->damage_error = ERROR_CORRUPT;
     list_init(&body->log.node);
     list_init(&body->in_flight);
     list_init(&body->held);
@@ -145,6 +146,7 @@ void log_body_free(struct log_body *body)
 
     commit_forget(body);
     scrub_forget(body);
+    mend_forget(body);
     timer_stop(directory->seam->timers, &body->flush_timer);
     list_remove(&body->held_node);
     list_remove(&body->log.node);
@@ -271,7 +273,8 @@ bool log_idle(const struct log_body *body)
            list_empty(&body->sync_node) && !body->in_round && !body->rolling &&
            !body->sealing && !body->snapshotting && !body->pruning &&
            !body->advancing && !body->window_loading && body->loads == 0 &&
-           !body->epochs_saver.running && !body->exclusive.running;
+           !body->epochs_saver.running && !body->exclusive.running &&
+           !(body->mend != NULL && body->mend->busy);
 }
 
 void log_kick(struct log_body *body)
@@ -510,6 +513,8 @@ void log_delete(struct log *log)
     body_take_out(body);
     RB_INSERT(log_tree, &directory->dying, body);
     commit_forget(body);
+    mend_forget(body);
+    damage_leave(body);
     timer_stop(directory->seam->timers, &body->flush_timer);
     body->flush_timer.fire = removal_fire;
     timer_start(directory->seam->timers, &body->flush_timer,

@@ -34,6 +34,7 @@
 
 #include "base/error.h"
 #include "base/list.h"
+#include "log/scan.h"
 #include "rules/batch.h"
 #include "seam/disk.h"
 #include "seam/seam.h"
@@ -268,12 +269,46 @@ void log_restart_at(struct log *log, int64_t offset,
  * at once, and checked. */
 void log_suspect(struct log *log, int64_t offset);
 
-/* Sets the damaged segment and all after it aside: the log ends where that
- * segment began (or at its start), under a new generation, durably before
- * done. For a replica that nobody counts on any more; log->damaged. */
-void log_quarantine(struct log *log,
-                    void (*done)(void *context, enum error error),
-                    void *context);
+/* The mending of a damaged log, from its damage on (log/mend.c). Embedded by
+ * the caller; zeroed is none. Each of look and write answers ERROR_NONE and
+ * later done(); or an error at once, and done() does not come:
+ * ERROR_CANCELLED: the log was cut, other damage was found, or it is not
+ * damaged any more: end it, and begin anew if it is. done():
+ * ERROR_NONE: it is mended. ERROR_CORRUPT: the batch at mend->offset is
+ * wanted. ERROR_CANCELLED; ERROR_DISK_FULL or another error: try later. */
+struct log_mend {
+    int64_t offset;
+    bool from_leader; /* set by the caller: the batches to be written are */
+    /* log/'s */
+    void (*done)(struct log_mend *mend, enum error error);
+    struct log *log; /* NULL: it is gone */
+    struct seam *seam;
+    uint64_t generation;
+    unsigned changes;
+    bool busy;
+    bool fresh; /* the name of the file may not be durable */
+    int64_t base_offset;
+    int64_t end_offset;
+    uint64_t position; /* of the batch at `offset` */
+    uint64_t file_size;
+    int64_t first_append_ms, last_append_ms, max_timestamp_ms;
+    char *path;
+    struct disk_file *file;
+    struct disk_request request;
+    struct iovec iov;
+    struct scan scan;
+};
+
+/* One at a time for a log; log->damaged. */
+void log_mend_begin(struct log_mend *mend, struct log *log,
+                    void (*done)(struct log_mend *mend, enum error error));
+enum error log_mend_look(struct log_mend *mend);
+/* What another replica has at mend->offset: whole batches, borrowed until
+ * done. Checked: what does not belong there is ERROR_CORRUPT_BATCH. */
+enum error log_mend_write(struct log_mend *mend, const uint8_t *batches,
+                          size_t size);
+/* Not between a call and its done(). Also when the log is gone. */
+void log_mend_end(struct log_mend *mend);
 
 /* Epoch history: entries (epoch, start offset) ascending. */
 uint32_t log_last_epoch(const struct log *log); /* 0 when empty */

@@ -348,6 +348,12 @@ static void note_damage(struct recovery *recovery, int64_t to)
     if (recovery->damage_end == 0) {
         recovery->damage_offset = recovery->expected;
         recovery->damage_end = to;
+    } else if (recovery->expected > recovery->damage_end &&
+               !recovery->body->more_damage) {
+        recovery->body->more_damage = true;
+        recovery->body->more_damage_offset = recovery->expected;
+    } else if (recovery->expected == recovery->damage_end) {
+        recovery->damage_end = to;
     }
     recovery->body->producers.forgetful = true;
 }
@@ -368,14 +374,15 @@ static void restore_epochs(struct recovery *recovery, int64_t to)
 static void bridge(struct recovery *recovery, int64_t to)
 {
     struct log_body *body = recovery->body;
+    int64_t from = recovery->expected;
 
     note_damage(recovery, to);
     restore_epochs(recovery, to);
     recovery->expected = to;
-    if (body->segment_count > 0) {
-        active_segment(body)->end_offset = to;
-        active_segment(body)->index_good = false;
-    }
+    if (body->segment_count == 0)
+        segment_add(body, from)->sealed = true;
+    active_segment(body)->end_offset = to;
+    active_segment(body)->index_good = false;
 }
 
 /* The recovery point lies behind the damage, in the same file. */

@@ -103,14 +103,19 @@ static bool came_back(struct scrub *scrub)
     return true;
 }
 
-static void damaged(struct scrub *scrub)
+static void damaged(struct scrub *scrub, bool unreadable)
 {
     struct log_body *body = scrub->body;
     int64_t end_offset = current(scrub)->end_offset;
 
     scrub->damaged_count++;
     leave_segment(scrub); /* its owner may do anything */
-    damage_found(body, scrub->next_offset, end_offset);
+    if (scrub->next_offset >= end_offset)
+        return; /* behind the last batch nobody reads */
+    if (unreadable)
+        damage_unreadable(body, scrub->next_offset, end_offset);
+    else
+        damage_found(body, scrub->next_offset, end_offset);
 }
 
 static bool scan_batch(struct scan *scan, const struct batch_header *header)
@@ -127,6 +132,16 @@ static bool scan_batch(struct scan *scan, const struct batch_header *header)
     return true;
 }
 
+/* All bytes that the table knows of are read, and batches are missing. */
+static bool ends_early(const struct scrub *scrub)
+{
+    const struct segment *segment = current(scrub);
+
+    return scrub->scan.result == SCAN_END && scrub->end == segment->size &&
+           scrub->next_offset < segment->end_offset &&
+           segment->end_offset <= scrub->body->log.durable_end_offset;
+}
+
 static void scanned(struct scan *scan)
 {
     struct scrub *scrub = scan->context;
@@ -139,11 +154,16 @@ static void scanned(struct scan *scan)
     scrub->position = scan->position;
     if (scan->result == SCAN_FAILED) {
         trace_log(directory->seam->trace, TRACE_WARN,
-                  "%s cannot be read: %s; the next pass tries again",
-                  scrub->path, error_sentence(scan->error));
-        leave_segment(scrub);
-    } else if (scan->result == SCAN_BAD || scrub->mismatch) {
-        damaged(scrub);
+                  "%s cannot be read at byte %llu: %s", scrub->path,
+                  (unsigned long long)scan->position,
+                  error_sentence(scan->error));
+        if (scan->error == ERROR_IO) /* a sector that cannot be read */
+            damaged(scrub, true);
+        else
+            leave_segment(scrub);
+    } else if (scan->result == SCAN_BAD || scrub->mismatch ||
+               ends_early(scrub)) {
+        damaged(scrub, false);
     } else if (scan->result == SCAN_END) {
         leave_segment(scrub);
     }
@@ -182,7 +202,7 @@ static void file_opened(struct disk_request *request)
     trace_log(directory->seam->trace, TRACE_WARN, "%s cannot be opened: %s",
               scrub->path, error_sentence(request->error));
     if (request->error == ERROR_NOT_FOUND)
-        damaged(scrub);
+        damaged(scrub, false);
     else
         leave_segment(scrub);
     go_on(scrub, 0);

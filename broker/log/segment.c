@@ -347,6 +347,24 @@ void segment_touch(struct segment *segment)
                     directory->seam->now.monotonic_us);
 }
 
+void segment_resize(struct segment *segment, uint64_t size)
+{
+    segment->log->size_bytes += size - segment->size; /* modulo 2^64 */
+    segment->size = size;
+}
+
+void segment_mended(struct segment *segment, uint64_t size)
+{
+    ASSERT(segment->sealed);
+    segment_resize(segment, size);
+    segment->unreadable = false;
+    if (in_use(segment) || body_of(segment->log)->sealing)
+        return; /* what it has of an index is right, if coarse */
+    close_file(segment);
+    segment->index_good = false;
+    segment->seal_wanted = true;
+}
+
 static void load_finish(struct load *load, bool indexed)
 {
     struct segment *segment = load->segment;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Owns cuts: log_truncate(), log_restart_at(), log_quarantine(), and the
- * taking back of appends that found no space. Alone with the log:
+ * Owns cuts: log_truncate(), log_restart_at(), and the taking back of appends
+ * that found no space. Alone with the log:
  *
  *     wait until idle -> find the batch of the cut
  *     -> checkpoint: new generation, recovery point not above the cut
- *     -> cut the file, unlink what follows, sync file and directory; what is
- *        damaged is renamed, and a new file begins in its place
+ *     -> cut the file, unlink what follows, sync file and directory
  *     -> tables in memory follow -> producers read again, if need be -> done
  *
  * A crash before the cut is durable leaves the old tail, found again by
@@ -230,21 +229,6 @@ static void cut_segments(struct log_body *body, const struct place *cut)
     segment_touch(segment);
 }
 
-/* A new file instead of all from the damaged segment on. */
-static void replace_segments(struct log_body *body, const struct place *cut,
-                             struct disk_file *file)
-{
-    size_t first = body->exclusive.damaged_at;
-    struct segment *segment;
-
-    body->log.damaged = false;
-    segments_drop(body, first, body->segment_count - first);
-    segment = segment_add(body, cut->offset);
-    segment->file = file;
-    segment->indexed = true;
-    segment_touch(segment);
-}
-
 /* What is past the end is forgotten. */
 static void cut_tables(struct log_body *body, const struct place *cut)
 {
@@ -300,15 +284,12 @@ static void cut_rest(struct log_body *body)
     rebuild_start(body);
 }
 
-static void truncated(struct log_body *body, struct disk_file *file)
+static void truncated(struct log_body *body)
 {
     struct exclusive_job *job = &body->exclusive;
 
     job->storing = false;
-    if (job->kind == EXCLUSIVE_QUARANTINE)
-        replace_segments(body, &job->cut, file);
-    else
-        cut_segments(body, &job->cut);
+    cut_segments(body, &job->cut);
     cut_offsets(body, &job->cut);
     epochs_cut_end(&body->epochs, job->cut.offset);
     cut_rest(body);
@@ -373,7 +354,7 @@ static void stepped(struct steps *steps, enum error error)
     } else if (body->exclusive.kind == EXCLUSIVE_TAKE_BACK) {
         taken_back(body);
     } else {
-        truncated(body, file);
+        truncated(body);
     }
 }
 
@@ -384,29 +365,13 @@ static void add_unlink(struct log_body *body, int64_t offset,
               segment_path(body, offset, suffix), NULL, ERROR_NOT_FOUND);
 }
 
-/* What is there of the log's end is set aside rather than unlinked. */
-static void add_removal(struct log_body *body, int64_t base_offset)
-{
-    struct exclusive_job *job = &body->exclusive;
-
-    if (job->kind == EXCLUSIVE_QUARANTINE)
-        steps_add(&job->steps, DISK_RENAME,
-                  segment_path(body, base_offset, "log"),
-                  damage_path(body, base_offset), ERROR_NOT_FOUND);
-    else
-        add_unlink(body, base_offset, "log");
-    add_unlink(body, base_offset, "index");
-}
-
 static size_t kept_segments(const struct log_body *body)
 {
     const struct exclusive_job *job = &body->exclusive;
 
     if (job->kind == EXCLUSIVE_RESTART)
         return 0;
-    return job->kind == EXCLUSIVE_QUARANTINE
-               ? job->damaged_at
-               : segment_at(body, job->cut.segment) + 1;
+    return segment_at(body, job->cut.segment) + 1;
 }
 
 static void cut_files(struct log_body *body)
@@ -419,8 +384,10 @@ static void cut_files(struct log_body *body)
 
     steps_init(steps, directory->seam, stepped, body);
     steps->space = &directory->space;
-    for (size_t i = body->segment_count; i > keep; i--)
-        add_removal(body, body->segments[i - 1]->base_offset);
+    for (size_t i = body->segment_count; i > keep; i--) {
+        add_unlink(body, body->segments[i - 1]->base_offset, "log");
+        add_unlink(body, body->segments[i - 1]->base_offset, "index");
+    }
     for (size_t i = body->snapshot_count; i > 0; i--)
         if (whole || body->snapshots[i - 1] > job->cut.offset)
             add_unlink(body, body->snapshots[i - 1], "producers");
@@ -428,7 +395,7 @@ static void cut_files(struct log_body *body)
         steps_add(steps, DISK_UNLINK,
                   path_of(directory->seam->heap, body->path, "epochs"), NULL,
                   ERROR_NOT_FOUND);
-    if (whole || job->kind == EXCLUSIVE_QUARANTINE) {
+    if (whole) {
         steps_open(steps, segment_path(body, job->cut.offset, "log"),
                    DISK_OPEN_CREATE_EXCL);
     } else {
@@ -484,23 +451,35 @@ static bool find_batch(struct scan *scan, const struct batch_header *header)
     return true;
 }
 
+/* Where the cut lies cannot be told before what is below it is mended: a cut
+ * at the damage would lose batches that this replica was counted for. */
+static void cut_barred(struct log_body *body, int64_t offset)
+{
+    int64_t end_offset = body->exclusive.offset;
+
+    trace_log(body->log.directory->seam->trace, TRACE_WARN,
+              "%s: damaged at offset %lld: not cut to %lld before that is "
+              "mended",
+              body->path, (long long)offset, (long long)end_offset);
+    finish(body, ERROR_CORRUPT);
+    damage_found(body, offset, end_offset);
+}
+
 static void found(struct scan *scan)
 {
     struct log_body *body = scan->context;
     struct exclusive_job *job = &body->exclusive;
 
-    if (scan->result == SCAN_FAILED) {
+    if (scan->result == SCAN_FAILED && scan->error != ERROR_IO) {
         directory_fail(body->log.directory, scan->error, "read", body->path);
         finish(body, ERROR_LOG_DIRECTORY_FAILED);
         return;
     }
-    if (scan->result == SCAN_BAD)
-        trace_log(scan->seam->trace, TRACE_WARN,
-                  "%s: damaged at byte %llu of segment %lld; the log is cut "
-                  "there, at offset %lld instead of %lld",
-                  body->path, (unsigned long long)scan->position,
-                  (long long)job->cut.segment, (long long)job->cut.offset,
-                  (long long)job->offset);
+    if ((scan->result == SCAN_FAILED || scan->result == SCAN_BAD) &&
+        job->cut.offset < job->offset) {
+        cut_barred(body, job->cut.offset);
+        return;
+    }
     job->cut.position = scan->position;
     store(body, job->cut);
 }
@@ -533,26 +512,6 @@ static void find(struct log_body *body, struct segment *segment)
     scan_start(&job->scan);
 }
 
-/* From the start of the damaged segment on: no byte of it is copied. */
-static void quarantine(struct log_body *body)
-{
-    struct log *log = &body->log;
-    size_t at = segment_at(body, log->damage_offset);
-    int64_t offset = body->segments[at]->base_offset;
-
-    if (offset < log->log_start_offset)
-        offset = log->log_start_offset;
-    body->exclusive.damaged_at = at;
-    SOMETIMES(log->directory->seam->trace, QUARANTINED);
-    trace_log(log->directory->seam->trace, TRACE_WARN,
-              "%s: damaged at offset %lld: %zu segments from %lld on are set "
-              "aside as *.damaged; the log goes on from there with what "
-              "another replica has",
-              body->path, (long long)log->damage_offset,
-              body->segment_count - at, (long long)offset);
-    store(body, (struct place){offset, offset, 0});
-}
-
 void exclusive_run(struct log_body *body)
 {
     struct exclusive_job *job = &body->exclusive;
@@ -564,11 +523,6 @@ void exclusive_run(struct log_body *body)
     if (job->kind == EXCLUSIVE_RESTART) {
         job->running = true;
         store(body, (struct place){job->offset, job->offset, 0});
-        return;
-    }
-    if (job->kind == EXCLUSIVE_QUARANTINE) {
-        job->running = true;
-        quarantine(body);
         return;
     }
     if (job->offset > log->log_end_offset || job->kind == EXCLUSIVE_TAKE_BACK)
@@ -663,12 +617,4 @@ void log_restart_at(struct log *log, int64_t offset,
                     void *context)
 {
     begin(log, EXCLUSIVE_RESTART, offset, done, context);
-}
-
-void log_quarantine(struct log *log,
-                    void (*done)(void *context, enum error error),
-                    void *context)
-{
-    ASSERT(log->damaged);
-    begin(log, EXCLUSIVE_QUARANTINE, log->damage_offset, done, context);
 }

@@ -51,7 +51,9 @@ enum fact_type {
     FACT_ACKNOWLEDGED,   /* produce answered: base offset, next, acks */
     FACT_SERVED,         /* consumer read: first offset, limit offset */
     FACT_DELETED,        /* segment unlinked: base offset, next, reason */
-    FACT_DAMAGED,        /* offsets [offset, end_offset) cannot be read */
+    FACT_DAMAGED,        /* offsets [offset, end_offset) cannot be read:
+                            value is CORRUPT, or IO: the disk says so */
+    FACT_MENDED,         /* no damage is known any more */
     FACT_CONTROLLER,     /* leader_epoch: controller epoch won by this node */
     FACT_FENCED,         /* a log directory is offline: value is the error */
     FACT_SYNC,           /* a commit round was submitted: value files */

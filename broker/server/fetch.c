@@ -24,6 +24,7 @@ struct fetch_part {
     int64_t high_watermark;
     int64_t log_start_offset;
     uint32_t leader_epoch;
+    bool leads; /* else it mends: whoever has it answers */
     int64_t limit;
     struct log_range range;
     bool cold; /* the log is making ready to read there */
@@ -89,7 +90,7 @@ static void fill_result(const struct fetch_part *part,
     }
     if (part->error != ERROR_NONE)
         return;
-    result->has_leader_epoch = 1;
+    result->has_leader_epoch = !part->request->mends || part->leads;
     result->leader_epoch = part->leader_epoch;
     if (part->divergence.diverges) { /* this and nothing else */
         result->has_diverging_epoch = 1;
@@ -183,6 +184,25 @@ static enum error limit_of(struct fetch_request *fetch, struct fetch_part *part,
     return ERROR_NONE;
 }
 
+/* Who mends takes what is here, whatever may come of it: it knows by epoch
+ * and offset whether that is what it had. */
+static enum error limit_of_mender(struct fetch_part *part,
+                                  const struct partition *partition)
+{
+    const struct log *log = partition->log;
+    int64_t offset = (int64_t)part->request->fetch_offset;
+
+    if (partition_is_offline(partition) || log->truncating)
+        return ERROR_NOT_LEADER;
+    part->log_start_offset = log->log_start_offset;
+    part->leads = partition->role == PARTITION_LEADER;
+    part->leader_epoch = partition->role_epoch;
+    part->limit = log->log_end_offset;
+    return offset < log->log_start_offset || offset > log->log_end_offset
+               ? ERROR_OFFSET_OUT_OF_RANGE
+               : ERROR_NONE;
+}
+
 /* Looks at one partition; the bytes found. */
 static uint64_t evaluate_part(struct fetch_request *fetch,
                               struct fetch_part *part, uint32_t budget)
@@ -200,7 +220,8 @@ static uint64_t evaluate_part(struct fetch_request *fetch,
         part->error = ERROR_NOT_LEADER;
         return 0;
     }
-    part->error = limit_of(fetch, part, partition);
+    part->error = part->request->mends ? limit_of_mender(part, partition)
+                                       : limit_of(fetch, part, partition);
     if (part->error != ERROR_NONE || offset >= part->limit)
         return 0;
     if (budget > part->request->max_bytes)
@@ -212,7 +233,7 @@ static uint64_t evaluate_part(struct fetch_request *fetch,
         part->cold = true;
         return 0;
     }
-    /* Others have it, and will lead soon: ask again. Else it is gone. */
+    /* Others have it, and will give it soon: ask again. Else it is gone. */
     if (error == ERROR_CORRUPT && partition->state.isr.count > 1)
         error = ERROR_NOT_LEADER;
     part->error = error;
@@ -319,6 +340,11 @@ static void start_part(struct fetch_request *fetch, struct fetch_part *part)
     part->key = partition->key;
     if (request->fetch_offset > INT64_MAX) {
         part->error = ERROR_INVALID_ARGUMENT;
+        return;
+    }
+    if (request->mends) {
+        if (!fetch->is_follower)
+            part->error = ERROR_INVALID_ARGUMENT;
         return;
     }
     if (request->damaged && partition->log != NULL)

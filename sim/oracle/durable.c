@@ -18,7 +18,8 @@ static void on_fact(struct judge *judge, void *state,
     if (fact->type != FACT_DAMAGED && fact->type != FACT_OPENED)
         return; /* of others there may be no partition */
     replica = &partition->replicas[node];
-    if (fact->type == FACT_DAMAGED && !replica->rotten)
+    if (fact->type == FACT_DAMAGED && !replica->rotten &&
+        fact->value != ERROR_IO) /* the disk said so itself */
         judge_fail(judge, ORACLE_DURABLE, partition, node, fact->offset,
                    "b%u says that %s is damaged from %" PRId64
                    " on; its disk is sound",

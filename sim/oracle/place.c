@@ -60,6 +60,19 @@ unsigned judge_followers(const struct judge *judge,
     return set;
 }
 
+bool judge_mended(const struct judge *judge)
+{
+    for (size_t i = 0; i < judge->model.partitions.count; i++) {
+        const struct partition *partition = model_at(&judge->model, i);
+
+        for (unsigned node = 0; node < judge->options.brokers; node++)
+            if (partition->replicas[node].up &&
+                partition->replicas[node].reported)
+                return false;
+    }
+    return true;
+}
+
 bool judge_others_hold(const struct judge *judge,
                        const struct partition_key *key, unsigned node,
                        int64_t from, int64_t to)

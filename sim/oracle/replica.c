@@ -7,7 +7,7 @@
  *     DURABLE    durable moves
  *     TRUNCATING what is above may be gone after a crash
  *     TRUNCATED  the end moves back (or the log is started over further on)
- *     DAMAGED    it may cut what is below its watermark, once
+ *     DAMAGED, MENDED    it has batches that it cannot read, it has none
  *     LOG_START, DELETED, HIGH_WATERMARK, ROLE
  *
  * A crash stops the node and changes nothing that is stored.
@@ -141,6 +141,7 @@ static void opened(struct replica *replica, const struct fact *fact)
         start_over(replica, fact->offset);
     replica->present = true;
     replica->damaged = false;
+    replica->reported = false;
     if (fact->end_offset < replica->end)
         cut(replica, fact->end_offset);
     else if (fact->end_offset > replica->end)
@@ -176,7 +177,6 @@ static void truncated(struct replica *replica, int64_t end)
         replica->durable_most = end;
     if (replica->high_watermark > end)
         replica->high_watermark = end;
-    replica->reported = false;
 }
 
 static void role_taken(struct replica *replica, const struct fact *fact)
@@ -236,6 +236,9 @@ void model_fact(struct model *model, struct partition *partition, unsigned node,
         break;
     case FACT_DAMAGED:
         replica->reported = true;
+        break;
+    case FACT_MENDED:
+        replica->reported = false;
         break;
     case FACT_ROLE:
         role_taken(replica, fact);

@@ -3,8 +3,7 @@
  * Invariant I7. On a node: from its start to its crash, whatever roles it
  * takes. Before a client: what one reader was told as the end, across
  * leaders (KIP-207). And no replica of a durable topic cuts its log below
- * the watermark it knows (KIP-101 cut to it; cutting below it loses more),
- * but for one that has reported damage: that one, and once.
+ * the watermark it knows (KIP-101 cut to it; cutting below it loses more).
  */
 #include <inttypes.h>
 
@@ -34,7 +33,7 @@ static void on_fact(struct judge *judge, void *state,
                    replica->high_watermark, fact->end_offset);
         return;
     }
-    if (!judge_lazy(judge, partition) && !replica->reported)
+    if (!judge_lazy(judge, partition))
         judge_fail(judge, ORACLE_WATERMARK, partition, node, fact->end_offset,
                    "b%u cut its log of %s to %" PRId64
                    ", below the high watermark %" PRId64 " that it knows",

@@ -44,6 +44,11 @@ static void on_end(struct judge *judge, void *state,
                    text);
         return;
     }
+    if (!judge_mended(judge))
+        judge_fail(judge, ORACLE_WHOLE, NULL, JUDGE_NODES_MAX, -1,
+                   "%" PRId64 " ms after faults stopped damage that was found "
+                   "is not mended",
+                   ending->heal_within_us / 1000);
 }
 
 const struct oracle oracle_whole = {.on_end = on_end};

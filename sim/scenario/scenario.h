@@ -147,6 +147,7 @@ struct scenario_step {
     bool one_way;
     int64_t by_ms;     /* clock-jump */
     int64_t bytes;     /* disk-capacity; -1: what is used at that time */
+    int64_t byte;      /* rot; 0: any */
     int64_t directory; /* disk-fails, disk-replaced: 1 .. log_dirs */
     int64_t topic; /* create-topic, delete-topic, alter-topic, truncate, rot */
     int64_t partition;

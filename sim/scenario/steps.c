@@ -43,6 +43,7 @@ struct draft {
     bool has_config;
     bool has_directory;
     bool has_before;
+    bool has_byte;
 };
 
 static void read_link(struct loader *loader, yaml_node_t *node,
@@ -154,6 +155,7 @@ QUALIFIER(read_by, has_by, read_millis, by_ms)
 QUALIFIER(read_bytes, has_bytes, read_size, bytes)
 QUALIFIER(read_directory, has_directory, read_count, directory)
 QUALIFIER(read_place, has_place, read_partition, topic)
+QUALIFIER(read_byte, has_byte, read_count, byte)
 QUALIFIER(read_before, has_before, read_count, before)
 QUALIFIER(read_config, has_config, read_topic_config, config)
 #undef QUALIFIER
@@ -175,6 +177,8 @@ static const struct field step_fields[] = {
     {"directory", read_directory, 0, false, 1, SCENARIO_LOG_DIRS_MAX,
      "which log directory"},
     {"partition", read_place, 0, false, 0, 0, "whose log rots"},
+    {"byte", read_byte, 0, false, 1, 1LL << 40,
+     "which byte of the segment rots; else any of its first 16384"},
     {"before", read_before, 0, false, 1, INT64_MAX, "the first that stays"},
     {"config", read_config, 0, false, 0, 0, "the topic's other settings"},
 };
@@ -239,6 +243,8 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                                   : "%s needs 'partition': whose log, such as "
                                     "orders/0",
                  name);
+    if (draft->has_byte && action != STEP_ROT)
+        complain(loader, node, "byte belongs to rot, not to %s", name);
     if (draft->has_before != (action == STEP_TRUNCATE))
         complain(loader, node,
                  draft->has_before ? "before belongs to truncate, not to %s"

@@ -212,7 +212,9 @@ static void rot(struct run *run, const struct party *party,
         if (node_has_path(party->node, path))
             break;
     }
-    offset = world_random_below(run->world, NULL, RANDOM_ROT, ROT_SPAN);
+    offset = step->byte > 0
+                 ? (uint64_t)step->byte
+                 : world_random_below(run->world, NULL, RANDOM_ROT, ROT_SPAN);
     while (!node_rot(party->node, path, offset) && offset > 0)
         offset /= 2;
     judge_time(run->judge, world_now_us(run->world));

@@ -200,7 +200,7 @@ static bool heal_done(void *context)
 
     if (over(run))
         return true;
-    if (!all_written(run) || !run_is_whole(run)) {
+    if (!all_written(run) || !run_is_whole(run) || !judge_mended(run->judge)) {
         run->whole_since_us = 0;
         return false;
     }

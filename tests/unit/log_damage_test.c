@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Damage below the recovery point: it is found by whoever reads there, told
- * once, and nothing is cut for it until the owner says that another replica
- * has it all (B45).
+ * once, never cut, and written again where it lay (B45).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -252,70 +251,285 @@ static void missing_segments_are_bridged(void **state)
     append_one(world, log);
 }
 
-/* ---- set aside ----------------------------------------------------------- */
+/* ---- mended -------------------------------------------------------------- */
 
-static void quarantine(struct world *world, struct log *log)
+/* What another replica would have: the batch at n * BATCH. */
+struct copy {
+    uint8_t batches[100 * BATCH];
+};
+
+static void read_copy(struct world *world, struct copy *copy)
 {
-    world->answered = false;
-    log_quarantine(log, world_answered, world);
-    world_until(world, &world->answered);
-    assert_int_equal(world->answer, ERROR_NONE);
+    for (size_t base = 0; base < 100; base += SEGMENT) {
+        size_t count = 100 - base < SEGMENT ? 100 - base : SEGMENT;
+        char name[64];
+        FILE *file;
+
+        snprintf(name, sizeof name, "%020zu.log", base);
+        file = fopen(world_file(world, 0, name), "rb");
+        assert_non_null(file);
+        assert_int_equal(
+            fread(copy->batches + base * BATCH, BATCH, count, file), count);
+        fclose(file);
+    }
 }
 
-static void damaged_segments_are_set_aside(void **state)
+struct mending {
+    struct log_mend mend;
+    bool done;
+    enum error error;
+};
+
+static void mend_done(struct log_mend *mend, enum error error)
+{
+    struct mending *mending = container_of(mend, struct mending, mend);
+
+    mending->done = true;
+    mending->error = error;
+}
+
+static enum error look(struct world *world, struct mending *mending)
+{
+    mending->done = false;
+    assert_int_equal(log_mend_look(&mending->mend), ERROR_NONE);
+    world_until(world, &mending->done);
+    return mending->error;
+}
+
+static enum error give(struct world *world, struct mending *mending,
+                       const void *batches, size_t size)
+{
+    enum error error;
+
+    mending->done = false;
+    error = log_mend_write(&mending->mend, batches, size);
+    if (error != ERROR_NONE)
+        return error;
+    world_until(world, &mending->done);
+    return mending->error;
+}
+
+/* As often as it takes, `count` batches at a time; how many were given. */
+static unsigned mend(struct world *world, struct log *log,
+                     const struct copy *copy, int64_t count)
+{
+    struct mending mending = {0};
+    unsigned given = 0;
+    enum error error;
+
+    log_mend_begin(&mending.mend, log, mend_done);
+    error = look(world, &mending);
+    while (error == ERROR_CORRUPT) {
+        int64_t from = mending.mend.offset;
+        int64_t to = from + count < 100 ? from + count : 100;
+
+        error = give(world, &mending, copy->batches + from * BATCH,
+                     (size_t)(to - from) * BATCH);
+        given++;
+    }
+    assert_int_equal(error, ERROR_NONE);
+    log_mend_end(&mending.mend);
+    assert_false(log->damaged);
+    return given;
+}
+
+static void expect_copy(struct world *world, struct log *log,
+                        const struct copy *copy)
+{
+    struct copy now;
+
+    read_copy(world, &now);
+    assert_memory_equal(now.batches, copy->batches, sizeof now.batches);
+    assert_int_equal(world_read(world, log, 0, 100), 100);
+    assert_int_equal(log->size_bytes, 100 * BATCH);
+}
+
+static void what_is_damaged_is_written_where_it_lay(void **state)
 {
     struct world *world = *state;
     struct log *log = filled(world, 100);
     uint64_t generation = log->generation;
-    uint32_t epoch;
+    struct copy copy;
 
+    read_copy(world, &copy);
     damage(world, "00000000000000000044.log", 9);
     world_until_true(world, is_damaged, log);
-    quarantine(world, log);
-    assert_false(log->damaged);
-    assert_int_equal(log->log_end_offset, 44);
-    assert_int_equal(log->durable_end_offset, 44);
-    assert_int_equal(log->high_watermark, 44);
-    assert_int_equal(log->generation, generation + 1);
-    assert_true(log_epoch_before(log, 44, &epoch));
-    assert_int_equal(epoch, 2);
-    assert_int_equal(world_read(world, log, 0, 44), 44);
-    assert_true(world_exists(
-        world_file(world, 0, "00000000000000000044.log.0.damaged")));
-    assert_true(world_exists(
-        world_file(world, 0, "00000000000000000088.log.0.damaged")));
-    assert_int_equal(
-        world_size(world_file(world, 0, "00000000000000000044.log.0.damaged")),
-        SEGMENT * BATCH);
-    for (unsigned i = 0; i < 30; i++)
-        append_one(world, log);
+    assert_int_equal(mend(world, log, &copy, 1), 1);
+    expect_copy(world, log, &copy);
+    assert_int_equal(log->generation, generation);
+    assert_int_equal(log->log_end_offset, 100);
+    assert_int_equal(world_facts(world, "mended"), 1);
+    append_one(world, log);
     assert_int_equal(world_crash(world), ERROR_NONE);
     log = world_log(world, 0);
     assert_false(log->damaged);
-    assert_int_equal(log->log_end_offset, 74);
-    assert_int_equal(world_read(world, log, 0, 74), 74);
-    assert_true(world_exists(
-        world_file(world, 0, "00000000000000000044.log.0.damaged")));
+    assert_int_equal(world_read(world, log, 0, 101), 101);
 }
 
-/* The log start lies in the damaged segment: the log starts over there. */
-static void nothing_below_the_log_start_comes_back(void **state)
+/* Two replicas, damaged in two places: what is whole here is not asked for,
+ * and what was mended can be given at once. */
+static void what_is_whole_is_kept(void **state)
 {
     struct world *world = *state;
     struct log *log = filled(world, 100);
+    struct mending mending = {0};
+    struct copy copy;
 
-    log_advance_start(log, 50);
-    world_settle(world);
-    assert_int_equal(log->log_start_offset, 50);
-    damage(world, "00000000000000000044.log", 12);
+    read_copy(world, &copy);
+    damage(world, "00000000000000000044.log", 3);
+    damage(world, "00000000000000000044.log", 4);
+    damage(world, "00000000000000000044.log", 9);
     world_until_true(world, is_damaged, log);
-    quarantine(world, log);
-    assert_int_equal(log->log_start_offset, 50);
-    assert_int_equal(log->log_end_offset, 50);
+    expect_damage(world, log, 47, 66);
+    log_mend_begin(&mending.mend, log, mend_done);
+    assert_int_equal(look(world, &mending), ERROR_CORRUPT);
+    assert_int_equal(mending.mend.offset, 47);
+    assert_int_equal(
+        give(world, &mending, copy.batches + 47 * BATCH, 2 * BATCH - 1),
+        ERROR_CORRUPT);
+    assert_int_equal(mending.mend.offset, 48);
+    assert_int_equal(locate(world, log, 47), ERROR_NONE);
+    assert_int_equal(give(world, &mending, copy.batches + 40 * BATCH,
+                          9 * BATCH), /* from before, too */
+                     ERROR_CORRUPT);
+    assert_int_equal(mending.mend.offset, 53);
+    expect_damage(world, log, 53, 66);
+    log_mend_end(&mending.mend);
+    assert_int_equal(mend(world, log, &copy, 50), 1);
+    expect_copy(world, log, &copy);
+}
+
+/* Another batch at this offset, whole, of an epoch that was not here. */
+static void what_was_not_here_is_not_taken(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+    struct mending mending = {0};
+    uint8_t other[BATCH];
+    struct copy copy;
+
+    read_copy(world, &copy);
+    damage(world, "00000000000000000044.log", 9);
+    world_until_true(world, is_damaged, log);
+    log_mend_begin(&mending.mend, log, mend_done);
+    assert_int_equal(look(world, &mending), ERROR_CORRUPT);
+    assert_int_equal(give(world, &mending, copy.batches, 10 * BATCH),
+                     ERROR_CORRUPT_BATCH);
+    assert_int_equal(
+        give(world, &mending, copy.batches + 54 * BATCH, 10 * BATCH),
+        ERROR_CORRUPT_BATCH);
+    memcpy(other, copy.batches + 53 * BATCH, BATCH);
+    batch_stamp(other, 53, 7, 1000, &log->key.topic_id, log->key.partition);
+    mending.mend.from_leader = true;
+    assert_int_equal(give(world, &mending, other, BATCH), ERROR_CORRUPT_BATCH);
+    log_mend_end(&mending.mend);
+    mend(world, log, &copy, 100);
+    expect_copy(world, log, &copy);
+}
+
+static void missing_files_are_made_again(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+    struct copy copy;
+
+    read_copy(world, &copy);
+    world_shutdown(world);
+    for (int64_t base = 0; base < 100; base += SEGMENT) {
+        char name[64];
+
+        snprintf(name, sizeof name, "%020lld.log", (long long)base);
+        if (base != 2 * SEGMENT)
+            assert_int_equal(unlink(world_file(world, 0, name)), 0);
+    }
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_int_equal(log->log_end_offset, 100);
+    assert_true(log->damaged);
+    while (log->damaged) {
+        mend(world, log, &copy, 7);
+        world_run(world, 200); /* what else there is comes to light */
+    }
+    assert_int_equal(world_read(world, log, 0, 100), 100);
     append_one(world, log);
-    assert_int_equal(world_crash(world), ERROR_NONE);
-    assert_int_equal(world_log(world, 0)->log_start_offset, 50);
-    assert_int_equal(world_log(world, 0)->log_end_offset, 51);
+    world_shutdown(world);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_false(log->damaged);
+    assert_int_equal(world_read(world, log, 0, 101), 101);
+    assert_int_equal(log->size_bytes, 101 * BATCH);
+}
+
+static void short_files_are_filled(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+    struct copy copy;
+
+    read_copy(world, &copy);
+    world_cut(world_file(world, 0, "00000000000000000022.log"), 5 * BATCH);
+    world_until_true(world, is_damaged, log); /* at the end of a batch, too */
+    assert_int_equal(log->damage_offset, 27);
+    mend(world, log, &copy, 3);
+    expect_copy(world, log, &copy);
+    world_shutdown(world);
+    world_cut(world_file(world, 0, "00000000000000000066.log"), 7);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    mend(world, log, &copy, 100);
+    expect_copy(world, log, &copy);
+}
+
+/* A cut at the damage would lose what is whole below the place asked for. */
+static void nothing_is_cut_at_damage(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+    struct copy copy;
+
+    read_copy(world, &copy);
+    world_shutdown(world); /* where batches lie is forgotten */
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    world_flip(world_file(world, 0, "00000000000000000044.log"), 9 * BATCH + 9);
+    world->answered = false;
+    log_truncate(log, 55, world_answered, world);
+    world_until(world, &world->answered);
+    assert_int_equal(world->answer, ERROR_CORRUPT);
+    assert_int_equal(log->log_end_offset, 100);
+    assert_int_equal(log->damage_offset, 53);
+    assert_int_equal(log->damage_end_offset, 55);
+    mend(world, log, &copy, 1);
+    world->answered = false;
+    log_truncate(log, 55, world_answered, world);
+    world_until(world, &world->answered);
+    assert_int_equal(world->answer, ERROR_NONE);
+    assert_int_equal(log->log_end_offset, 55);
+    assert_int_equal(world_read(world, log, 0, 55), 55);
+}
+
+/* A cut takes the log away under the mending. */
+static void a_cut_ends_a_mending(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+    struct mending mending = {0};
+    struct copy copy;
+
+    read_copy(world, &copy);
+    damage(world, "00000000000000000044.log", 9);
+    world_until_true(world, is_damaged, log);
+    log_mend_begin(&mending.mend, log, mend_done);
+    assert_int_equal(look(world, &mending), ERROR_CORRUPT);
+    world->answered = false;
+    log_truncate(log, 50, world_answered, world);
+    world_until(world, &world->answered);
+    assert_false(log->damaged);
+    assert_int_equal(
+        give(world, &mending, copy.batches + 53 * BATCH, 10 * BATCH),
+        ERROR_CANCELLED);
+    log_mend_end(&mending.mend);
+    assert_int_equal(world_read(world, log, 0, 50), 50);
 }
 
 static void retention_passes_damage(void **state)
@@ -345,8 +559,13 @@ int main(void)
         TEST_UNSCRUBBED(a_short_segment_is_bridged),
         TEST_UNSCRUBBED(the_end_of_a_lost_tail_is_kept),
         TEST_UNSCRUBBED(missing_segments_are_bridged),
-        TEST(damaged_segments_are_set_aside),
-        TEST(nothing_below_the_log_start_comes_back),
+        TEST(what_is_damaged_is_written_where_it_lay),
+        TEST(what_is_whole_is_kept),
+        TEST(what_was_not_here_is_not_taken),
+        TEST(missing_files_are_made_again),
+        TEST(short_files_are_filled),
+        TEST_UNSCRUBBED(nothing_is_cut_at_damage),
+        TEST(a_cut_ends_a_mending),
         TEST(retention_passes_damage),
 #undef TEST
 #undef TEST_UNSCRUBBED
