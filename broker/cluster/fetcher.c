@@ -400,7 +400,8 @@ static int64_t append_batches(struct fetch *fetch, struct partition *partition,
     size_t take;
     enum error error = check_batches(partition, data, size, &from, &take);
 
-    partition->sent_damage = error == ERROR_CORRUPT_BATCH;
+    partition->sent_damage =
+        error == ERROR_CORRUPT_BATCH || error == ERROR_INVALID_BATCH;
     if (error == ERROR_NONE && take == 0)
         return 0;
     if (error == ERROR_NONE) {

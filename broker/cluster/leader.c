@@ -341,6 +341,9 @@ static enum error may_append(struct partition *partition, int32_t acks)
         return ERROR_NOT_LEADER; /* or not yet (R10) */
     if (partition->outdone)
         return ERROR_NOT_LEADER; /* or not any more (R11) */
+    if (partition->log->unsure &&
+        (partition->state.isr.count > 1 || !partition->log->damaged))
+        return ERROR_NOT_LEADER; /* until it knows who wrote what is mended */
     if (log_directory_failed(partition->log->directory))
         return ERROR_LOG_DIRECTORY_FAILED;
     if (log_directory_full(partition->log->directory))

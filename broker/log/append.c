@@ -102,7 +102,8 @@ static enum error outcome(struct log_body *body, struct log_append *append)
         return ERROR_DISK_FULL;
     take_in(body, append);
     return body->dying || (body->exclusive.kind != EXCLUSIVE_NONE &&
-                           body->exclusive.kind != EXCLUSIVE_TAKE_BACK)
+                           body->exclusive.kind != EXCLUSIVE_TAKE_BACK &&
+                           body->exclusive.kind != EXCLUSIVE_REBUILD)
                ? ERROR_CANCELLED
                : ERROR_NONE;
 }

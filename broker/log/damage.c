@@ -39,10 +39,12 @@ void damage_report(const struct log_body *body)
     SOMETIMES(log->directory->seam->trace, DAMAGE_FOUND);
 }
 
-static void note_more(struct log_body *body, int64_t offset)
+void damage_more(struct log_body *body, int64_t offset, int64_t end_offset)
 {
     if (!body->more_damage || offset < body->more_damage_offset)
         body->more_damage_offset = offset;
+    if (!body->more_damage || end_offset > body->more_damage_end)
+        body->more_damage_end = end_offset;
     body->more_damage = true;
 }
 
@@ -55,14 +57,18 @@ void damage_found(struct log_body *body, int64_t offset, int64_t end_offset)
         return;
     if (log->damaged && log->damage_offset <= offset) {
         if (end_offset > log->damage_end_offset)
-            note_more(body, offset > log->damage_end_offset
-                                ? offset
-                                : log->damage_end_offset);
+            damage_more(body,
+                        offset > log->damage_end_offset
+                            ? offset
+                            : log->damage_end_offset,
+                        end_offset);
         return;
     }
     if (log->damaged && log->damage_end_offset > end_offset)
-        note_more(body, log->damage_offset > end_offset ? log->damage_offset
-                                                        : end_offset);
+        damage_more(body,
+                    log->damage_offset > end_offset ? log->damage_offset
+                                                    : end_offset,
+                    log->damage_end_offset);
     body->damage_changes++;
     log->damaged = true;
     log->damage_offset = offset;
@@ -87,11 +93,17 @@ static void gone(struct log_body *body)
 
     log->damaged = false;
     trace_fact(log->directory->seam->trace, &fact);
-    if (body->more_damage)
-        log_suspect(log, body->more_damage_offset > log->log_start_offset
-                             ? body->more_damage_offset
-                             : log->log_start_offset);
-    body->more_damage = false;
+    if (body->more_damage) {
+        body->more_damage = false;
+        if (body->more_damage_offset < log->log_end_offset)
+            damage_found(body, body->more_damage_offset,
+                         body->more_damage_end < log->log_end_offset
+                             ? body->more_damage_end
+                             : log->log_end_offset);
+    }
+    if (!log->damaged && log->unsure &&
+        body->exclusive.kind == EXCLUSIVE_NONE && !body->dying)
+        exclusive_rebuild(body); /* a cut does it itself */
 }
 
 void damage_settle(struct log_body *body)

@@ -82,7 +82,8 @@ enum exclusive {
     EXCLUSIVE_NONE,
     EXCLUSIVE_TRUNCATE,
     EXCLUSIVE_RESTART,
-    EXCLUSIVE_TAKE_BACK /* appends that found no space: append.c */
+    EXCLUSIVE_TAKE_BACK, /* appends that found no space: append.c */
+    EXCLUSIVE_REBUILD    /* the producers: what was damaged can be read */
 };
 
 struct exclusive_job {
@@ -174,7 +175,8 @@ struct log_body {
     enum error damage_error;    /* CORRUPT; IO: the disk says it */
     unsigned damage_changes;    /* other damage became known, so many times */
     bool more_damage;           /* beside the first: some at ... */
-    int64_t more_damage_offset; /* ... the lowest, to be looked at again */
+    int64_t more_damage_offset; /* ... the lowest, to be looked at again, */
+    int64_t more_damage_end;    /* ... up to here */
     struct list suspect_node;   /* directory->scrub.suspects */
     int64_t suspect_offset;
 
@@ -475,6 +477,8 @@ void snapshots_prune(struct log_body *body, int64_t recovery_offset);
 
 /* Batches of [offset, end_offset) cannot be read. */
 void damage_found(struct log_body *body, int64_t offset, int64_t end_offset);
+/* Beside the damage that is known: looked at when that is mended. */
+void damage_more(struct log_body *body, int64_t offset, int64_t end_offset);
 /* The same, of sectors that the disk does not give. */
 void damage_unreadable(struct log_body *body, int64_t offset,
                        int64_t end_offset);
@@ -511,6 +515,7 @@ bool boundary_floor(const struct log_body *body, const struct segment *segment,
                     int64_t offset, struct ring_entry *found);
 void exclusive_run(struct log_body *body);
 void exclusive_take_back(struct log_body *body);
+void exclusive_rebuild(struct log_body *body);
 void exclusive_fail(struct log_body *body, enum error error);
 void advance_next(struct log_body *body);
 void remove_run(struct log_body *body);

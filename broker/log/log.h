@@ -163,6 +163,10 @@ struct log {
     bool damaged;
     int64_t damage_offset;
     int64_t damage_end_offset;
+    /* Some damage is newer than the snapshot of producers that a start began
+     * with: which of them wrote there is known once it is mended, and found out
+     * by then. */
+    bool unsure;
     bool truncating;       /* or taking back: appends are refused meanwhile */
     uint64_t size_bytes;   /* of all segments */
     struct list node;      /* in the directory's list, by key */

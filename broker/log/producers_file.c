@@ -65,8 +65,9 @@ void snapshot_start(struct log_body *body)
     uint8_t *data;
     size_t size;
 
-    if (body->snapshotting || body->rolling || body->dying || body->creating ||
-        directory->space.starved || body->exclusive.kind != EXCLUSIVE_NONE ||
+    if (body->log.unsure || body->snapshotting || body->rolling ||
+        body->dying || body->creating || directory->space.starved ||
+        body->exclusive.kind != EXCLUSIVE_NONE ||
         (body->snapshot_count > 0 &&
          body->snapshots[body->snapshot_count - 1] >= place.offset))
         return;

@@ -348,14 +348,15 @@ static void note_damage(struct recovery *recovery, int64_t to)
     if (recovery->damage_end == 0) {
         recovery->damage_offset = recovery->expected;
         recovery->damage_end = to;
-    } else if (recovery->expected > recovery->damage_end &&
-               !recovery->body->more_damage) {
-        recovery->body->more_damage = true;
-        recovery->body->more_damage_offset = recovery->expected;
     } else if (recovery->expected == recovery->damage_end) {
         recovery->damage_end = to;
+    } else {
+        damage_more(recovery->body, recovery->expected, to);
     }
+    if (to <= recovery->start.offset)
+        return; /* the snapshot knows who wrote there */
     recovery->body->producers.forgetful = true;
+    recovery->body->log.unsure = true;
 }
 
 /* What the batches would have told of epochs, the history on disk does. */

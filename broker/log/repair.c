@@ -78,6 +78,7 @@ static void recovered(struct recovery *recovery)
     log->lossy = recovery->lost || stored->lossy ||
                  log->log_end_offset < stored->high_watermark;
     log->damaged = recovery->damage_end > log->log_start_offset;
+    log->unsure = log->unsure && log->damaged;
     log->damage_offset = recovery->damage_offset;
     log->damage_end_offset = recovery->damage_end;
     if (log->high_watermark > log->log_end_offset) {

@@ -181,8 +181,9 @@ void roll_start(struct log_body *body)
     sealed->sealed = true;
     sealed->seal_wanted = true;
     segment_touch(sealed);
-    sealed->snapshot =
-        producers_encode(&body->producers, &place, &sealed->snapshot_size);
+    if (!body->log.unsure)
+        sealed->snapshot =
+            producers_encode(&body->producers, &place, &sealed->snapshot_size);
     segment = segment_add(body, base);
     segment->indexed = true;
     segment->unborn = true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Owns cuts: log_truncate(), log_restart_at(), and the taking back of appends
- * that found no space. Alone with the log:
+ * Owns cuts: log_truncate(), log_restart_at(), the taking back of appends that
+ * found no space; and the reading again of who wrote what, after damage. Alone
+ * with the log:
  *
  *     wait until idle -> find the batch of the cut
  *     -> checkpoint: new generation, recovery point not above the cut
@@ -49,6 +50,7 @@ static void finish(struct log_body *body, enum error error)
     job->done = NULL;
     body->torn = false;
     body->log.truncating = false;
+    body->log.unsure = body->log.unsure && body->log.damaged;
     scan_release(&job->scan);
     small_file_release(&job->snapshot);
     done(job->context, error);
@@ -276,7 +278,7 @@ static void cut_rest(struct log_body *body)
     ring_cut_end(&body->ring, job->cut.offset);
     whole = producers_cut_end(&body->producers, job->cut.offset);
     commit_want(body, false);
-    if (whole) {
+    if (whole && (!body->log.unsure || body->log.damaged)) {
         finish(body, ERROR_NONE);
         return;
     }
@@ -520,6 +522,16 @@ void exclusive_run(struct log_body *body)
 
     if (job->offset < log->log_start_offset)
         job->offset = log->log_start_offset;
+    if (job->kind == EXCLUSIVE_REBUILD && body->torn) {
+        job->kind = EXCLUSIVE_TAKE_BACK; /* and then the same */
+        job->done = tell_taken_back;
+    }
+    if (job->kind == EXCLUSIVE_REBUILD) {
+        job->running = true;
+        job->snapshot_at = body->snapshot_count;
+        rebuild_start(body);
+        return;
+    }
     if (job->kind == EXCLUSIVE_RESTART) {
         job->running = true;
         store(body, (struct place){job->offset, job->offset, 0});
@@ -568,7 +580,7 @@ static void begin(struct log *log, enum exclusive kind, int64_t offset,
     struct exclusive_job *job = &body->exclusive;
 
     ASSERT(offset >= 0);
-    if (job->kind == EXCLUSIVE_TAKE_BACK) {
+    if (job->kind == EXCLUSIVE_TAKE_BACK || job->kind == EXCLUSIVE_REBUILD) {
         ASSERT(job->next == EXCLUSIVE_NONE);
         job->next = kind;
         job->next_offset = offset;
@@ -602,6 +614,24 @@ void exclusive_take_back(struct log_body *body)
     job->kind = EXCLUSIVE_TAKE_BACK;
     job->tried = false;
     job->done = tell_taken_back;
+    job->context = body;
+    body->log.truncating = true;
+}
+
+static void rebuilt(void *context, enum error error)
+{
+    (void)context;
+    (void)error; /* the directory is fenced, or they are forgotten */
+}
+
+void exclusive_rebuild(struct log_body *body)
+{
+    struct exclusive_job *job = &body->exclusive;
+
+    ASSERT(job->kind == EXCLUSIVE_NONE);
+    job->kind = EXCLUSIVE_REBUILD;
+    job->tried = false;
+    job->done = rebuilt;
     job->context = body;
     body->log.truncating = true;
 }
