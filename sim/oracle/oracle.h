@@ -167,8 +167,8 @@ unsigned judge_followers(const struct judge *judge,
 bool judge_others_hold(const struct judge *judge,
                        const struct partition_key *key, unsigned node,
                        int64_t from, int64_t to);
-/* Nobody who is up knows of damage in his logs. */
-bool judge_mended(const struct judge *judge);
+/* Nobody who is up has known of damage in his logs for so long. */
+bool judge_mended(const struct judge *judge, int64_t for_us);
 /* Who last won a controller epoch and is up, or -1. */
 int judge_controller(const struct judge *judge);
 

@@ -60,15 +60,18 @@ unsigned judge_followers(const struct judge *judge,
     return set;
 }
 
-bool judge_mended(const struct judge *judge)
+bool judge_mended(const struct judge *judge, int64_t for_us)
 {
     for (size_t i = 0; i < judge->model.partitions.count; i++) {
         const struct partition *partition = model_at(&judge->model, i);
 
-        for (unsigned node = 0; node < judge->options.brokers; node++)
-            if (partition->replicas[node].up &&
-                partition->replicas[node].reported)
+        for (unsigned node = 0; node < judge->options.brokers; node++) {
+            const struct replica *replica = &partition->replicas[node];
+
+            if (replica->up && replica->reported &&
+                judge->now_us - replica->reported_us >= for_us)
                 return false;
+        }
     }
     return true;
 }

@@ -235,6 +235,8 @@ void model_fact(struct model *model, struct partition *partition, unsigned node,
         truncated(replica, fact->end_offset);
         break;
     case FACT_DAMAGED:
+        if (!replica->reported)
+            replica->reported_us = now_us;
         replica->reported = true;
         break;
     case FACT_MENDED:

@@ -8,6 +8,9 @@
 
 #include "sim/oracle/internal.h"
 
+/* What the final reader found just now may take so long. */
+#define MEND_US 2000000
+
 static void describe(const struct ending_partition *end, char *text,
                      size_t size)
 {
@@ -44,7 +47,7 @@ static void on_end(struct judge *judge, void *state,
                    text);
         return;
     }
-    if (!judge_mended(judge))
+    if (!judge_mended(judge, MEND_US))
         judge_fail(judge, ORACLE_WHOLE, NULL, JUDGE_NODES_MAX, -1,
                    "%" PRId64 " ms after faults stopped damage that was found "
                    "is not mended",

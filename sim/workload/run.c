@@ -200,7 +200,8 @@ static bool heal_done(void *context)
 
     if (over(run))
         return true;
-    if (!all_written(run) || !run_is_whole(run) || !judge_mended(run->judge)) {
+    if (!all_written(run) || !run_is_whole(run) ||
+        !judge_mended(run->judge, 0)) {
         run->whole_since_us = 0;
         return false;
     }
