@@ -25,10 +25,11 @@ struct replica {
     size_t held_first;  /* those before are below the log start */
     bool present;       /* some fact told of it, since the disk was wiped */
     bool up;
-    int64_t down_us; /* when it went down last */
-    bool damaged;    /* its disk was: nothing stored counts as promised */
-    bool rotten;     /* likewise, and not only until it opens again */
-    bool reported;   /* it said so; until it has cut what is damaged */
+    int64_t down_us;     /* when it went down last */
+    bool damaged;        /* its disk was: nothing stored counts as promised */
+    bool rotten;         /* likewise, and not only until it opens again */
+    bool reported;       /* it has damage that is not mended ... */
+    int64_t reported_us; /* ... since then */
     int64_t log_start;
     int64_t end;
     int64_t durable;

@@ -329,7 +329,6 @@ static unsigned mend(struct world *world, struct log *log,
     }
     assert_int_equal(error, ERROR_NONE);
     log_mend_end(&mending.mend);
-    assert_false(log->damaged);
     return given;
 }
 
@@ -338,6 +337,7 @@ static void expect_copy(struct world *world, struct log *log,
 {
     struct copy now;
 
+    assert_false(log->damaged);
     read_copy(world, &now);
     assert_memory_equal(now.batches, copy->batches, sizeof now.batches);
     assert_int_equal(world_read(world, log, 0, 100), 100);
@@ -446,10 +446,8 @@ static void missing_files_are_made_again(void **state)
     log = world_log(world, 0);
     assert_int_equal(log->log_end_offset, 100);
     assert_true(log->damaged);
-    while (log->damaged) {
+    while (log->damaged) /* what else there is comes after the first */
         mend(world, log, &copy, 7);
-        world_run(world, 200); /* what else there is comes to light */
-    }
     assert_int_equal(world_read(world, log, 0, 100), 100);
     append_one(world, log);
     world_shutdown(world);
