@@ -342,7 +342,8 @@ static enum error may_append(struct partition *partition, int32_t acks)
     if (partition->outdone)
         return ERROR_NOT_LEADER; /* or not any more (R11) */
     if (partition->log->unsure &&
-        (partition->state.isr.count > 1 || !partition->log->damaged))
+        ((partition->state.isr.count > 1 && !partition->beyond_mending) ||
+         !partition->log->damaged))
         return ERROR_NOT_LEADER; /* until it knows who wrote what is mended */
     if (log_directory_failed(partition->log->directory))
         return ERROR_LOG_DIRECTORY_FAILED;

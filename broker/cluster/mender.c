@@ -184,6 +184,8 @@ static void ask(struct mender *mender)
     if (partition != NULL)
         broker_id = candidate(partition, mender->asked);
     if (broker_id == NO_BROKER) {
+        if (partition != NULL)
+            partition->beyond_mending = true;
         rest(mender, pause_us(mender));
         return;
     }

@@ -53,6 +53,7 @@ static void on_damage(struct log_owner *owner)
 
     if (partition->role == PARTITION_LEADER)
         leader_wake_readers(partition);
+    partition->beyond_mending = false;
     mender_kick(&partition->replicas->mender);
 }
 

@@ -76,8 +76,9 @@ struct partition {
     bool lazy_told; /* as the last fact said it */
     bool stopping;  /* the topic is gone: freed when nothing is in flight */
 
-    struct log *log; /* NULL until it is there */
-    bool older_told; /* to people */
+    struct log *log;     /* NULL until it is there */
+    bool older_told;     /* to people */
+    bool beyond_mending; /* all were asked for what is damaged, in vain */
     struct log_owner log_owner;
     bool log_creating;
     /* It lies in a log directory that is not there, or its making failed:
