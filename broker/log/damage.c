@@ -46,6 +46,7 @@ void damage_more(struct log_body *body, int64_t offset, int64_t end_offset)
     if (!body->more_damage || end_offset > body->more_damage_end)
         body->more_damage_end = end_offset;
     body->more_damage = true;
+    body->more_damage_error = body->damage_error;
 }
 
 void damage_found(struct log_body *body, int64_t offset, int64_t end_offset)
@@ -95,11 +96,13 @@ static void gone(struct log_body *body)
     trace_fact(log->directory->seam->trace, &fact);
     if (body->more_damage) {
         body->more_damage = false;
+        body->damage_error = body->more_damage_error;
         if (body->more_damage_offset < log->log_end_offset)
             damage_found(body, body->more_damage_offset,
                          body->more_damage_end < log->log_end_offset
                              ? body->more_damage_end
                              : log->log_end_offset);
+        body->damage_error = ERROR_CORRUPT;
     }
     if (!log->damaged && log->unsure &&
         body->exclusive.kind == EXCLUSIVE_NONE && !body->dying)

@@ -171,13 +171,14 @@ struct log_body {
     void (*epoch_done)(void *context, enum error error);
     void *epoch_context;
 
-    struct log_mend *mend;      /* its damage is being mended; or NULL */
-    enum error damage_error;    /* CORRUPT; IO: the disk says it */
-    unsigned damage_changes;    /* other damage became known, so many times */
-    bool more_damage;           /* beside the first: some at ... */
-    int64_t more_damage_offset; /* ... the lowest, to be looked at again, */
-    int64_t more_damage_end;    /* ... up to here */
-    struct list suspect_node;   /* directory->scrub.suspects */
+    struct log_mend *mend;        /* its damage is being mended; or NULL */
+    enum error damage_error;      /* CORRUPT; IO: the disk says it */
+    unsigned damage_changes;      /* other damage became known, so many times */
+    bool more_damage;             /* beside the first: some at ... */
+    int64_t more_damage_offset;   /* ... the lowest, to be looked at again, */
+    int64_t more_damage_end;      /* ... up to here */
+    enum error more_damage_error; /* like damage_error, of the last */
+    struct list suspect_node;     /* directory->scrub.suspects */
     int64_t suspect_offset;
 
     int64_t evidence; /* a stored high watermark above the log's end, or -1 */
