@@ -339,7 +339,7 @@ static enum error may_append(struct partition *partition, int32_t acks)
 
     if (partition->role != PARTITION_LEADER || partition->state.fresh)
         return ERROR_NOT_LEADER; /* or not yet (R10) */
-    if (partition->outdone)
+    if (partition_is_outdone(partition))
         return ERROR_NOT_LEADER; /* or not any more (R11) */
     if (partition->log->unsure &&
         ((partition->state.isr.count > 1 && !partition->beyond_mending) ||
@@ -566,6 +566,14 @@ static void propose(struct partition *partition, const struct replica_set *isr,
     replicas_want_alter(partition->replicas, partition);
 }
 
+/* Who could lead instead must stay in sync. */
+static bool must_not_shrink(const struct partition *partition)
+{
+    return partition->outdone ||
+           (partition->log->damaged &&
+            partition->log->damage_offset >= partition->high_watermark);
+}
+
 void partition_review_isr(struct partition *partition)
 {
     struct seam *seam = partition_seam(partition);
@@ -573,7 +581,8 @@ void partition_review_isr(struct partition *partition)
     struct replica_set isr = partition->state.isr;
 
     if (partition->role != PARTITION_LEADER || partition->proposed ||
-        partition->outdone || seam->now.monotonic_us < partition->review_at_us)
+        must_not_shrink(partition) ||
+        seam->now.monotonic_us < partition->review_at_us)
         return;
     for (uint32_t i = 0; i < partition->state.replica_count; i++) {
         const struct follower *follower = &partition->followers[i];

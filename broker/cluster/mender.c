@@ -175,6 +175,13 @@ static void send_request(struct mender *mender)
                  ANSWER_US);
 }
 
+static void give_up(struct partition *partition)
+{
+    partition->beyond_mending = true;
+    if (partition_is_outdone(partition))
+        replicas_report(partition->replicas);
+}
+
 /* The one to be asked now; a pause when all were. */
 static void ask(struct mender *mender)
 {
@@ -185,7 +192,7 @@ static void ask(struct mender *mender)
         broker_id = candidate(partition, mender->asked);
     if (broker_id == NO_BROKER) {
         if (partition != NULL)
-            partition->beyond_mending = true;
+            give_up(partition);
         rest(mender, pause_us(mender));
         return;
     }

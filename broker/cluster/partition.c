@@ -54,6 +54,9 @@ static void on_damage(struct log_owner *owner)
     if (partition->role == PARTITION_LEADER)
         leader_wake_readers(partition);
     partition->beyond_mending = false;
+    partition->damage_counts =
+        partition->role != PARTITION_NONE &&
+        partition->log->damage_offset >= partition->high_watermark;
     mender_kick(&partition->replicas->mender);
 }
 
@@ -197,7 +200,7 @@ int64_t partition_counted_offset(const struct partition *partition)
 
     return log->damaged && log->damage_offset >= partition->high_watermark &&
                    log->damage_offset < counted &&
-                   partition->state.isr.count > 1
+                   (partition->state.isr.count > 1 || partition->damage_counts)
                ? log->damage_offset
                : counted;
 }
@@ -220,7 +223,18 @@ bool partition_is_lost(const struct partition *partition)
 /* It asks for another leader, again and again. */
 bool partition_is_outdone(const struct partition *partition)
 {
-    return partition->role == PARTITION_LEADER && partition->outdone;
+    return partition->role == PARTITION_LEADER &&
+           (partition->outdone || partition_is_hopeless(partition));
+}
+
+bool partition_is_hopeless(const struct partition *partition)
+{
+    const struct partition_state *state = &partition->state;
+    const struct log *log = partition->log;
+
+    return partition->beyond_mending && log != NULL && log->damaged &&
+           log->damage_offset >= partition->high_watermark &&
+           state->isr.count + state->eligible.count > 1;
 }
 
 static void log_created(void *context, enum error error, struct log *log)

@@ -79,6 +79,7 @@ struct partition {
     struct log *log;     /* NULL until it is there */
     bool older_told;     /* to people */
     bool beyond_mending; /* all were asked for what is damaged, in vain */
+    bool damage_counts;  /* found while it was not committed */
     struct log_owner log_owner;
     bool log_creating;
     /* It lies in a log directory that is not there, or its making failed:
@@ -164,9 +165,13 @@ bool partition_is_offline(const struct partition *partition);
  * it out of what the others count on: it is asked to, again and again. */
 bool partition_is_outdone(const struct partition *partition);
 /* The counted offset of its log, but never past damage that is not known to be
- * committed: who cannot read a batch does not vouch for it. A leader that is
- * in sync alone has committed what it counted before. */
+ * committed: who cannot read a batch does not vouch for it. A leader that was
+ * damaged when it started, and is in sync alone, has committed what it counted
+ * before. */
 int64_t partition_counted_offset(const struct partition *partition);
+/* What cannot be read is not known to be committed, nobody has it, and another
+ * replica may lead without it: this one is to follow, and to cut it off. */
+bool partition_is_hopeless(const struct partition *partition);
 /* Session over: no role until a new state comes. */
 void partition_suspend(struct partition *partition);
 

@@ -104,6 +104,7 @@ static void gone(struct log_body *body)
                              : log->log_end_offset);
         body->damage_error = ERROR_CORRUPT;
     }
+    body->epochs_guessed = body->epochs_guessed && log->damaged;
     if (!log->damaged && log->unsure &&
         body->exclusive.kind == EXCLUSIVE_NONE && !body->dying)
         exclusive_rebuild(body); /* a cut does it itself */
@@ -113,6 +114,10 @@ void damage_settle(struct log_body *body)
 {
     struct log *log = &body->log;
 
+    if (log->damaged && log->damage_end_offset > log->log_end_offset) {
+        log->damage_end_offset = log->log_end_offset;
+        body->damage_changes++;
+    }
     if (!log->damaged || (log->log_end_offset > log->damage_offset &&
                           log->log_start_offset < log->damage_end_offset))
         return;

@@ -151,6 +151,7 @@ struct log_body {
     struct epochs epochs;
     struct epoch_entry epoch_entries[LOG_EPOCHS_MAX];
     bool epochs_dirty;
+    bool epochs_guessed; /* made again from batches, and some are damaged */
     struct saver epochs_saver;
     struct small_file epochs_file;
 

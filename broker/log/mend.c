@@ -267,15 +267,17 @@ static void written(struct disk_request *request)
     disk_sync(mend->seam->disk, request, &mend->file, 1);
 }
 
-/* Of the epoch that was here. A history that does not reach down so far does
- * not know; then it is what the leader says of what is committed. */
+/* Of the epoch that was here. A history that does not reach down so far, or was
+ * made again over the damage, does not know; then it is what the leader says of
+ * what is committed. */
 static bool belongs(const struct log_mend *mend,
                     const struct batch_header *header)
 {
     const struct log_body *body = body_of(mend->log);
     uint32_t epoch;
 
-    if (epochs_at(&body->epochs, header->base_offset, &epoch))
+    if (!body->epochs_guessed &&
+        epochs_at(&body->epochs, header->base_offset, &epoch))
         return epoch == header->leader_epoch;
     return mend->from_leader &&
            batch_next_offset(header) <= body->log.high_watermark;

@@ -79,6 +79,7 @@ static void recovered(struct recovery *recovery)
                  log->log_end_offset < stored->high_watermark;
     log->damaged = recovery->damage_end > log->log_start_offset;
     log->unsure = log->unsure && log->damaged;
+    body->epochs_guessed = log->damaged && recovery->noted == NULL;
     log->damage_offset = recovery->damage_offset;
     log->damage_end_offset = recovery->damage_end;
     if (log->high_watermark > log->log_end_offset) {

@@ -167,7 +167,9 @@ static void scanned(struct scan *scan)
     } else if (scan->result == SCAN_END) {
         leave_segment(scrub);
     }
-    go_on(scrub, scrub->urgent ? 0 : pause_us(directory, bytes));
+    go_on(scrub, scrub->urgent || !list_empty(&scrub->suspects)
+                     ? 0
+                     : pause_us(directory, bytes));
 }
 
 static void read_on(struct scrub *scrub)
@@ -318,6 +320,20 @@ static void next_segment(struct log_directory *directory)
         pass_end(scrub);
 }
 
+/* What the pass is in the middle of is begun again after them. */
+static bool suspects_wait(const struct scrub *scrub)
+{
+    return scrub->file != NULL && !scrub->urgent &&
+           !list_empty(&scrub->suspects) && current(scrub) != NULL;
+}
+
+static void put_back(struct scrub *scrub)
+{
+    scrub->cursor = scrub->body->log.key;
+    scrub->cursor_offset = scrub->base_offset;
+    leave_segment(scrub);
+}
+
 static void fire(struct timer *timer)
 {
     struct scrub *scrub = container_of(timer, struct scrub, timer);
@@ -325,6 +341,8 @@ static void fire(struct timer *timer)
 
     if (scrub->busy || !directory_usable(directory))
         return;
+    if (suspects_wait(scrub))
+        put_back(scrub);
     if (scrub->file == NULL) {
         next_segment(directory);
     } else if (current(scrub) == NULL || scrub->position == scrub->end) {
@@ -356,7 +374,7 @@ void scrub_suspect(struct log_body *body, int64_t offset)
         return;
     body->suspect_offset = offset;
     list_append(&scrub->suspects, &body->suspect_node);
-    if (scrub->file == NULL && !scrub->busy)
+    if (!scrub->busy && (scrub->file == NULL || !scrub->urgent))
         go_on(scrub, 0);
 }
 

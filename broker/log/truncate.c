@@ -307,6 +307,7 @@ static void taken_back(struct log_body *body)
     cut_segments(body, cut);
     cut_tables(body, cut);
     epochs_cut_end(&body->epochs, cut->offset + 1);
+    damage_settle(body);
     cut_rest(body);
 }
 
@@ -477,8 +478,7 @@ static void found(struct scan *scan)
         finish(body, ERROR_LOG_DIRECTORY_FAILED);
         return;
     }
-    if ((scan->result == SCAN_FAILED || scan->result == SCAN_BAD) &&
-        job->cut.offset < job->offset) {
+    if (scan->result != SCAN_STOPPED && job->cut.offset < job->offset) {
         cut_barred(body, job->cut.offset);
         return;
     }
@@ -544,6 +544,12 @@ void exclusive_run(struct log_body *body)
                   ? body->segments[segment_at(body, body->log_end.segment)]
                   : body->segments[segment_at(body, job->offset)];
     if (segment->file == NULL) {
+        if (job->tried && log->damaged &&
+            log->damage_offset < segment->end_offset &&
+            log->damage_end_offset > segment->base_offset) {
+            finish(body, ERROR_CORRUPT); /* it is not there: mended first */
+            return;
+        }
         if (job->tried) {
             directory_fail(log->directory, ERROR_IO, "open a segment of",
                            body->path);

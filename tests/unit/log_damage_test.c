@@ -506,6 +506,106 @@ static void nothing_is_cut_at_damage(void **state)
     assert_int_equal(world_read(world, log, 0, 55), 55);
 }
 
+static enum error cut_to(struct world *world, struct log *log, int64_t offset)
+{
+    world->answered = false;
+    log_truncate(log, offset, world_answered, world);
+    world_until(world, &world->answered);
+    return world->answer;
+}
+
+static void expect_barred(struct world *world, const struct copy *copy)
+{
+    struct log *log = world_log(world, 0);
+
+    assert_true(log->damaged);
+    assert_int_equal(cut_to(world, log, 40), ERROR_CORRUPT);
+    assert_int_equal(log->log_end_offset, 100);
+    assert_int_equal(log->high_watermark, 100);
+    assert_true(log->damaged);
+    mend(world, log, copy, 100);
+    assert_int_equal(cut_to(world, log, 40), ERROR_NONE);
+    assert_int_equal(log->log_end_offset, 40);
+    assert_int_equal(world_read(world, log, 0, 40), 40);
+}
+
+/* The file ends between two batches, below the place of the cut. */
+static void a_cut_into_what_is_missing_waits(void **state)
+{
+    struct world *world = *state;
+    struct copy copy;
+
+    filled(world, 100);
+    read_copy(world, &copy);
+    world_shutdown(world);
+    world_cut(world_file(world, 0, "00000000000000000022.log"), 5 * BATCH);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    expect_barred(world, &copy);
+}
+
+static void a_cut_into_a_missing_file_waits(void **state)
+{
+    static const char *const names[] = {"00000000000000000000.log",
+                                        "00000000000000000022.log"};
+    struct world *world = *state;
+    struct copy copy;
+
+    filled(world, 100);
+    read_copy(world, &copy);
+    world_shutdown(world);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(unlink(world_file(world, 0, names[i])), 0);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    expect_barred(world, &copy);
+}
+
+/* The cut lies behind the damage, at a place that is known. */
+static void damage_ends_where_the_log_is_cut(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+    struct copy copy;
+
+    read_copy(world, &copy);
+    damage(world, "00000000000000000044.log", 9);
+    world_until_true(world, is_damaged, log);
+    assert_int_equal(log->damage_end_offset, 66);
+    assert_int_equal(cut_to(world, log, 64), ERROR_NONE);
+    assert_int_equal(log->log_end_offset, 64);
+    assert_int_equal(log->damage_end_offset, 64);
+    mend(world, log, &copy, 100);
+    assert_false(log->damaged);
+    assert_int_equal(world_read(world, log, 0, 64), 64);
+}
+
+/* The history was made again over the hole: it only guesses what was there. */
+static void a_guessed_history_names_nothing(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+    struct mending mending = {0};
+    uint8_t other[BATCH];
+    struct copy copy;
+
+    read_copy(world, &copy);
+    world_shutdown(world);
+    damage(world, "00000000000000000066.log", 2);
+    assert_int_equal(unlink(world_file(world, 0, "epochs")), 0);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_true(log->damaged);
+    memcpy(other, copy.batches + 68 * BATCH, BATCH);
+    log_mend_begin(&mending.mend, log, mend_done);
+    assert_int_equal(look(world, &mending), ERROR_CORRUPT);
+    assert_int_equal(mending.mend.offset, 68);
+    assert_int_equal(give(world, &mending, other, BATCH), ERROR_CORRUPT_BATCH);
+    mending.mend.from_leader = true;
+    assert_int_equal(give(world, &mending, other, BATCH), ERROR_NONE);
+    log_mend_end(&mending.mend);
+    assert_false(log->damaged);
+    assert_int_equal(world_read(world, log, 0, 100), 100);
+}
+
 /* A cut takes the log away under the mending. */
 static void a_cut_ends_a_mending(void **state)
 {
@@ -563,6 +663,10 @@ int main(void)
         TEST(missing_files_are_made_again),
         TEST(short_files_are_filled),
         TEST_UNSCRUBBED(nothing_is_cut_at_damage),
+        TEST_UNSCRUBBED(a_cut_into_what_is_missing_waits),
+        TEST_UNSCRUBBED(a_cut_into_a_missing_file_waits),
+        TEST(damage_ends_where_the_log_is_cut),
+        TEST_UNSCRUBBED(a_guessed_history_names_nothing),
         TEST(a_cut_ends_a_mending),
         TEST(retention_passes_damage),
 #undef TEST
