@@ -4,10 +4,10 @@
  * and the meta file says that the directory is ours; nothing is ever deleted
  * of a directory that is not.
  *
- *     mkdir -> lock -> meta
- *     --missing: list; when fresh: parent synced, checkpoint, lives, meta-->
- *     lives -> clean token: read, removed -> checkpoint -> list -> leftovers
- * removed, logs recovered, by name -> checkpoint -> free space -> opened
+ *     mkdir -> lock -> meta --missing: made new (open_new.c)--> lives ->
+ *     clean token: read, removed -> checkpoint -> list -> by name: leftovers
+ *     removed (open_leftovers.c), logs recovered -> checkpoint ->
+ *     free space -> opened
  *
  * Payload of meta: cluster id 16, broker id u32, reserved u32, directory id
  * 16. Of clean: token 16.
@@ -17,49 +17,15 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
-#include "log/recovery.h"
-
-#define FIRST_SEGMENT "00000000000000000000.log"
+#include "log/opening.h"
 
 #define LATER_VERSION                                                          \
     "a later version wrote it. Nothing was changed. Start that version "       \
     "again, or name another directory in log.dirs"
 
-struct opening {
-    struct log_directory *directory;
-    struct disk_request request;
-    struct disk_request inner;  /* the listing of a leftover */
-    struct space_waiter waiter; /* for the directory or its lock */
-    struct small_file file;
-    struct steps steps;
-    char *path; /* of the request under way */
-    struct save_waiter saved;
-    struct stored_log *stored;
-    size_t stored_count;
-    bool lost; /* the checkpoint */
-    bool made; /* the directory itself, by this start */
-    enum error error;
-    char **names;
-    size_t name_count;
-    size_t at;
-    struct recoveries *recoveries;
-};
-
 static void read_meta(struct opening *opening);
-static void read_clean(struct opening *opening);
 static void read_lives(struct opening *opening);
 static void read_checkpoint(struct opening *opening);
-static void next_name(struct opening *opening);
-
-static struct heap *heap_of(const struct opening *opening)
-{
-    return opening->directory->seam->heap;
-}
-
-static const char *root_of(const struct opening *opening)
-{
-    return opening->directory->options.path;
-}
 
 void opening_free(struct log_directory *directory)
 {
@@ -82,8 +48,8 @@ void opening_free(struct log_directory *directory)
     heap_free(heap, opening);
 }
 
-static void fail(struct opening *opening, enum error error, const char *name,
-                 const char *advice)
+void opening_fail(struct opening *opening, enum error error, const char *name,
+                  const char *advice)
 {
     struct log_directory *directory = opening->directory;
 
@@ -101,7 +67,7 @@ static void fail(struct opening *opening, enum error error, const char *name,
     doubt_mark(directory);
 }
 
-static void set_path(struct opening *opening, const char *name)
+void opening_set_path(struct opening *opening, const char *name)
 {
     heap_free(heap_of(opening), opening->path);
     opening->path = path_of(heap_of(opening), root_of(opening), name);
@@ -110,7 +76,7 @@ static void set_path(struct opening *opening, const char *name)
 static void read_file(struct opening *opening, const char *name, uint32_t magic,
                       void (*done)(struct small_file *file, enum error error))
 {
-    set_path(opening, name);
+    opening_set_path(opening, name);
     opening->file.done = done;
     opening->file.context = opening;
     small_file_read(&opening->file, opening->directory->seam, opening->path,
@@ -158,7 +124,7 @@ static void mark_removed(struct steps *steps, enum error error)
 
     steps_release(steps);
     if (error != ERROR_NONE)
-        fail(opening, error, FAILED_NAME, "it cannot be removed");
+        opening_fail(opening, error, FAILED_NAME, "it cannot be removed");
     else
         ask_space(opening);
 }
@@ -206,125 +172,6 @@ static void report_missing(struct opening *opening)
     }
 }
 
-/* ---- leftovers ---- */
-
-static void leftover_removed(struct steps *steps, enum error error)
-{
-    struct opening *opening = steps->context;
-
-    if (error != ERROR_NONE) {
-        fail(opening, error, opening->names[opening->at],
-             "it was deleted and could not be removed");
-        return;
-    }
-    steps_release(steps);
-    opening->at++;
-    next_name(opening);
-}
-
-static void leftover_listed(struct disk_request *request)
-{
-    struct opening *opening = container_of(request, struct opening, inner);
-    struct seam *seam = opening->directory->seam;
-    struct steps *steps = &opening->steps;
-
-    if (request->error != ERROR_NONE) {
-        fail(opening, request->error, opening->names[opening->at],
-             "it was deleted and could not be removed");
-        return;
-    }
-    steps_init(steps, seam, leftover_removed, opening);
-    steps->space = &opening->directory->space;
-    for (size_t i = 0; i < request->name_count; i++)
-        steps_add(steps, DISK_UNLINK,
-                  path_of(seam->heap, opening->path, request->names[i]), NULL,
-                  ERROR_NOT_FOUND);
-    disk_names_free(seam->disk, request);
-    steps_add(steps, DISK_RMDIR, heap_strdup(seam->heap, opening->path), NULL,
-              ERROR_NOT_FOUND);
-    steps_run(steps);
-}
-
-static void remove_leftover(struct opening *opening)
-{
-    set_path(opening, opening->names[opening->at]);
-    opening->inner.done = leftover_listed;
-    disk_list(opening->directory->seam->disk, &opening->inner, opening->path);
-}
-
-static void unlink_leftover(struct opening *opening, const char *name)
-{
-    struct seam *seam = opening->directory->seam;
-
-    steps_init(&opening->steps, seam, leftover_removed, opening);
-    opening->steps.space = &opening->directory->space;
-    steps_add(&opening->steps, DISK_UNLINK,
-              path_of(seam->heap, root_of(opening), name), NULL,
-              ERROR_NOT_FOUND);
-    steps_run(&opening->steps);
-}
-
-/* ---- logs that nobody knows of ---- */
-
-static void refuse_unknown(struct opening *opening)
-{
-    fail(opening, ERROR_FOREIGN, opening->names[opening->at],
-         "it holds records but the checkpoint does not know it: it was moved "
-         "here, or the checkpoint is an old copy. Nothing of it was changed. "
-         "Move it out of log.dirs, or restore the checkpoint of its time");
-}
-
-static void unknown_opened(struct disk_request *request)
-{
-    struct opening *opening = container_of(request, struct opening, inner);
-
-    if (request->error != ERROR_NONE && request->error != ERROR_NOT_FOUND) {
-        fail(opening, request->error, opening->names[opening->at],
-             "it cannot be read");
-        return;
-    }
-    if (request->error == ERROR_NONE)
-        disk_close(opening->directory->seam->disk, request->file);
-    if (request->error == ERROR_NONE && request->size > 0)
-        refuse_unknown(opening);
-    else
-        remove_leftover(opening);
-}
-
-static void unknown_listed(struct disk_request *request)
-{
-    struct opening *opening = container_of(request, struct opening, inner);
-    struct seam *seam = opening->directory->seam;
-    bool made = true; /* as far as its first, empty segment */
-    char *segment;
-
-    if (request->error != ERROR_NONE) {
-        fail(opening, request->error, opening->names[opening->at],
-             "it cannot be listed");
-        return;
-    }
-    for (size_t i = 0; i < request->name_count; i++)
-        made = made && strcmp(request->names[i], FIRST_SEGMENT) == 0;
-    disk_names_free(seam->disk, request);
-    if (!made) {
-        refuse_unknown(opening);
-        return;
-    }
-    segment = path_of(seam->heap, opening->path, FIRST_SEGMENT);
-    heap_free(seam->heap, opening->path);
-    opening->path = segment;
-    opening->inner.done = unknown_opened;
-    disk_open(seam->disk, &opening->inner, segment, DISK_OPEN_READ_ONLY);
-}
-
-/* A log that was being made when the broker ended is empty, and goes. */
-static void look_into_unknown(struct opening *opening)
-{
-    set_path(opening, opening->names[opening->at]);
-    opening->inner.done = unknown_listed;
-    disk_list(opening->directory->seam->disk, &opening->inner, opening->path);
-}
-
 /* ---- logs ---- */
 
 static const struct stored_log *find_stored(const struct opening *opening,
@@ -355,7 +202,7 @@ static void logs_recovered(struct log_directory *directory, enum error error,
     if (error != ERROR_NONE) {
         snprintf(advice, sizeof advice, "recovery stopped at %s%s", path,
                  error == ERROR_FOREIGN ? ": " LATER_VERSION : "");
-        fail(opening, error, name, advice);
+        opening_fail(opening, error, name, advice);
         return;
     }
     recoveries_free(opening->recoveries);
@@ -366,7 +213,7 @@ static void logs_recovered(struct log_directory *directory, enum error error,
 }
 
 /* Leftovers go one after the other, then the logs are recovered. */
-static void next_name(struct opening *opening)
+void opening_next_name(struct opening *opening)
 {
     struct partition_key key;
 
@@ -374,17 +221,17 @@ static void next_name(struct opening *opening)
         const char *name = opening->names[opening->at];
 
         if (log_name_is_temporary(name)) {
-            unlink_leftover(opening, name);
+            opening_unlink_leftover(opening, name);
             return;
         }
         if (log_name_is_deleted(name)) {
-            remove_leftover(opening);
+            opening_remove_leftover(opening);
             return;
         }
         if (!parse_log_name(name, &key))
             continue;
         if (!opening->lost && find_stored(opening, &key) == NULL) {
-            look_into_unknown(opening);
+            opening_judge_unknown(opening);
             return;
         }
         recoveries_add(opening->recoveries, &key, find_stored(opening, &key));
@@ -408,7 +255,7 @@ static void listed(struct disk_request *request)
     struct seam *seam = opening->directory->seam;
 
     if (request->error != ERROR_NONE) {
-        fail(opening, request->error, "", "it cannot be listed");
+        opening_fail(opening, request->error, "", "it cannot be listed");
         return;
     }
     opening->names = heap_alloc(seam->heap, (request->name_count + 1) *
@@ -421,7 +268,7 @@ static void listed(struct disk_request *request)
     opening->name_count = request->name_count;
     opening->recoveries = recoveries_new(opening->directory, logs_recovered);
     disk_names_free(seam->disk, request);
-    next_name(opening);
+    opening_next_name(opening);
 }
 
 /* ---- checkpoint and clean token ---- */
@@ -434,8 +281,8 @@ static void checkpoint_read(struct small_file *file, enum error error)
 
     if (error != ERROR_NONE && error != ERROR_NOT_FOUND &&
         error != ERROR_CORRUPT) {
-        fail(opening, error, "checkpoint",
-             error == ERROR_FOREIGN ? LATER_VERSION : "");
+        opening_fail(opening, error, "checkpoint",
+                     error == ERROR_FOREIGN ? LATER_VERSION : "");
         return;
     }
     opening->lost =
@@ -473,7 +320,7 @@ static void clean_removed(struct steps *steps, enum error error)
 
     steps_release(steps);
     if (error != ERROR_NONE)
-        fail(opening, error, "clean", "it cannot be removed");
+        opening_fail(opening, error, "clean", "it cannot be removed");
     else
         read_checkpoint(opening);
 }
@@ -490,7 +337,7 @@ static void clean_read(struct small_file *file, enum error error)
     }
     small_file_release(file);
     if (error == ERROR_FOREIGN) {
-        fail(opening, error, "clean", LATER_VERSION);
+        opening_fail(opening, error, "clean", LATER_VERSION);
         return;
     }
     if (error == ERROR_NOT_FOUND) {
@@ -507,7 +354,7 @@ static void clean_read(struct small_file *file, enum error error)
     steps_run(&opening->steps);
 }
 
-static void read_clean(struct opening *opening)
+void opening_read_clean(struct opening *opening)
 {
     read_file(opening, "clean", CLEAN_MAGIC, clean_read);
 }
@@ -525,8 +372,9 @@ static void lives_read(struct small_file *file, enum error error)
     small_file_release(file);
     if (error != ERROR_NONE && error != ERROR_NOT_FOUND &&
         error != ERROR_CORRUPT) {
-        fail(opening, error, "lives",
-             error == ERROR_FOREIGN ? LATER_VERSION : "it cannot be read");
+        opening_fail(opening, error, "lives",
+                     error == ERROR_FOREIGN ? LATER_VERSION
+                                            : "it cannot be read");
         return;
     }
     lives->unknown = error == ERROR_NOT_FOUND; /* of an older version */
@@ -538,7 +386,7 @@ static void lives_read(struct small_file *file, enum error error)
                   "lost and is fetched again",
                   root_of(opening));
     }
-    read_clean(opening);
+    opening_read_clean(opening);
 }
 
 static void read_lives(struct opening *opening)
@@ -547,158 +395,6 @@ static void read_lives(struct opening *opening)
 }
 
 /* ---- meta ---- */
-
-static void begin_use(struct opening *opening)
-{
-    opening->directory->ours = true;
-    read_clean(opening);
-}
-
-static void meta_written(struct small_file *file, enum error error)
-{
-    struct opening *opening = file->context;
-
-    if (error != ERROR_NONE)
-        fail(opening, error, "meta", "it cannot be written");
-    else
-        begin_use(opening);
-}
-
-static void write_meta(struct opening *opening)
-{
-    struct log_directory *directory = opening->directory;
-    uint8_t *payload;
-    uint8_t *data;
-
-    data = small_file_buffer(heap_of(opening), META_BYTES, &payload);
-    random_fill(&directory->random, directory->id.bytes,
-                sizeof directory->id.bytes);
-    memcpy(payload, directory->options.cluster_id.bytes, 16);
-    store_u32(payload + 16, directory->options.broker_id);
-    memcpy(payload + 24, directory->id.bytes, 16);
-    opening->file.done = meta_written;
-    small_file_write(&opening->file, directory->seam, root_of(opening), "meta",
-                     META_MAGIC, data, META_BYTES);
-}
-
-static void lives_written(struct small_file *file, enum error error)
-{
-    struct opening *opening = file->context;
-
-    if (error != ERROR_NONE)
-        fail(opening, error, "lives", "it cannot be written");
-    else
-        write_meta(opening);
-}
-
-/* Both before the meta file: where that is, they are. */
-static void checkpoint_made(struct save_waiter *waiter, enum error error)
-{
-    struct opening *opening = container_of(waiter, struct opening, saved);
-
-    if (error != ERROR_NONE)
-        return; /* directory_fail() has told it */
-    opening->file.done = lives_written;
-    lives_write(opening->directory, &opening->file);
-}
-
-/* Files that a first start leaves when it is cut short. */
-static bool is_fresh(const struct disk_request *request)
-{
-    for (size_t i = 0; i < request->name_count; i++) {
-        const char *name = request->names[i];
-
-        if (strcmp(name, "lock") != 0 && strcmp(name, "checkpoint") != 0 &&
-            strcmp(name, "checkpoint.tmp") != 0 && strcmp(name, "lives") != 0 &&
-            strcmp(name, "lives.tmp") != 0 && strcmp(name, "meta.tmp") != 0 &&
-            strcmp(name, "lost+found") != 0)
-            return false;
-    }
-    return true;
-}
-
-static void unmade(struct steps *steps, enum error error)
-{
-    struct opening *opening = steps->context;
-
-    (void)error; /* then it stays, and is ours to try again */
-    steps_release(steps);
-    fail(opening, opening->error, "..", "it cannot be synced");
-}
-
-/* A directory whose entry could not be made durable goes again: to the next
- * start it would look as if it had been there before, and a second sync of
- * the parent may well succeed without writing the entry. */
-static void unmake(struct opening *opening, enum error error)
-{
-    struct seam *seam = opening->directory->seam;
-    struct steps *steps = &opening->steps;
-
-    opening->error = error;
-    steps_init(steps, seam, unmade, opening);
-    if (opening->made) {
-        steps_add(steps, DISK_UNLINK,
-                  path_of(seam->heap, root_of(opening), "lock"), NULL,
-                  ERROR_NOT_FOUND);
-        steps_add(steps, DISK_RMDIR, heap_strdup(seam->heap, root_of(opening)),
-                  NULL, ERROR_NOT_EMPTY);
-    }
-    steps_run(steps);
-}
-
-static void parent_synced(struct disk_request *request)
-{
-    struct opening *opening = container_of(request, struct opening, request);
-
-    if (request->error != ERROR_NONE && request->error != ERROR_NOT_FOUND &&
-        request->error != ERROR_PERMISSION) {
-        unmake(opening, request->error);
-        return;
-    }
-    opening->saved.done = checkpoint_made;
-    checkpoint_request(opening->directory, &opening->saved);
-}
-
-/* Before the meta file and never after it: a start that made the directory
- * may have been cut short before its entry was durable. A parent that we may
- * not open is somebody else's, who made the directory. */
-static void sync_parent(struct opening *opening)
-{
-    char *path = heap_strdup(heap_of(opening), root_of(opening));
-    char *slash = strrchr(path, '/');
-
-    if (slash == NULL)
-        memcpy(path, ".", 2); /* a path has one byte at least */
-    else
-        slash[slash == path ? 1 : 0] = '\0';
-    heap_free(heap_of(opening), opening->path);
-    opening->path = path;
-    opening->request.done = parent_synced;
-    disk_sync_directory(opening->directory->seam->disk, &opening->request,
-                        path);
-}
-
-static void fresh_listed(struct disk_request *request)
-{
-    struct opening *opening = container_of(request, struct opening, request);
-    struct log_directory *directory = opening->directory;
-    bool fresh;
-
-    if (request->error != ERROR_NONE) {
-        fail(opening, request->error, "", "it cannot be listed");
-        return;
-    }
-    fresh = is_fresh(request);
-    disk_names_free(directory->seam->disk, request);
-    if (!fresh) {
-        fail(opening, ERROR_FOREIGN, "meta",
-             "the file is missing but the directory is not empty. Nothing "
-             "was changed. Name another directory in log.dirs, or restore "
-             "the file");
-        return;
-    }
-    sync_parent(opening);
-}
 
 bool meta_decode(const uint8_t *data, size_t size, struct meta *meta)
 {
@@ -724,7 +420,7 @@ static void check_meta(struct opening *opening, const struct meta *meta)
                  "changed. Name another directory in log.dirs, or set "
                  "broker.id and zookeeper.connect as they were",
                  meta->broker_id, id);
-        fail(opening, ERROR_FOREIGN, "meta", advice);
+        opening_fail(opening, ERROR_FOREIGN, "meta", advice);
         return;
     }
     directory->id = meta->directory_id;
@@ -736,7 +432,6 @@ static void check_meta(struct opening *opening, const struct meta *meta)
 static void meta_read(struct small_file *file, enum error error)
 {
     struct opening *opening = file->context;
-    struct log_directory *directory = opening->directory;
     struct meta meta;
 
     if (error == ERROR_NONE &&
@@ -746,17 +441,17 @@ static void meta_read(struct small_file *file, enum error error)
     }
     small_file_release(file);
     if (error == ERROR_NOT_FOUND) {
-        opening->request.done = fresh_listed;
-        disk_list(directory->seam->disk, &opening->request, root_of(opening));
+        opening_make_new(opening);
     } else if (error == ERROR_FOREIGN) {
-        fail(opening, error, "meta", LATER_VERSION);
+        opening_fail(opening, error, "meta", LATER_VERSION);
     } else if (error == ERROR_NONE || error == ERROR_CORRUPT) {
-        fail(opening, ERROR_FOREIGN, "meta",
-             "the file is damaged or of another format. Nothing was changed. "
-             "Restore it from a copy, or remove the whole directory: the "
-             "replicas here will be fetched again");
+        opening_fail(
+            opening, ERROR_FOREIGN, "meta",
+            "the file is damaged or of another format. Nothing was changed. "
+            "Restore it from a copy, or remove the whole directory: the "
+            "replicas here will be fetched again");
     } else {
-        fail(opening, error, "meta", "it cannot be read");
+        opening_fail(opening, error, "meta", "it cannot be read");
     }
 }
 
@@ -785,11 +480,12 @@ static void locked(struct disk_request *request)
     if (waits(opening, request, lock_again))
         return;
     if (request->error != ERROR_NONE) {
-        fail(opening, request->error, "lock",
-             request->error == ERROR_LOCKED
-                 ? "another broker runs on this directory, or log.dirs names "
-                   "it twice: stop it, or name another directory in log.dirs"
-                 : "it cannot be made");
+        opening_fail(
+            opening, request->error, "lock",
+            request->error == ERROR_LOCKED
+                ? "another broker runs on this directory, or log.dirs names "
+                  "it twice: stop it, or name another directory in log.dirs"
+                : "it cannot be made");
         return;
     }
     opening->directory->lock = request->file;
@@ -798,7 +494,7 @@ static void locked(struct disk_request *request)
 
 static void take_lock(struct opening *opening)
 {
-    set_path(opening, "lock");
+    opening_set_path(opening, "lock");
     opening->request.done = locked;
     disk_lock(opening->directory->seam->disk, &opening->request, opening->path);
 }
@@ -826,9 +522,10 @@ static void made(struct disk_request *request)
     if (waits(opening, request, make_again))
         return;
     if (request->error != ERROR_NONE && request->error != ERROR_EXISTS) {
-        fail(opening, request->error, "",
-             "the directory cannot be made: make its parent, or name another "
-             "directory in log.dirs");
+        opening_fail(
+            opening, request->error, "",
+            "the directory cannot be made: make its parent, or name another "
+            "directory in log.dirs");
         return;
     }
     opening->made = request->error == ERROR_NONE;
