@@ -175,11 +175,14 @@ static void send_request(struct mender *mender)
                  ANSWER_US);
 }
 
-static void give_up(struct partition *partition)
+/* Nobody has it. True: nobody needs it either. */
+static bool give_up(struct mender *mender, struct partition *partition)
 {
     partition->beyond_mending = true;
     if (partition_is_outdone(partition))
         replicas_report(partition->replicas);
+    return log_mend_fill(&mender->mend, partition->state.log_start_floor) ==
+           ERROR_NONE;
 }
 
 /* The one to be asked now; a pause when all were. */
@@ -191,8 +194,9 @@ static void ask(struct mender *mender)
     if (partition != NULL)
         broker_id = candidate(partition, mender->asked);
     if (broker_id == NO_BROKER) {
-        if (partition != NULL)
-            give_up(partition);
+        mender->asked = 0;
+        if (partition != NULL && give_up(mender, partition))
+            return; /* mended() goes on */
         rest(mender, pause_us(mender));
         return;
     }

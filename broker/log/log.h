@@ -295,6 +295,8 @@ struct log_mend {
     int64_t end_offset;
     uint64_t position; /* of the batch at `offset` */
     uint64_t file_size;
+    uint8_t *filler;
+    int64_t floor;
     int64_t first_append_ms, last_append_ms, max_timestamp_ms;
     char *path;
     struct disk_file *file;
@@ -311,6 +313,11 @@ enum error log_mend_look(struct log_mend *mend);
  * done. Checked: what does not belong there is ERROR_CORRUPT_BATCH. */
 enum error log_mend_write(struct log_mend *mend, const uint8_t *batches,
                           size_t size);
+/* Nobody has the batch at mend->offset, which lies below `floor`: no reader
+ * wants it. It and what is damaged behind it is filled, up to the next whole
+ * batch. done(): as above. ERROR_OFFSET_OUT_OF_RANGE, also by done(): some of
+ * it is wanted. */
+enum error log_mend_fill(struct log_mend *mend, int64_t floor);
 /* Not between a call and its done(). Also when the log is gone. */
 void log_mend_end(struct log_mend *mend);
 

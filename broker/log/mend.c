@@ -11,11 +11,18 @@
  *         synced --> read again, and on
  *     the end of the segment --> the next one, or NONE: mended
  *
+ *     log_mend_fill(): nobody has it, and need not have: a batch without
+ *         records takes its place
+ *
  * Nothing is held between two steps: a log that was cut meanwhile says
  * CANCELLED. A crash leaves what could not be read before either.
  */
+#include <string.h>
+
 #include "base/assert.h"
 #include "log/internal.h"
+
+#define FILL_BYTES (2u << 20) /* so far a whole batch is looked for */
 
 static void look(struct log_mend *mend);
 
@@ -71,6 +78,8 @@ static void finish(struct log_mend *mend, enum error error)
 
     mend->busy = false;
     scan_release(&mend->scan);
+    heap_free(mend->seam->heap, mend->filler);
+    mend->filler = NULL;
     if (body != NULL && body->dying)
         detach(mend);
     mend->done(mend, error);
@@ -314,6 +323,77 @@ static size_t take_batches(const struct log_mend *mend, const uint8_t *data,
     return end > 0 ? end - *from : 0;
 }
 
+/* ---- filling ---- */
+
+/* The next whole batch within what was read; 0: there is none. */
+static size_t next_whole(const struct log_mend *mend, size_t size,
+                         struct batch_header *header)
+{
+    for (size_t at = 1; at + BATCH_HEADER_BYTES <= size; at++)
+        if (batch_check(mend->filler + at, size - at, LOG_BATCH_BYTES_MAX,
+                        &mend->log->key.topic_id, mend->log->key.partition,
+                        header) == ERROR_NONE &&
+            header->base_offset > mend->offset)
+            return at;
+    return 0;
+}
+
+/* Without records, and as long as what lay there. */
+static void make_filler(struct log_mend *mend, size_t size,
+                        const struct batch_header *next)
+{
+    const struct log *log = mend->log;
+    uint32_t epoch = next->leader_epoch;
+    struct batch_header header = {
+        .length = (uint32_t)size,
+        .magic = BATCH_MAGIC,
+        .attributes = BATCH_CONTROL,
+        .last_offset_delta = (uint32_t)(next->base_offset - mend->offset - 1),
+        .record_count = (uint32_t)(next->base_offset - mend->offset),
+        .base_timestamp_ms = next->base_timestamp_ms,
+        .max_timestamp_ms = next->base_timestamp_ms,
+        .producer_id = -1,
+        .base_sequence = -1};
+
+    epochs_at(&body_of(mend->log)->epochs, mend->offset, &epoch);
+    memset(mend->filler, 0, size);
+    batch_encode(&header, mend->filler);
+    batch_seal(mend->filler, (uint32_t)size);
+    batch_stamp(mend->filler, mend->offset, epoch, next->append_time_ms,
+                &log->key.topic_id, log->key.partition);
+}
+
+static void read_on(struct disk_request *request)
+{
+    struct log_mend *mend = container_of(request, struct log_mend, request);
+    struct batch_header next;
+    size_t size;
+
+    if (came_back(mend))
+        return;
+    if (request->error != ERROR_NONE) {
+        finish(mend, request->error);
+        return;
+    }
+    size = next_whole(mend, (size_t)request->size, &next);
+    if (size < BATCH_HEADER_BYTES || next.base_offset > mend->floor ||
+        next.base_offset >= mend->end_offset) {
+        finish(mend, ERROR_OFFSET_OUT_OF_RANGE);
+        return;
+    }
+    trace_log(mend->seam->trace, TRACE_WARN,
+              "%s: offsets %lld to %lld are damaged, nobody has them, and they "
+              "lie below the log start: their place is filled",
+              mend->path, (long long)mend->offset,
+              (long long)next.base_offset - 1);
+    make_filler(mend, size, &next);
+    mend->iov.iov_base = mend->filler;
+    mend->iov.iov_len = size;
+    request->done = written;
+    disk_append(mend->seam->disk, request, mend->file, &mend->iov, 1,
+                mend->position);
+}
+
 /* ---- the contract ---- */
 
 void log_mend_begin(struct log_mend *mend, struct log *log,
@@ -358,6 +438,24 @@ enum error log_mend_write(struct log_mend *mend, const uint8_t *batches,
     mend->request.done = written;
     disk_append(mend->seam->disk, &mend->request, mend->file, &mend->iov, 1,
                 mend->position);
+    return ERROR_NONE;
+}
+
+enum error log_mend_fill(struct log_mend *mend, int64_t floor)
+{
+    ASSERT(!mend->busy);
+    if (current(mend) == NULL || mend->file == NULL)
+        return ERROR_CANCELLED;
+    if (mend->offset >= floor || mend->position >= mend->file_size)
+        return ERROR_OFFSET_OUT_OF_RANGE;
+    mend->filler = heap_try_alloc(mend->seam->heap, FILL_BYTES);
+    if (mend->filler == NULL)
+        return ERROR_OUT_OF_MEMORY;
+    mend->busy = true;
+    mend->floor = floor;
+    mend->request.done = read_on;
+    disk_read(mend->seam->disk, &mend->request, mend->file, mend->filler,
+              FILL_BYTES, mend->position);
     return ERROR_NONE;
 }
 

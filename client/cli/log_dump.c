@@ -192,7 +192,8 @@ static void dump_segment(struct dump *dump)
             dump_fault(dump, &fault);
         if (step == SEGMENT_LOST)
             break;
-        if (step == SEGMENT_BATCH && dump->records)
+        if (step == SEGMENT_BATCH && dump->records &&
+            !(walk.header.attributes & BATCH_CONTROL))
             dump_records(dump, &walk);
     }
     segment_walk_close(&walk);

@@ -606,6 +606,48 @@ static void a_guessed_history_names_nothing(void **state)
     assert_int_equal(world_read(world, log, 0, 100), 100);
 }
 
+static enum error fill(struct world *world, struct mending *mending,
+                       int64_t floor)
+{
+    enum error error;
+
+    mending->done = false;
+    error = log_mend_fill(&mending->mend, floor);
+    if (error != ERROR_NONE)
+        return error;
+    world_until(world, &mending->done);
+    return mending->error;
+}
+
+/* What nobody has any more, for it was to be deleted, is not waited for. */
+static void what_nobody_needs_is_filled(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+    struct mending mending = {0};
+
+    damage(world, "00000000000000000044.log", 3);
+    damage(world, "00000000000000000044.log", 4);
+    world_until_true(world, is_damaged, log);
+    log_mend_begin(&mending.mend, log, mend_done);
+    assert_int_equal(look(world, &mending), ERROR_CORRUPT);
+    assert_int_equal(mending.mend.offset, 47);
+    assert_int_equal(fill(world, &mending, 47), ERROR_OFFSET_OUT_OF_RANGE);
+    assert_int_equal(fill(world, &mending, 48), ERROR_OFFSET_OUT_OF_RANGE);
+    assert_true(log->damaged);
+    assert_int_equal(fill(world, &mending, 49), ERROR_NONE);
+    log_mend_end(&mending.mend);
+    assert_false(log->damaged);
+    assert_int_equal(log->size_bytes, 100 * BATCH);
+    assert_int_equal(world_read(world, log, 49, 100), 51);
+    world_run(world, 300); /* the scrub is content, too */
+    assert_false(log->damaged);
+    assert_int_equal(world_crash(world), ERROR_NONE);
+    log = world_log(world, 0);
+    assert_false(log->damaged);
+    assert_int_equal(world_read(world, log, 49, 100), 51);
+}
+
 /* A cut takes the log away under the mending. */
 static void a_cut_ends_a_mending(void **state)
 {
@@ -667,6 +709,7 @@ int main(void)
         TEST_UNSCRUBBED(a_cut_into_a_missing_file_waits),
         TEST(damage_ends_where_the_log_is_cut),
         TEST_UNSCRUBBED(a_guessed_history_names_nothing),
+        TEST(what_nobody_needs_is_filled),
         TEST(a_cut_ends_a_mending),
         TEST(retention_passes_damage),
 #undef TEST
