@@ -27,6 +27,7 @@ static const char *const fact_names[FACT_COUNT] = {
     [FACT_CONTROLLER] = "controller",
     [FACT_DAMAGED] = "damaged",
     [FACT_MENDED] = "mended",
+    [FACT_OUTLIVED] = "outlived",
     [FACT_FENCED] = "fenced",
     [FACT_SYNC] = "sync",
     [FACT_FRAME_SENT] = "frame_sent",

@@ -95,6 +95,7 @@ void fetcher_add(struct fetcher *fetcher, struct partition *partition)
     partition->told_counted = NO_POSITION;
     partition->sent_damage = false;
     partition->refused = false;
+    partition->outlived = false;
     partition->leader_high_watermark = 0;
     partition->has_last_epoch =
         log_epoch_before(log, log->next_offset, &partition->last_epoch);
@@ -268,16 +269,58 @@ static void tell_refusal(struct partition *partition, int64_t end)
               (long long)partition->high_watermark);
 }
 
-/* The leader asks for a cut to `end`: not below what is known to be committed
- * (R11, decision 0023). It is told so with the next fetch. */
-static bool refuses(struct fetcher *fetcher, struct partition *partition,
-                    int64_t end)
+static bool may_cut(const struct partition *partition, int64_t end)
 {
-    if (partition_state_may_cut(&partition->state,
-                                log_last_epoch(partition->log),
-                                partition->high_watermark, end))
+    return partition_state_may_cut(&partition->state,
+                                   log_last_epoch(partition->log),
+                                   partition->high_watermark, end);
+}
+
+/* The logs part at or above our watermark, but nobody knows where: one of the
+ * two is too old for the other's history. So the leader lacks nothing that is
+ * known to be committed, and this log starts over, when nobody counts on it. */
+static bool may_start_over(struct fetcher *fetcher, struct partition *partition,
+                           int64_t latest)
+{
+    struct seam *seam = partition_seam(partition);
+    struct fact fact = {.type = FACT_OUTLIVED,
+                        .key = partition->key,
+                        .leader_epoch = (int32_t)partition->role_epoch,
+                        .end_offset = latest};
+
+    if (!partition_spares_self(partition)) {
+        if (!partition->outlived) {
+            SOMETIMES(seam->trace, MEMBER_OUTLIVED);
+            partition->outlived = true;
+            partition->outdone_told = false;
+            replicas_report(fetcher->replicas);
+        }
+        back_off(fetcher, partition, BACK_OFF_FULL_US);
         return false;
-    tell_refusal(partition, end);
+    }
+    partition->outlived = false;
+    trace_fact(seam->trace, &fact);
+    SOMETIMES(seam->trace, FOLLOWER_OUTLIVED);
+    trace_log(seam->trace, TRACE_WARN,
+              "partition %s/%u: too many leader epochs have passed to tell "
+              "where the log of the leader, broker %u, leaves ours: this "
+              "replica starts over",
+              partition->topic->name, partition->key.partition,
+              partition->role_leader);
+    return true;
+}
+
+/* The leader asks for a cut to `end`: not below what is known to be committed
+ * (R11, decision 0023), unless the logs may well be the same up to there: they
+ * part at `latest` at the latest. A refusal is told with the next fetch. */
+static bool refuses(struct fetcher *fetcher, struct partition *partition,
+                    int64_t end, int64_t latest)
+{
+    if (may_cut(partition, end))
+        return false;
+    if (may_cut(partition, latest))
+        return !may_start_over(fetcher, partition, latest);
+    tell_refusal(partition, latest);
     back_off(fetcher, partition,
              partition->refused ? BACK_OFF_FULL_US : BACK_OFF_US);
     partition->refused = true;
@@ -290,18 +333,22 @@ static void diverged(struct fetcher *fetcher, struct partition *partition,
 {
     struct seam *seam = partition_seam(partition);
     struct log *log = partition->log;
+    int64_t latest;
     uint32_t found;
     int64_t own_end;
 
     if (log_epoch_end(log, epoch, &found, &own_end)) {
         if (own_end < end)
             end = own_end;
+        if (end < log->log_start_offset)
+            end = log->log_start_offset;
+        latest = end;
     } else {
+        own_end = log_epochs_start(log);
+        latest = own_end < end ? own_end : end;
         end = log->log_start_offset;
     }
-    if (end < log->log_start_offset)
-        end = log->log_start_offset;
-    if (refuses(fetcher, partition, end))
+    if (refuses(fetcher, partition, end, latest))
         return;
     trace_log(seam->trace, TRACE_INFO,
               "partition %s/%u: cut from %lld to %lld, the leader's epoch %u",
@@ -313,15 +360,17 @@ static void diverged(struct fetcher *fetcher, struct partition *partition,
     log_truncate(log, end, cut_done, partition);
 }
 
-/* The leader has nothing as old as what we ask for: start over there. */
+/* The leader has nothing as old as what we ask for, or as our epochs, and
+ * then the logs part at `latest` at the latest: start over there. */
 static void out_of_range(struct fetcher *fetcher, struct partition *partition,
-                         int64_t leader_start)
+                         int64_t leader_start, int64_t latest)
 {
     struct log *log = partition->log;
 
     if (leader_start < log->log_start_offset)
         leader_start = log->log_start_offset;
-    if (refuses(fetcher, partition, leader_start))
+    if (refuses(fetcher, partition, leader_start,
+                latest > leader_start ? latest : leader_start))
         return;
     SOMETIMES(partition_seam(partition)->trace, OUT_OF_RANGE_FOLLOWER);
     cut_start(partition);
@@ -434,7 +483,10 @@ static void take_result(struct fetcher *fetcher, struct fetch *fetch,
     int64_t pause_us;
 
     if (error == ERROR_OFFSET_OUT_OF_RANGE && result->has_log_start_offset) {
-        out_of_range(fetcher, partition, (int64_t)result->log_start_offset);
+        out_of_range(fetcher, partition, (int64_t)result->log_start_offset,
+                     (int64_t)(result->has_diverging_end_offset
+                                   ? result->diverging_end_offset
+                                   : result->log_start_offset));
         return;
     }
     if (error != ERROR_NONE) {

@@ -12,6 +12,7 @@
 #include "seam/trace.h"
 
 #define REVIEW_PAUSE_US 500000
+#define SAY_AGAIN_US    60000000 /* that the leader is outdone */
 
 /* ---- waiters ---- */
 
@@ -314,7 +315,6 @@ void leader_start(struct partition *partition)
     int64_t now_us = partition_seam(partition)->now.monotonic_us;
 
     partition->proposed = false;
-    partition->outdone = false;
     partition->strict_end = NO_POSITION;
     partition->review_at_us = 0;
     partition->epoch_start_offset = partition->log->log_end_offset;
@@ -392,8 +392,8 @@ static struct follower *follower_of(struct partition *partition,
 }
 
 /* Where the follower's log leaves ours, if it does. When our history does not
- * reach down to its epoch, all that it has above our log start is not ours,
- * and what lies below is gone: it starts over at our log start. */
+ * reach down to its epoch, what it has above our history is not ours, and what
+ * lies below nobody can compare: it starts over at our log start. */
 static enum error compare_logs(const struct partition *partition,
                                const struct follower_fetch *fetch,
                                struct divergence *at)
@@ -406,8 +406,11 @@ static enum error compare_logs(const struct partition *partition,
         return fetch->fetch_offset > log->log_end_offset
                    ? ERROR_OFFSET_OUT_OF_RANGE
                    : ERROR_NONE;
-    if (!log_epoch_end(log, fetch->last_epoch, &at->epoch, &at->end_offset))
+    if (!log_epoch_end(log, fetch->last_epoch, &at->epoch, &at->end_offset)) {
+        at->unknown = true;
+        at->end_offset = log_epochs_start(log);
         return ERROR_OFFSET_OUT_OF_RANGE;
+    }
     at->diverges =
         at->epoch != fetch->last_epoch || at->end_offset < fetch->fetch_offset;
     return ERROR_NONE;
@@ -454,29 +457,80 @@ static bool note_identity(struct follower *follower,
     return true;
 }
 
+static bool counted_on(const struct partition *partition, uint32_t broker_id)
+{
+    return replica_set_has(&partition->state.isr, broker_id) ||
+           replica_set_has(&partition->state.eligible, broker_id);
+}
+
+/* Somebody who is counted on and may know more than our log holds. */
+static uint32_t who_may_know(const struct partition *partition)
+{
+    uint32_t self = replicas_self(partition->replicas).broker_id;
+
+    for (uint32_t i = 0; i < partition->state.replica_count; i++) {
+        const struct follower *follower = &partition->followers[i];
+        uint32_t id = follower->replica.broker_id;
+
+        if (id != self && !follower->valid && counted_on(partition, id))
+            return id;
+    }
+    return NO_BROKER;
+}
+
+static void say_outdone(struct partition *partition, uint32_t waits_for)
+{
+    struct seam *seam = partition_seam(partition);
+
+    partition->outdone_said_us = seam->now.monotonic_us;
+    trace_log(seam->trace, TRACE_ERROR,
+              "partition %s/%u: a replica knows that the records below offset "
+              "%lld are committed, and they are not all in the log here: this "
+              "is an older copy of the disk, or the disk has lost writes. "
+              "Nothing is taken until broker %u, which may have them, leads, "
+              "or has lost its disk: see \"A leader has lost records\" in "
+              "docs/operations.md",
+              partition->topic->name, partition->key.partition,
+              (long long)partition->outdone_watermark, waits_for);
+}
+
 /* Who may have been counted says that more is committed than our log holds: an
  * older disk. Another one is to lead, if there is one who can. */
 static void note_refusal(struct partition *partition,
                          const struct follower_fetch *fetch)
 {
-    const struct partition_state *state = &partition->state;
-    uint32_t id = fetch->replica.broker_id;
-    struct seam *seam = partition_seam(partition);
-
-    if (partition->outdone || (!replica_set_has(&state->isr, id) &&
-                               !replica_set_has(&state->eligible, id)))
+    if (partition->outdone || !counted_on(partition, fetch->replica.broker_id))
         return;
     partition->outdone = true;
     partition->outdone_told = false;
-    SOMETIMES(seam->trace, LEADER_OUTDONE);
-    trace_log(seam->trace, TRACE_ERROR,
-              "partition %s/%u: broker %u knows that the records below offset "
-              "%lld are committed, and they are not all in the log here: this "
-              "is an older copy of the disk, or the disk has lost writes. "
-              "Another replica is asked to lead",
-              partition->topic->name, partition->key.partition, id,
-              (long long)fetch->refused_watermark);
+    partition->outdone_watermark = fetch->refused_watermark;
+    SOMETIMES(partition_seam(partition)->trace, LEADER_OUTDONE);
+    say_outdone(partition, fetch->replica.broker_id);
     replicas_report(partition->replicas);
+}
+
+void leader_review_outdone(struct partition *partition)
+{
+    struct seam *seam = partition_seam(partition);
+    uint32_t waits_for;
+
+    if (!partition->outdone)
+        return;
+    waits_for = who_may_know(partition);
+    if (waits_for != NO_BROKER) {
+        if (seam->now.monotonic_us - partition->outdone_said_us >= SAY_AGAIN_US)
+            say_outdone(partition, waits_for);
+        return;
+    }
+    partition->outdone = false;
+    SOMETIMES(seam->trace, LOSS_ACCEPTED);
+    trace_log(seam->trace, TRACE_ERROR,
+              "partition %s/%u: records below offset %lld were committed, and "
+              "no replica that is counted on has them all: they are lost, and "
+              "the partition goes on from offset %lld",
+              partition->topic->name, partition->key.partition,
+              (long long)partition->outdone_watermark,
+              (long long)partition->log->next_offset);
 }
 
 enum error partition_follower_fetch(struct partition *partition,
@@ -488,6 +542,7 @@ enum error partition_follower_fetch(struct partition *partition,
     struct follower *follower;
 
     divergence->diverges = false;
+    divergence->unknown = false;
     if (error != ERROR_NONE)
         return error;
     follower = follower_of(partition, fetch->replica.broker_id);
@@ -580,8 +635,10 @@ void partition_review_isr(struct partition *partition)
     struct replica self = replicas_self(partition->replicas);
     struct replica_set isr = partition->state.isr;
 
-    if (partition->role != PARTITION_LEADER || partition->proposed ||
-        must_not_shrink(partition) ||
+    if (partition->role != PARTITION_LEADER)
+        return;
+    leader_review_outdone(partition);
+    if (partition->proposed || must_not_shrink(partition) ||
         seam->now.monotonic_us < partition->review_at_us)
         return;
     for (uint32_t i = 0; i < partition->state.replica_count; i++) {

@@ -220,9 +220,17 @@ bool partition_is_lost(const struct partition *partition)
            !partition_is_offline(partition);
 }
 
-/* It asks for another leader, again and again. */
+bool partition_spares_self(const struct partition *partition)
+{
+    return partition_state_spares(&partition->state,
+                                  replicas_self(partition->replicas).broker_id);
+}
+
+/* It asks to be left out, again and again. */
 bool partition_is_outdone(const struct partition *partition)
 {
+    if (partition->role == PARTITION_FOLLOWER)
+        return partition->outlived && !partition_spares_self(partition);
     return partition->role == PARTITION_LEADER &&
            (partition->outdone || partition_is_hopeless(partition));
 }
@@ -343,6 +351,7 @@ static void become_follower(struct partition *partition)
     struct replicas *replicas = partition->replicas;
 
     assert_stored(partition);
+    partition->outdone = false; /* it follows who knows more */
     partition->role = PARTITION_FOLLOWER;
     partition->role_leader = partition->state.leader;
     partition->role_epoch = partition->state.leader_epoch;
@@ -460,8 +469,10 @@ void partition_set_state(struct partition *partition, struct topic *topic,
             log_trust(partition->log);
         partition_apply_floor(partition);
     }
-    if (partition->role == PARTITION_LEADER)
+    if (partition->role == PARTITION_LEADER) {
+        leader_review_outdone(partition);
         leader_progress(partition);
+    }
 }
 
 int64_t partition_log_start(const struct partition *partition)

@@ -99,7 +99,9 @@ struct partition {
     /* A member of ISR or eligible knows that more is committed than this
      * leader has. */
     bool outdone;
-    bool outdone_told; /* to the controller, not long ago */
+    int64_t outdone_watermark; /* so much is */
+    bool outdone_told;         /* to the controller, not long ago */
+    int64_t outdone_said_us;   /* to people */
     struct follower followers[REPLICAS_MAX]; /* by place in the assignment */
     bool proposed;
     uint32_t proposed_at; /* partition epoch it was proposed on */
@@ -130,7 +132,10 @@ struct partition {
     bool sent_damage;    /* the last answer did not pass its check */
     bool refused;        /* the last answer asked for a cut that is not made */
     int64_t refusal_told_us; /* to people; 0: never */
-    int64_t told_counted;    /* counted offset that the leader knows of */
+    /* It has to start over, as the leader's history does not reach down to its
+     * epoch, and it is in the ISR or eligible: not as long as it is. */
+    bool outlived;
+    int64_t told_counted; /* counted offset that the leader knows of */
     int64_t leader_high_watermark;
     struct list position_node; /* fetcher->positions */
 };
@@ -161,9 +166,12 @@ bool partition_is_whole(const struct partition *partition);
 /* It lies in a log directory that has failed or is not there. Such a replica
  * is not lost: it takes no role, and nobody counts on it. */
 bool partition_is_offline(const struct partition *partition);
-/* It leads and lacks what is committed (R11), and the controller has not taken
- * it out of what the others count on: it is asked to, again and again. */
+/* It leads and lacks what is committed (R11), or has to start over as it is
+ * older than the leader's epoch history, and the controller has not taken it
+ * out of what the others count on: it is asked to, again and again. */
 bool partition_is_outdone(const struct partition *partition);
+/* Another one leads, and nobody counts on this replica. */
+bool partition_spares_self(const struct partition *partition);
 /* The counted offset of its log, but never past damage that is not known to be
  * committed: who cannot read a batch does not vouch for it. A leader that was
  * damaged when it started, and is in sync alone, has committed what it counted
@@ -191,7 +199,10 @@ void partition_wait_ack(struct partition *partition, int32_t acks,
 /* A follower's fetch. ERROR_NONE with *diverges false: it is counted. */
 struct divergence {
     bool diverges;
-    uint32_t epoch;
+    /* ERROR_OFFSET_OUT_OF_RANGE as the leader's history does not reach down to
+     * the follower's epoch: the logs part at end_offset at the latest. */
+    bool unknown;
+    uint32_t epoch; /* if it diverges */
     int64_t end_offset;
 };
 struct follower_fetch {

@@ -122,6 +122,14 @@ bool log_epoch_end(const struct log *log, uint32_t epoch, uint32_t *found,
                       end_offset);
 }
 
+int64_t log_epochs_start(const struct log *log)
+{
+    const struct epochs *epochs = &log->body->epochs;
+
+    return epochs->count > 0 ? epochs->entries[0].start_offset
+                             : log->log_end_offset;
+}
+
 bool log_epoch_before(const struct log *log, int64_t offset, uint32_t *epoch)
 {
     return epochs_at(&log->body->epochs, offset - 1, epoch);

@@ -328,6 +328,9 @@ uint32_t log_last_epoch(const struct log *log); /* 0 when empty */
  * then the log diverges from its start. */
 bool log_epoch_end(const struct log *log, uint32_t epoch, uint32_t *found,
                    int64_t *end_offset);
+/* Where the history begins: what lies below is of older epochs, nobody knows
+ * which. The log end when there is none. */
+int64_t log_epochs_start(const struct log *log);
 /* The epoch of the batch that ends at or holds offset - 1; false when the
  * history does not reach down to it. */
 bool log_epoch_before(const struct log *log, int64_t offset, uint32_t *epoch);

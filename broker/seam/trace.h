@@ -54,6 +54,9 @@ enum fact_type {
     FACT_DAMAGED,        /* offsets [offset, end_offset) cannot be read:
                             value is CORRUPT, or IO: the disk says so */
     FACT_MENDED,         /* no damage is known any more */
+    FACT_OUTLIVED,       /* a follower older than the epochs that its leader
+                            knows starts over: -, the logs part there at the
+                            latest */
     FACT_CONTROLLER,     /* leader_epoch: controller epoch won by this node */
     FACT_FENCED,         /* a log directory is offline: value is the error */
     FACT_SYNC,           /* a commit round was submitted: value files */

@@ -87,6 +87,8 @@ static void fill_result(const struct fetch_part *part,
     if (part->error == ERROR_OFFSET_OUT_OF_RANGE) {
         result->has_log_start_offset = 1;
         result->log_start_offset = (uint64_t)part->log_start_offset;
+        result->has_diverging_end_offset = part->divergence.unknown;
+        result->diverging_end_offset = (uint64_t)part->divergence.end_offset;
     }
     if (part->error != ERROR_NONE)
         return;

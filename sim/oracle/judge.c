@@ -95,7 +95,7 @@ static bool chosen(const struct judge *judge, size_t id)
 
 static bool about_partition(enum fact_type type)
 {
-    return type <= FACT_MENDED;
+    return type <= FACT_OUTLIVED;
 }
 
 static void note_controller(struct judge *judge, unsigned node,

@@ -30,6 +30,7 @@ struct replica {
     bool rotten;         /* likewise, and not only until it opens again */
     bool reported;       /* it has damage that is not mended ... */
     int64_t reported_us; /* ... since then */
+    bool outlived;       /* it is about to start over for its age */
     int64_t log_start;
     int64_t end;
     int64_t durable;

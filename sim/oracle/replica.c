@@ -7,6 +7,7 @@
  *     DURABLE    durable moves
  *     TRUNCATING what is above may be gone after a crash
  *     TRUNCATED  the end moves back (or the log is started over further on)
+ *     OUTLIVED   it starts over with its next cut
  *     DAMAGED, MENDED    it has batches that it cannot read, it has none
  *     LOG_START, DELETED, HIGH_WATERMARK, ROLE
  *
@@ -142,6 +143,7 @@ static void opened(struct replica *replica, const struct fact *fact)
     replica->present = true;
     replica->damaged = false;
     replica->reported = false;
+    replica->outlived = false;
     if (fact->end_offset < replica->end)
         cut(replica, fact->end_offset);
     else if (fact->end_offset > replica->end)
@@ -177,6 +179,7 @@ static void truncated(struct replica *replica, int64_t end)
         replica->durable_most = end;
     if (replica->high_watermark > end)
         replica->high_watermark = end;
+    replica->outlived = false;
 }
 
 static void role_taken(struct replica *replica, const struct fact *fact)
@@ -238,6 +241,9 @@ void model_fact(struct model *model, struct partition *partition, unsigned node,
         if (!replica->reported)
             replica->reported_us = now_us;
         replica->reported = true;
+        break;
+    case FACT_OUTLIVED:
+        replica->outlived = true;
         break;
     case FACT_MENDED:
         replica->reported = false;

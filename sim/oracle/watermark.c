@@ -3,7 +3,9 @@
  * Invariant I7. On a node: from its start to its crash, whatever roles it
  * takes. Before a client: what one reader was told as the end, across
  * leaders (KIP-207). And no replica of a durable topic cuts its log below
- * the watermark it knows (KIP-101 cut to it; cutting below it loses more).
+ * the watermark it knows (KIP-101 cut to it; cutting below it loses more),
+ * but for one that starts over because too many epochs have passed to compare
+ * it: then another one holds all that is below.
  */
 #include <inttypes.h>
 
@@ -12,6 +14,24 @@
 struct watermark_state {
     struct vector seen; /* int64_t by reader */
 };
+
+static bool starts_over(const struct judge *judge,
+                        const struct partition *partition, unsigned node)
+{
+    const struct replica *replica = &partition->replicas[node];
+
+    if (!replica->outlived)
+        return false;
+    for (unsigned i = 0; i < judge->options.brokers; i++) {
+        const struct replica *other = &partition->replicas[i];
+
+        if (i != node && other->present && !other->damaged &&
+            other->log_start <= replica->high_watermark &&
+            other->durable >= replica->high_watermark)
+            return true;
+    }
+    return false;
+}
 
 static void on_fact(struct judge *judge, void *state,
                     struct partition *partition, unsigned node,
@@ -33,7 +53,7 @@ static void on_fact(struct judge *judge, void *state,
                    replica->high_watermark, fact->end_offset);
         return;
     }
-    if (!judge_lazy(judge, partition))
+    if (!judge_lazy(judge, partition) && !starts_over(judge, partition, node))
         judge_fail(judge, ORACLE_WATERMARK, partition, node, fact->end_offset,
                    "b%u cut its log of %s to %" PRId64
                    ", below the high watermark %" PRId64 " that it knows",
