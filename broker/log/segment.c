@@ -24,6 +24,10 @@
 #include "base/cursor.h"
 #include "log/internal.h"
 
+/* Who waited for a file is served before it may be closed: a timer that is
+ * started when the file is there is due earlier. */
+#define IDLE_US 1000
+
 /* One loading of a segment. */
 struct load {
     struct segment *segment;
@@ -342,9 +346,10 @@ void segment_touch(struct segment *segment)
     segment->idle_in = files;
     list_append(&files->segments, &segment->idle);
     files->count++;
-    if (files->count > files->count_max)
+    if (files->count > files->count_max &&
+        !timer_running(&directory->idle_timer))
         timer_start(directory->seam->timers, &directory->idle_timer,
-                    directory->seam->now.monotonic_us);
+                    directory->seam->now.monotonic_us + IDLE_US);
 }
 
 void segment_resize(struct segment *segment, uint64_t size)
