@@ -412,7 +412,9 @@ void segment_resize(struct segment *segment, uint64_t size);
 void segment_mended(struct segment *segment, uint64_t size);
 /* Opens the file and loads or rebuilds the index; then log_progress(). */
 void segment_load(struct segment *segment);
-bool segment_ready(const struct segment *segment);
+/* The file is open and the index reaches down to `offset`: after a start, that
+ * of the active segment holds what was recovered and appended since. */
+bool segment_reaches(const struct segment *segment, int64_t offset);
 uint8_t *segment_encode(const struct segment *segment, size_t *size);
 /* Takes the summary from the start of an index file. */
 bool segment_decode_summary(struct segment *segment, const uint8_t *data,

@@ -142,7 +142,8 @@ static void look_ahead(struct log_body *body, size_t at)
         at + 1 < body->segment_count ? body->segments[at + 1] : NULL;
 
     if (next != NULL && !next->unborn && !next->unreadable &&
-        !segment_ready(next) && body->exclusive.kind == EXCLUSIVE_NONE)
+        !segment_reaches(next, next->base_offset) &&
+        body->exclusive.kind == EXCLUSIVE_NONE)
         segment_load(next);
 }
 
@@ -154,7 +155,7 @@ static enum error locate(struct log_body *body, int64_t offset, int64_t limit,
     struct ring_entry from, above, end;
     uint64_t most = bytes_max;
 
-    if (!segment_ready(segment))
+    if (!segment_reaches(segment, offset))
         return load(body, segment);
     segment_touch(segment);
     look_ahead(body, at);
@@ -240,7 +241,7 @@ enum error log_offset_by_time(struct log *log, int64_t timestamp_ms,
         if (segment->end_offset == segment->base_offset ||
             segment->max_timestamp_ms < timestamp_ms)
             continue;
-        if (!segment_ready(segment))
+        if (!segment_reaches(segment, segment->base_offset))
             return load(body, segment);
         segment_touch(segment);
         found = first_by_time(&segment->index, timestamp_ms);

@@ -277,9 +277,13 @@ static bool decode_entries(const struct segment *segment, struct index *index,
 
 /* ---- open and closed ---- */
 
-bool segment_ready(const struct segment *segment)
+bool segment_reaches(const struct segment *segment, int64_t offset)
 {
-    return segment->file != NULL && segment->indexed;
+    const struct index *index = &segment->index;
+
+    return segment->file != NULL &&
+           (segment->indexed ||
+            (index->count > 0 && index->entries[0].offset <= offset));
 }
 
 /* Somebody works on it, or will. */

@@ -345,6 +345,30 @@ static void an_idle_log_rolls_unless_it_is_empty(void **state)
     assert_int_equal(world_read(world, world_log(world, 0), 0, 3), 3);
 }
 
+/* The index of a segment that was being written when the broker stopped is
+ * made by reading all of it: who reads what is new does not wait for that. */
+static void a_reader_of_the_end_does_not_wait_after_a_start(void **state)
+{
+    struct world *world = *state;
+    struct log_settings settings = world_settings;
+    struct log_range range;
+    struct log *log;
+
+    settings.segment_bytes = 1 << 20;
+    log = world_create(world, 0, &settings);
+    world_fill(world, log, 100, &(struct world_batch){.epoch = 1});
+    world_shutdown(world);
+    world->options.default_settings = settings;
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    world_append(world, log, &(struct world_batch){.epoch = 1});
+    assert_int_equal(log_locate(log, 100, 101, 4096, &range), ERROR_NONE);
+    assert_int_equal(range.base_offset, 100);
+    assert_int_equal(range.end_offset_max, 101);
+    assert_int_equal(log_locate(log, 99, 101, 4096, &range), ERROR_AGAIN);
+    assert_int_equal(world_read(world, log, 0, 101), 101);
+}
+
 static void offsets_are_found_by_time(void **state)
 {
     struct world *world = *state;
@@ -648,6 +672,7 @@ int main(void)
         TEST(the_log_start_is_stored_before_anything_goes),
         TEST(retention_counts_age_and_bytes),
         TEST(an_idle_log_rolls_unless_it_is_empty),
+        TEST(a_reader_of_the_end_does_not_wait_after_a_start),
         TEST(offsets_are_found_by_time),
         TEST(epochs_are_known_across_restarts),
         TEST(a_log_is_removed_and_made_again),
