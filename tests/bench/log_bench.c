@@ -4,7 +4,8 @@
  *
  *     log_bench append DIR BYTES BATCH    through the log, synced, many
  *                                         batches in flight
- *     log_bench read DIR BATCH            the log made by append, in order
+ *     log_bench read DIR BATCH PASSES     the log made by append, in order,
+ *                                         so often; tells of the last
  *     log_bench write FILE BYTES CHUNK    pwrite() and fdatasync(), in turn
  *     log_bench lay HOW FILE BYTES CHUNK  the same as write, in a file that is
  *                                         "grown", "kept" (space reserved
@@ -316,10 +317,10 @@ static void on_loaded(struct log_owner *owner)
     read_on(container_of(owner, struct bench, log_owner));
 }
 
-static void read_log(const char *path, size_t batch_bytes)
+static void read_log(const char *path, size_t batch_bytes, uint64_t passes)
 {
     static struct bench bench;
-    double start;
+    double start = 0;
 
     open_directory(&bench, path);
     bench.batch_bytes = batch_bytes;
@@ -338,9 +339,13 @@ static void read_log(const char *path, size_t batch_bytes)
     }
     bench.log_owner.on_progress = on_loaded;
     log_set_owner(bench.log, &bench.log_owner);
-    start = now();
-    read_on(&bench);
-    run(&bench, "read");
+    for (uint64_t pass = 0; pass < passes; pass++) {
+        bench.next_offset = 0;
+        bench.read_bytes = 0;
+        start = now();
+        read_on(&bench);
+        run(&bench, "read");
+    }
     print(bench.read_bytes, now() - start, 0);
     log_set_owner(bench.log, NULL);
     close_directory(&bench);
@@ -438,8 +443,8 @@ int main(int argc, char **argv)
 
     if (strcmp(what, "append") == 0 && argc == 5)
         append(argv[2], number(argv[3]), number(argv[4]));
-    else if (strcmp(what, "read") == 0 && argc == 4)
-        read_log(argv[2], number(argv[3]));
+    else if (strcmp(what, "read") == 0 && argc == 5)
+        read_log(argv[2], number(argv[3]), number(argv[4]));
     else if (strcmp(what, "write") == 0 && argc == 5)
         plain_write("grown", argv[2], number(argv[3]), number(argv[4]));
     else if (strcmp(what, "lay") == 0 && argc == 6)
@@ -447,8 +452,8 @@ int main(int argc, char **argv)
     else if (strcmp(what, "pread") == 0 && argc == 4)
         plain_read(argv[2], number(argv[3]));
     else
-        return fputs("usage: log_bench append DIR BYTES BATCH | read DIR BATCH "
-                     "|\n"
+        return fputs("usage: log_bench append DIR BYTES BATCH |\n"
+                     "       read DIR BATCH PASSES |\n"
                      "       write FILE BYTES CHUNK | lay HOW FILE BYTES CHUNK "
                      "|\n"
                      "       pread FILE CHUNK\n",
