@@ -3,7 +3,8 @@
  * The disk of a real node. Operations wait in the queue of their file (path
  * operations in one of their own); two threads take runnable queues in turn,
  * so that each file keeps its order and none holds up another. Syncs have a
- * thread of their own: appends go on while one runs. What the operations do
+ * thread of their own: appends go on while one runs. Appends that wait and go
+ * on where the one before ends are one system call. What the operations do
  * is in real/disk_work.c.
  */
 #include "seam/disk.h"
@@ -50,15 +51,43 @@ static void complete(struct disk *disk, struct disk_request *request)
         loop_wake(disk->loop);
 }
 
+/* Under the lock: the next operation of the file, and the appends that go on
+ * where it ends. */
+static void take(struct disk_file *file, struct list *taken)
+{
+    struct disk_request *request = request_of(list_pop(&file->operations));
+    uint64_t bytes = 0;
+    unsigned count = 0;
+
+    list_append(taken, &request->node);
+    while (request->operation == DISK_APPEND &&
+           !list_empty(&file->operations)) {
+        const struct disk_request *before = request;
+        uint64_t size = disk_append_size(before);
+
+        bytes += size;
+        count += before->iov_count;
+        request = request_of(list_first(&file->operations));
+        if (request->operation != DISK_APPEND ||
+            request->offset != before->offset + size ||
+            bytes >= JOINED_BYTES_MAX ||
+            count + request->iov_count > JOINED_IOV_MAX)
+            return;
+        list_remove(&request->node);
+        list_append(taken, &request->node);
+    }
+}
+
 static void *io_main(void *argument)
 {
     struct disk *disk = argument;
+    struct list taken;
 
+    list_init(&taken);
     pthread_mutex_lock(&disk->lock);
     while (!disk->quit) {
         struct list *node = list_pop(&disk->runnable);
         struct disk_file *file;
-        struct disk_request *request;
 
         if (node == NULL) {
             pthread_cond_wait(&disk->io_wanted, &disk->lock);
@@ -67,16 +96,17 @@ static void *io_main(void *argument)
         file = container_of(node, struct disk_file, node);
         file->runnable = false;
         file->running = true;
-        request = request_of(list_pop(&file->operations));
+        take(file, &taken);
         pthread_mutex_unlock(&disk->lock);
-        disk_work(request);
+        disk_work(&taken);
         pthread_mutex_lock(&disk->lock);
         file->running = false;
         if (!list_empty(&file->operations)) {
             file->runnable = true;
             list_append(&disk->runnable, &file->node);
         }
-        complete(disk, request);
+        while ((node = list_pop(&taken)) != NULL)
+            complete(disk, request_of(node));
     }
     pthread_mutex_unlock(&disk->lock);
     return NULL;
@@ -85,7 +115,9 @@ static void *io_main(void *argument)
 static void *sync_main(void *argument)
 {
     struct disk *disk = argument;
+    struct list work;
 
+    list_init(&work);
     pthread_mutex_lock(&disk->lock);
     while (!disk->quit) {
         struct list *node = list_pop(&disk->syncs);
@@ -95,7 +127,9 @@ static void *sync_main(void *argument)
             continue;
         }
         pthread_mutex_unlock(&disk->lock);
-        disk_work(request_of(node));
+        list_append(&work, node);
+        disk_work(&work);
+        list_remove(node);
         pthread_mutex_lock(&disk->lock);
         complete(disk, request_of(node));
     }

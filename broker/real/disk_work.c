@@ -186,6 +186,59 @@ static enum error work_append(struct disk_request *request)
     return ERROR_NONE;
 }
 
+uint64_t disk_append_size(const struct disk_request *request)
+{
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < request->iov_count; i++)
+        size += request->iov[i].iov_len;
+    return size;
+}
+
+/* What fails is the first that is not written: it is not tried again. Those
+ * behind it are, alone, as they would have been. */
+static void append_joined(struct list *requests)
+{
+    struct iovec iov[JOINED_IOV_MAX];
+    struct disk_request *first =
+        container_of(list_first(requests), struct disk_request, node);
+    enum error error = ERROR_NONE;
+    unsigned count = 0;
+    uint64_t written = 0;
+    ssize_t result;
+
+    list_for_each_safe (node, requests) {
+        struct disk_request *request =
+            container_of(node, struct disk_request, node);
+
+        ASSERT(count + request->iov_count <= JOINED_IOV_MAX);
+        memcpy(iov + count, request->iov, request->iov_count * sizeof *iov);
+        count += request->iov_count;
+    }
+    do
+        result = pwritev(fd_of(first), iov, (int)count, (off_t)first->offset);
+    while (result < 0 && errno == EINTR);
+    if (result < 0)
+        error = error_of_errno(errno);
+    else
+        written = (uint64_t)result;
+    list_for_each_safe (node, requests) {
+        struct disk_request *request =
+            container_of(node, struct disk_request, node);
+        uint64_t size = disk_append_size(request);
+
+        if (error != ERROR_NONE) {
+            request->error = error;
+            error = ERROR_NONE;
+        } else if (written >= size) {
+            written -= size;
+        } else {
+            written = 0;
+            request->error = work_append(request);
+        }
+    }
+}
+
 /* One file system under all of them: the log directory's. What failed to be
  * written back earlier, by the kernel itself, syncfs() tells to whoever asks
  * first, which may be another process: each file is asked too. With nothing
@@ -308,7 +361,16 @@ static enum error work(struct disk_request *request)
     UNREACHABLE();
 }
 
-void disk_work(struct disk_request *request)
+void disk_work(struct list *requests)
 {
-    request->error = work(request);
+    struct list *first = list_first(requests);
+
+    if (first->next != requests) {
+        append_joined(requests);
+    } else {
+        struct disk_request *request =
+            container_of(first, struct disk_request, node);
+
+        request->error = work(request);
+    }
 }

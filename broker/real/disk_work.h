@@ -10,7 +10,13 @@
 
 /* Many files in one sync go by one syncfs(): above this many. */
 #define SYNCFS_FILES_MIN 16
+/* Appends that go in one call. */
+#define JOINED_IOV_MAX   256
+#define JOINED_BYTES_MAX (1u << 20)
 
-void disk_work(struct disk_request *request);
+/* One request, or appends to one file, each where the one before ends, which
+ * go in one call. Each has its own result. */
+void disk_work(struct list *requests);
+uint64_t disk_append_size(const struct disk_request *request);
 
 #endif

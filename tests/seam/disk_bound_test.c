@@ -160,6 +160,44 @@ static void a_full_disk_says_so_and_keeps_what_it_has(void **state)
     assert_int_equal(sync_files(*state, &other, 1), ERROR_NONE);
 }
 
+#define FLIGHT 40
+
+/* Those that fit are there, and the others say that they are not. */
+static void appends_in_flight_end_one_by_one_on_a_full_disk(void **state)
+{
+    static char chunks[FLIGHT][CHUNK_BYTES], got[CHUNK_BYTES];
+    static struct op ops[FLIGHT];
+    struct iovec iov[FLIGHT];
+    struct disk_file *file;
+    unsigned first, fitted = 0;
+
+    make_small(*state);
+    file = create(*state, "a");
+    first = op_completed;
+    for (unsigned i = 0; i < FLIGHT; i++) {
+        memset(chunks[i], 'A' + (int)i, CHUNK_BYTES);
+        iov[i] = (struct iovec){chunks[i], CHUNK_BYTES};
+        disk_append(disk_of(*state), &op_init(&ops[i])->request, file, &iov[i],
+                    1, (uint64_t)i * CHUNK_BYTES);
+    }
+    harness_wait(*state, harness_flag, &ops[FLIGHT - 1].done);
+    for (unsigned i = 0; i < FLIGHT; i++) {
+        struct op read;
+
+        assert_int_equal(ops[i].number, first + i + 1);
+        if (ops[i].request.error != ERROR_NONE) {
+            assert_int_equal(ops[i].request.error, ERROR_DISK_FULL);
+            continue;
+        }
+        assert_int_equal(fitted++, i);
+        disk_read(disk_of(*state), &op_init(&read)->request, file, got,
+                  sizeof got, (uint64_t)i * CHUNK_BYTES);
+        assert_int_equal(op_wait(*state, &read), ERROR_NONE);
+        assert_memory_equal(got, chunks[i], CHUNK_BYTES);
+    }
+    assert_in_range(fitted, SPACE_BYTES / CHUNK_BYTES / 2, FLIGHT - 1);
+}
+
 static void what_is_reserved_is_there_on_a_full_disk(void **state)
 {
     struct disk_file *file;
@@ -219,6 +257,7 @@ int main(void)
         SEAM_TEST(what_was_refused_was_not_done),
         SEAM_TEST(space_is_reserved_without_a_change_of_size),
         SEAM_TEST(a_full_disk_says_so_and_keeps_what_it_has),
+        SEAM_TEST(appends_in_flight_end_one_by_one_on_a_full_disk),
         SEAM_TEST(what_is_reserved_is_there_on_a_full_disk),
         SEAM_TEST(an_unlinked_file_holds_its_space_until_it_is_closed),
         SEAM_TEST(nothing_is_changed_where_writing_is_forbidden),

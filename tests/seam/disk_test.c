@@ -168,6 +168,50 @@ static void as_many_vectors_as_allowed_are_one_append(void **state)
     assert_memory_equal(got, wanted, at);
 }
 
+#define FLIGHT       600
+#define FLIGHT_BYTES (4u << 20)
+
+/* Most go on where the one before ends, some back, some ahead. */
+static void appends_in_flight_are_as_if_one_by_one(void **state)
+{
+    static uint8_t wanted[FLIGHT_BYTES], got[FLIGHT_BYTES], source[8192];
+    static struct op ops[FLIGHT];
+    static struct iovec iov[FLIGHT][2];
+    struct disk_file *file = create(*state, "a");
+    unsigned first = op_completed;
+    size_t at = 0, end = 0;
+
+    for (size_t i = 0; i < sizeof source; i++)
+        source[i] = (uint8_t)(i * 7 + i / 251);
+    for (size_t i = 0; i < FLIGHT; i++) {
+        size_t length = 1 + i * 37 % 5000, half = length / 3;
+
+        if (i % 50 == 49)
+            at = at > 3000 ? at - 3000 : 0;
+        else if (i % 70 == 69)
+            at += 100;
+        iov[i][0] = (struct iovec){source + i, half};
+        iov[i][1] = (struct iovec){source + i + half, length - half};
+        memcpy(wanted + at, source + i, length);
+        disk_append(disk_of(*state), &op_init(&ops[i])->request, file, iov[i],
+                    2, at);
+        at += length;
+        if (at > end)
+            end = at;
+        assert_true(end < FLIGHT_BYTES);
+    }
+    harness_wait(*state, harness_flag, &ops[FLIGHT - 1].done);
+    for (unsigned i = 0; i < FLIGHT; i++) {
+        assert_int_equal(ops[i].request.error, ERROR_NONE);
+        assert_int_equal(ops[i].number, first + i + 1);
+    }
+    disk_read(disk_of(*state), &op_init(&ops[0])->request, file, got,
+              sizeof got, 0);
+    assert_int_equal(op_wait(*state, &ops[0]), ERROR_NONE);
+    assert_int_equal(ops[0].request.size, end);
+    assert_memory_equal(got, wanted, end);
+}
+
 static void all_who_opened_a_file_see_one_file(void **state)
 {
     struct disk_file *file = create(*state, "a");
@@ -263,6 +307,7 @@ int main(void)
         SEAM_TEST(what_was_submitted_before_a_close_completes),
         SEAM_TEST(behind_the_end_there_are_zeros),
         SEAM_TEST(as_many_vectors_as_allowed_are_one_append),
+        SEAM_TEST(appends_in_flight_are_as_if_one_by_one),
         SEAM_TEST(all_who_opened_a_file_see_one_file),
         SEAM_TEST(every_kind_keeps_the_order_of_its_file),
         SEAM_TEST(a_read_of_nothing_reads_nothing),
