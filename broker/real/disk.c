@@ -3,13 +3,14 @@
  * The disk of a real node. Operations wait in the queue of their file (path
  * operations in one of their own); two threads take runnable queues in turn,
  * so that each file keeps its order and none holds up another. Syncs have a
- * thread of their own: appends go on while one runs. Appends that wait and go
- * on where the one before ends are one system call. What the operations do
- * is in real/disk_work.c.
+ * thread of their own: appends go on while one runs. What waits and can be done
+ * in one system call is: appends that go on where the one before ends, many
+ * syncs. What the operations do is in real/disk_work.c.
  */
 #include "seam/disk.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -51,39 +52,50 @@ static void complete(struct disk *disk, struct disk_request *request)
         loop_wake(disk->loop);
 }
 
-/* Under the lock: the next operation of the file, and the appends that go on
- * where it ends. */
-static void take(struct disk_file *file, struct list *taken)
+/* What was taken so far: one operation, or several that are done as one. */
+struct taken {
+    struct list requests;
+    uint64_t bytes;
+    unsigned iov_count;
+};
+
+/* Whether the operation goes together with those before. */
+static bool joins(const struct disk_request *next, const struct taken *taken)
 {
-    struct disk_request *request = request_of(list_pop(&file->operations));
-    uint64_t bytes = 0;
-    unsigned count = 0;
+    const struct disk_request *last = request_of(taken->requests.previous);
 
-    list_append(taken, &request->node);
-    while (request->operation == DISK_APPEND &&
-           !list_empty(&file->operations)) {
-        const struct disk_request *before = request;
-        uint64_t size = disk_append_size(before);
+    if (next->operation != last->operation)
+        return false;
+    if (next->operation == DISK_APPEND)
+        return next->offset == last->offset + disk_append_size(last) &&
+               taken->bytes < JOINED_BYTES_MAX &&
+               taken->iov_count + next->iov_count <= JOINED_IOV_MAX;
+    return next->operation == DISK_SYNC_DIRECTORY;
+}
 
-        bytes += size;
-        count += before->iov_count;
-        request = request_of(list_first(&file->operations));
-        if (request->operation != DISK_APPEND ||
-            request->offset != before->offset + size ||
-            bytes >= JOINED_BYTES_MAX ||
-            count + request->iov_count > JOINED_IOV_MAX)
-            return;
-        list_remove(&request->node);
-        list_append(taken, &request->node);
-    }
+/* Under the lock: the next operation of the file, and those that join it. */
+static void take(struct disk_file *file, struct taken *taken)
+{
+    taken->bytes = 0;
+    taken->iov_count = 0;
+    do {
+        struct disk_request *request = request_of(list_pop(&file->operations));
+
+        list_append(&taken->requests, &request->node);
+        if (request->operation == DISK_APPEND) {
+            taken->bytes += disk_append_size(request);
+            taken->iov_count += request->iov_count;
+        }
+    } while (!list_empty(&file->operations) &&
+             joins(request_of(list_first(&file->operations)), taken));
 }
 
 static void *io_main(void *argument)
 {
     struct disk *disk = argument;
-    struct list taken;
+    struct taken taken;
 
-    list_init(&taken);
+    list_init(&taken.requests);
     pthread_mutex_lock(&disk->lock);
     while (!disk->quit) {
         struct list *node = list_pop(&disk->runnable);
@@ -98,40 +110,73 @@ static void *io_main(void *argument)
         file->running = true;
         take(file, &taken);
         pthread_mutex_unlock(&disk->lock);
-        disk_work(&taken);
+        disk_work(&taken.requests);
         pthread_mutex_lock(&disk->lock);
         file->running = false;
         if (!list_empty(&file->operations)) {
             file->runnable = true;
             list_append(&disk->runnable, &file->node);
         }
-        while ((node = list_pop(&taken)) != NULL)
+        while ((node = list_pop(&taken.requests)) != NULL)
             complete(disk, request_of(node));
     }
     pthread_mutex_unlock(&disk->lock);
     return NULL;
 }
 
+/* The file system of a sync of any files. */
+static dev_t device_of(const struct disk_request *request)
+{
+    return request->files[0]->device;
+}
+
+/* Under the lock: the next sync, and with it all others of its file system
+ * when they are so many files that one syncfs() does for them. */
+static void take_syncs(struct disk *disk, struct list *taken)
+{
+    struct disk_request *first = request_of(list_pop(&disk->syncs));
+    size_t files = first->file_count;
+
+    list_append(taken, &first->node);
+    if (files == 0)
+        return;
+    list_for_each_safe (node, &disk->syncs) {
+        struct disk_request *request = request_of(node);
+
+        if (request->file_count > 0 && device_of(request) == device_of(first))
+            files += request->file_count;
+    }
+    if (files < SYNCFS_FILES_MIN)
+        return;
+    list_for_each_safe (node, &disk->syncs) {
+        struct disk_request *request = request_of(node);
+
+        if (request->file_count == 0 || device_of(request) != device_of(first))
+            continue;
+        list_remove(node);
+        list_append(taken, node);
+    }
+}
+
 static void *sync_main(void *argument)
 {
     struct disk *disk = argument;
-    struct list work;
+    struct list taken;
+    struct list *node;
 
-    list_init(&work);
+    list_init(&taken);
     pthread_mutex_lock(&disk->lock);
     while (!disk->quit) {
-        struct list *node = list_pop(&disk->syncs);
-
-        if (node == NULL) {
+        if (list_empty(&disk->syncs)) {
             pthread_cond_wait(&disk->sync_wanted, &disk->lock);
             continue;
         }
+        take_syncs(disk, &taken);
         pthread_mutex_unlock(&disk->lock);
-        list_append(&work, node);
-        disk_work(&work);
-        list_remove(node);
+        disk_work(&taken);
         pthread_mutex_lock(&disk->lock);
-        complete(disk, request_of(node));
+        while ((node = list_pop(&taken)) != NULL)
+            complete(disk, request_of(node));
     }
     pthread_mutex_unlock(&disk->lock);
     return NULL;
@@ -392,10 +437,13 @@ void disk_file_drop(struct disk_file *file)
 static struct disk_file *file_new(struct disk *disk, int fd)
 {
     struct disk_file *file = calloc(1, sizeof *file);
+    struct stat stat;
 
     ASSERT(file != NULL);
     file->disk = disk;
     file->fd = fd;
+    ASSERT(fstat(fd, &stat) == 0);
+    file->device = stat.st_dev;
     file->references = 1;
     file->cut_lowest = UINT64_MAX;
     list_init(&file->operations);

@@ -59,6 +59,11 @@ static enum error error_of_result(int result)
     return result == 0 ? ERROR_NONE : error_of_errno(errno);
 }
 
+static struct disk_request *request_of(struct list *node)
+{
+    return container_of(node, struct disk_request, node);
+}
+
 static int fd_of(const struct disk_request *request)
 {
     const struct disk_file *file = request->world;
@@ -200,16 +205,14 @@ uint64_t disk_append_size(const struct disk_request *request)
 static void append_joined(struct list *requests)
 {
     struct iovec iov[JOINED_IOV_MAX];
-    struct disk_request *first =
-        container_of(list_first(requests), struct disk_request, node);
+    const struct disk_request *first = request_of(list_first(requests));
     enum error error = ERROR_NONE;
     unsigned count = 0;
     uint64_t written = 0;
     ssize_t result;
 
     list_for_each_safe (node, requests) {
-        struct disk_request *request =
-            container_of(node, struct disk_request, node);
+        const struct disk_request *request = request_of(node);
 
         ASSERT(count + request->iov_count <= JOINED_IOV_MAX);
         memcpy(iov + count, request->iov, request->iov_count * sizeof *iov);
@@ -223,8 +226,7 @@ static void append_joined(struct list *requests)
     else
         written = (uint64_t)result;
     list_for_each_safe (node, requests) {
-        struct disk_request *request =
-            container_of(node, struct disk_request, node);
+        struct disk_request *request = request_of(node);
         uint64_t size = disk_append_size(request);
 
         if (error != ERROR_NONE) {
@@ -239,14 +241,16 @@ static void append_joined(struct list *requests)
     }
 }
 
-/* One file system under all of them: the log directory's. What failed to be
- * written back earlier, by the kernel itself, syncfs() tells to whoever asks
- * first, which may be another process: each file is asked too. With nothing
- * left to wait for, that costs no more than the call. */
-static enum error sync_many(struct disk_request *request)
+static enum error sync_file_system(int fd)
 {
-    if (syncfs(request->files[0]->fd) != 0)
-        return error_of_errno(errno);
+    return error_of_result(syncfs(fd));
+}
+
+/* What failed to be written back earlier, by the kernel itself, syncfs() tells
+ * to whoever asks first, which may be another process: each file is asked too.
+ * With nothing left to wait for, that costs no more than the call. */
+static enum error ask_files(const struct disk_request *request)
+{
     for (size_t i = 0; i < request->file_count; i++)
         if (sync_file_range(request->files[i]->fd, 0, 1,
                             SYNC_FILE_RANGE_WAIT_BEFORE) != 0)
@@ -254,10 +258,25 @@ static enum error sync_many(struct disk_request *request)
     return ERROR_NONE;
 }
 
+static void syncs_joined(struct list *requests)
+{
+    const struct disk_request *first = request_of(list_first(requests));
+    enum error error = sync_file_system(first->files[0]->fd);
+
+    list_for_each_safe (node, requests) {
+        struct disk_request *request = request_of(node);
+
+        request->error = error != ERROR_NONE ? error : ask_files(request);
+    }
+}
+
 static enum error work_sync(struct disk_request *request)
 {
-    if (request->file_count >= SYNCFS_FILES_MIN)
-        return sync_many(request);
+    if (request->file_count >= SYNCFS_FILES_MIN) {
+        enum error error = sync_file_system(request->files[0]->fd);
+
+        return error != ERROR_NONE ? error : ask_files(request);
+    }
     for (size_t i = 0; i < request->file_count; i++)
         if (fdatasync(request->files[i]->fd) != 0)
             return error_of_errno(errno);
@@ -312,6 +331,28 @@ static enum error work_sync_directory(struct disk_request *request)
     return error;
 }
 
+/* Those of one file system by one syncfs(). */
+static void directories_joined(struct list *requests)
+{
+    const struct disk_request *first = request_of(list_first(requests));
+    int fd = open(first->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat root, stat_buffer;
+    bool joined = fd >= 0 && fstat(fd, &root) == 0;
+    enum error error = joined ? sync_file_system(fd) : ERROR_NONE;
+
+    list_for_each_safe (node, requests) {
+        struct disk_request *request = request_of(node);
+
+        if (joined && stat(request->path, &stat_buffer) == 0 &&
+            S_ISDIR(stat_buffer.st_mode) && stat_buffer.st_dev == root.st_dev)
+            request->error = error;
+        else
+            request->error = work_sync_directory(request);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
 static enum error work_free_space(struct disk_request *request)
 {
     struct statvfs stat;
@@ -361,16 +402,27 @@ static enum error work(struct disk_request *request)
     UNREACHABLE();
 }
 
+static size_t count_of(struct list *requests)
+{
+    size_t count = 0;
+
+    list_for_each_safe (node, requests)
+        count++;
+    return count;
+}
+
 void disk_work(struct list *requests)
 {
-    struct list *first = list_first(requests);
+    size_t count = count_of(requests);
+    enum disk_operation operation = request_of(list_first(requests))->operation;
 
-    if (first->next != requests) {
+    if (count > 1 && operation == DISK_APPEND)
         append_joined(requests);
-    } else {
-        struct disk_request *request =
-            container_of(first, struct disk_request, node);
-
-        request->error = work(request);
-    }
+    else if (count > 1 && operation == DISK_SYNC)
+        syncs_joined(requests);
+    else if (count >= SYNCFS_FILES_MIN && operation == DISK_SYNC_DIRECTORY)
+        directories_joined(requests);
+    else
+        list_for_each_safe (node, requests)
+            request_of(node)->error = work(request_of(node));
 }

@@ -8,14 +8,15 @@
 
 #include "seam/disk.h"
 
-/* Many files in one sync go by one syncfs(): above this many. */
+/* So many files, or directories, are synced by one syncfs(). */
 #define SYNCFS_FILES_MIN 16
 /* Appends that go in one call. */
 #define JOINED_IOV_MAX   256
 #define JOINED_BYTES_MAX (1u << 20)
 
-/* One request, or appends to one file, each where the one before ends, which
- * go in one call. Each has its own result. */
+/* One request, or several that are done together, each with its result:
+ * appends to one file, each where the one before ends; syncs of files of one
+ * file system, SYNCFS_FILES_MIN in all or more; syncs of directories. */
 void disk_work(struct list *requests);
 uint64_t disk_append_size(const struct disk_request *request);
 

@@ -79,6 +79,7 @@ void net_bury(struct net *net);
 struct disk_file {
     struct disk *disk;
     int fd;
+    dev_t device;            /* the file system */
     bool closed;             /* by disk_close() */
     unsigned references;     /* operations and sends that need it; loop only */
     struct list opened_node; /* of the disk; loop only */

@@ -123,7 +123,7 @@ done
 make_image 3 "${types[RANDOM % 2]}"
 cluster_up 3 --set log.retention.check.interval.ms=500 \
     --set log.checkpoint.interval.ms=1000
-"$KQ" topic create whole --partitions 3 --replicas 3 || exit 1
+"$KQ" topic create whole --partitions 24 --replicas 3 || exit 1
 "$KQ" topic create short --partitions 2 --replicas 3 \
     --config segment.bytes=262144 \
     --config retention.bytes=$RETENTION_BYTES || exit 1

@@ -2,6 +2,8 @@
  *
  * The disk: names, directories, locks.
  */
+#include <stdio.h>
+
 #include "tests/seam/disk_op.h"
 
 static void opening_says_what_is_there(void **state)
@@ -136,6 +138,34 @@ static void paths_keep_their_order(void **state)
     }
 }
 
+#define DIRECTORIES 60
+
+/* What cannot be synced says so, and nothing else does. */
+static void many_directories_are_synced_at_once(void **state)
+{
+    static struct op makes[DIRECTORIES], syncs[DIRECTORIES];
+    static char paths[DIRECTORIES][256];
+    unsigned first = op_completed;
+    struct disk *disk = disk_of(*state);
+
+    for (unsigned i = 0; i < DIRECTORIES; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "d%u", i);
+        snprintf(paths[i], sizeof paths[i], "%s", harness_path(*state, name));
+        if (i % 20 != 7)
+            disk_mkdir(disk, &op_init(&makes[i])->request, paths[i]);
+    }
+    for (unsigned i = 0; i < DIRECTORIES; i++)
+        disk_sync_directory(disk, &op_init(&syncs[i])->request, paths[i]);
+    harness_wait(*state, harness_flag, &syncs[DIRECTORIES - 1].done);
+    for (unsigned i = 0; i < DIRECTORIES; i++) {
+        assert_int_equal(syncs[i].number, first + DIRECTORIES - 3 + i + 1);
+        assert_int_equal(syncs[i].request.error,
+                         i % 20 == 7 ? ERROR_NOT_FOUND : ERROR_NONE);
+    }
+}
+
 static void a_lock_is_held_until_closed(void **state)
 {
     struct op first;
@@ -248,6 +278,7 @@ int main(void)
         SEAM_TEST(directories_come_and_go),
         SEAM_TEST(a_list_is_sorted_by_bytes),
         SEAM_TEST(paths_keep_their_order),
+        SEAM_TEST(many_directories_are_synced_at_once),
         SEAM_TEST(a_lock_is_held_until_closed),
         SEAM_TEST(a_lock_is_of_a_file_and_leaves_it_as_it_is),
         SEAM_TEST(a_lock_needs_a_place_for_its_file),

@@ -107,6 +107,32 @@ static void a_set_of_files_is_synced(void **state)
     assert_int_equal(op_wait(*state, &op), ERROR_NONE);
 }
 
+static void syncs_in_flight_are_all_answered(void **state)
+{
+    struct disk_file *files[8];
+    struct op syncs[90], write;
+    struct iovec iov = {"y", 1};
+    char name[16];
+
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof name, "f%d", i);
+        files[i] = create(*state, name);
+        assert_int_equal(append(*state, files[i], 0, "x"), ERROR_NONE);
+    }
+    disk_append(disk_of(*state), &op_init(&write)->request, files[0], &iov, 1,
+                1);
+    for (unsigned i = 0; i < 90; i++)
+        disk_sync(disk_of(*state), &op_init(&syncs[i])->request, files + i % 5,
+                  i % 4);
+    for (unsigned i = 0; i < 90; i++) {
+        harness_wait(*state, harness_flag, &syncs[i].done);
+        assert_int_equal(syncs[i].request.error, ERROR_NONE);
+    }
+    harness_wait(*state, harness_flag, &write.done);
+    for (int i = 0; i < 8; i++)
+        expect(*state, files[i], 0, 10, i == 0 ? "xy" : "x");
+}
+
 static void what_was_submitted_before_a_close_completes(void **state)
 {
     struct disk_file *file = create(*state, "a");
@@ -304,6 +330,7 @@ int main(void)
         SEAM_TEST(one_file_keeps_its_order),
         SEAM_TEST(a_truncate_cuts_and_extends),
         SEAM_TEST(a_set_of_files_is_synced),
+        SEAM_TEST(syncs_in_flight_are_all_answered),
         SEAM_TEST(what_was_submitted_before_a_close_completes),
         SEAM_TEST(behind_the_end_there_are_zeros),
         SEAM_TEST(as_many_vectors_as_allowed_are_one_append),
