@@ -108,7 +108,6 @@ void reader_failed(struct reader *reader, enum error error,
 {
     struct client *client = reader->client;
 
-    reader->failures++;
     reader->corrupt += error == ERROR_CORRUPT_BATCH;
     if (!error_retriable(error) || reader->corrupt >= CORRUPT_TRIES_MAX) {
         reader_stop(reader, error, log_start_offset);
@@ -116,9 +115,8 @@ void reader_failed(struct reader *reader, enum error error,
     }
     if (error_refreshes(error))
         client_metadata_refresh(client);
-    reader->retry_at_us =
-        client_now(client) + client_backoff(client, reader->failures);
-    client_wake(client, reader->retry_at_us);
+    retry_after_failure(client, &reader->retry, reader->topic,
+                        reader->partition);
 }
 
 /* ---- where to start ---- */
@@ -136,7 +134,7 @@ static void reader_listed(struct reader *reader,
         reader_failed(reader, ERROR_AGAIN, 0);
         return;
     }
-    reader->failures = 0;
+    reader->retry.failures = 0;
     subscription->next_offset = (int64_t)answer->offset;
     subscription->start_offset = subscription->next_offset;
     subscription->positioned = true;
@@ -229,10 +227,8 @@ static void reader_work(struct reader *reader)
         reader_stop(reader, state, 0);
         return;
     }
-    if (reader->retry_at_us > client_now(client)) {
-        client_wake(client, reader->retry_at_us);
+    if (retry_waits(client, &reader->retry, reader->topic, reader->partition))
         return;
-    }
     remote = topic_leader(client, reader->topic, reader->partition);
     if (remote == NULL)
         return;

@@ -164,7 +164,7 @@ static void reader_fetched(struct reader *reader,
     if (reader->subscription == NULL)
         return;
     if (reader->subscription->next_offset > next_offset)
-        reader->failures = reader->corrupt = 0;
+        reader->retry.failures = reader->corrupt = 0;
     if (error != ERROR_NONE) {
         reader_failed(reader, error, log_start);
         return;

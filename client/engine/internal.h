@@ -114,6 +114,20 @@ struct topic *client_metadata_topic(struct client *client, const char *name);
 /* ERROR_NONE: known; ERROR_AGAIN: being asked for; ERROR_UNKNOWN_TOPIC when
  * patience is over. */
 enum error topic_state(struct client *client, struct topic *topic);
+/* When a leader that failed is tried again: after a back-off, and at once when
+ * another one is known to lead (KIP-951). */
+struct retry {
+    unsigned failures; /* since the last success */
+    int64_t at_us;
+    uint32_t leader_epoch; /* that failed last */
+};
+
+void retry_after_failure(struct client *client, struct retry *retry,
+                         const struct topic *topic, uint32_t partition);
+/* Whether it is too early; then the client wakes in time. */
+bool retry_waits(struct client *client, const struct retry *retry,
+                 const struct topic *topic, uint32_t partition);
+
 /* The leader's remote when ready; otherwise NULL, and what is needed to
  * have it is under way. */
 struct remote *topic_leader(struct client *client, struct topic *topic,
@@ -181,8 +195,7 @@ struct lane {
     unsigned in_flight_count;
     uint64_t next_order;
     uint32_t next_sequence;
-    unsigned failures; /* since the last success */
-    int64_t retry_at_us;
+    struct retry retry;
     struct list node;   /* producer.lanes while the queue is not empty */
     struct list sender; /* remote->lanes within a turn */
 };
@@ -268,9 +281,8 @@ struct reader {
     int64_t told_end;       /* offset at which on_end was told */
     int64_t told_watermark; /* what was told there */
     uint32_t fetch_bytes;
-    unsigned failures;
     unsigned corrupt; /* answers with a damaged batch since the last good one */
-    int64_t retry_at_us;
+    struct retry retry;
     struct list node;    /* client->readers */
     struct list fetcher; /* remote->readers within a turn */
 };

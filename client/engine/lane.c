@@ -194,10 +194,8 @@ struct bundle *lane_ready(struct client *client, struct lane *lane)
 
     if (list_empty(&lane->queue) || lane->in_flight_count >= limit)
         return NULL;
-    if (lane->retry_at_us > client_now(client)) {
-        client_wake(client, lane->retry_at_us);
+    if (retry_waits(client, &lane->retry, lane->topic, lane->partition))
         return NULL;
-    }
     bundle = container_of(list_first(&lane->queue), struct bundle, node);
     if (!bundle->full && bundle->due_at_us > client_now(client)) {
         client_wake(client, bundle->due_at_us);
@@ -279,9 +277,9 @@ static void lane_retry(struct client *client, struct bundle *bundle,
     struct lane *lane = bundle->lane;
 
     bundle->error = error;
-    if (lane->retry_at_us <= client_now(client)) /* once for all in flight */
-        lane->retry_at_us =
-            client_now(client) + client_backoff(client, ++lane->failures);
+    if (!retry_waits(client, &lane->retry, lane->topic, lane->partition))
+        retry_after_failure(client, &lane->retry, lane->topic,
+                            lane->partition); /* once for all in flight */
     if (error_refreshes(error))
         client_metadata_refresh(client);
     lane_requeue(client, bundle);
@@ -326,8 +324,7 @@ void lane_answered(struct client *client, struct bundle *bundle,
     switch (error) {
     case ERROR_NONE:
     case ERROR_DUPLICATE_SEQUENCE:
-        lane->failures = 0;
-        lane->retry_at_us = 0;
+        lane->retry = (struct retry){0};
         producer_finish(client, bundle, ERROR_NONE);
         return;
     case ERROR_OUT_OF_ORDER_SEQUENCE:

@@ -129,7 +129,37 @@ struct remote *topic_leader(struct client *client, struct topic *topic,
         client_metadata_refresh(client);
         return NULL;
     }
-    return remote_want(remote) ? remote : NULL;
+    if (remote_want(remote))
+        return remote;
+    if (remote->failures > 0) /* another may lead by now */
+        client_metadata_refresh(client);
+    return NULL;
+}
+
+static uint32_t leader_epoch(const struct topic *topic, uint32_t partition)
+{
+    return partition < topic->place_count
+               ? topic->places[partition].leader_epoch
+               : 0;
+}
+
+void retry_after_failure(struct client *client, struct retry *retry,
+                         const struct topic *topic, uint32_t partition)
+{
+    retry->leader_epoch = leader_epoch(topic, partition);
+    retry->at_us =
+        client_now(client) + client_backoff(client, ++retry->failures);
+    client_wake(client, retry->at_us);
+}
+
+bool retry_waits(struct client *client, const struct retry *retry,
+                 const struct topic *topic, uint32_t partition)
+{
+    if (retry->at_us <= client_now(client) ||
+        leader_epoch(topic, partition) > retry->leader_epoch)
+        return false;
+    client_wake(client, retry->at_us);
+    return true;
 }
 
 /* ---- asking ---- */
