@@ -18,10 +18,11 @@
 #define CONSUME_WAIT_MS 10000
 
 static const char help[] =
-    "Usage: kq bench produce TOPIC [OPTIONS]   records acknowledged a second\n"
-    "       kq bench consume TOPIC [OPTIONS]   records read a second\n"
-    "       kq bench latency TOPIC [OPTIONS]   time to the acknowledgement,\n"
-    "                                          one record in flight\n"
+    "Usage: kq bench produce TOPIC... [OPTIONS]  records acknowledged a "
+    "second\n"
+    "       kq bench consume TOPIC [OPTIONS]     records read a second\n"
+    "       kq bench latency TOPIC [OPTIONS]     time to the acknowledgement,\n"
+    "                                            one record in flight\n"
     "\n"
     "  --records N       how many (default 100000; latency 1000; consume:\n"
     "                    all there are)\n"
@@ -30,16 +31,28 @@ static const char help[] =
     "  --in-flight N     produce requests a broker (default 5)\n"
     "  --linger-ms N     (default 5; latency 0)\n"
     "  --rate N          produce: no more than N records a second\n"
+    "  --spread          produce: each record to the next partition (else a\n"
+    "                    batch to each)\n"
     "  --batch BYTES     batch size (default 128k)\n"
     "  --bootstrap HOST:PORT,...  the cluster\n";
 
-struct bench {
+/* Where records go, in turn. */
+struct target {
     const char *topic;
+    int32_t partition; /* or KQ_ANY_PARTITION */
+};
+
+struct bench {
+    char **topics;
+    size_t topic_count;
+    struct target *targets;
+    size_t target_count;
     const char *bootstrap;
     int64_t records;
     int64_t size;
     int64_t linger_ms;
     int64_t rate; /* 0: as fast as it goes */
+    bool spread;
     struct kq_options options;
     /* told by the client's thread */
     uint32_t *latency_us; /* by record */
@@ -121,11 +134,13 @@ static enum kq_error send_one(struct bench *bench, struct kq_client *client,
 {
     struct kq_record record = {.value = {value, (size_t)bench->size},
                                .timestamp_ms = -1};
+    const struct target *target =
+        &bench->targets[(size_t)sample->index % bench->target_count];
 
     if (bench->size >= (int64_t)sizeof sample->index)
         memcpy(value, &sample->index, sizeof sample->index);
     sample->sent_us = now_us();
-    return kq_produce(client, bench->topic, KQ_ANY_PARTITION, &record,
+    return kq_produce(client, target->topic, target->partition, &record,
                       on_delivered, sample, KQ_WAIT);
 }
 
@@ -254,7 +269,7 @@ static int bench_consume(struct bench *bench, struct kq_client *client,
     if (ended == NULL)
         abort();
     for (size_t i = 0; i < partitions; i++)
-        kq_consumer_subscribe(consumer, bench->topic, (int32_t)i,
+        kq_consumer_subscribe(consumer, bench->topics[0], (int32_t)i,
                               KQ_START_BEGINNING, 0);
     while (count > 0 && tally.open_ends > 0 && tally.error == KQ_ERROR_NONE &&
            (bench->records == 0 || tally.records < bench->records)) {
@@ -312,6 +327,9 @@ static int read_option(struct bench *bench, int option)
         return read_number("linger-ms", 0, 60000, &bench->linger_ms);
     case 'r':
         return read_number("rate", 1, RECORDS_MAX, &bench->rate);
+    case 'p':
+        bench->spread = true;
+        return EXIT_DONE;
     case 'i':
         code = read_number("in-flight", 1, 1000, &number);
         bench->options.in_flight_max = (uint32_t)number;
@@ -340,6 +358,7 @@ static int read_options(int argc, char **argv, struct bench *bench)
         {"acks", required_argument, NULL, 'a'},
         {"in-flight", required_argument, NULL, 'i'},
         {"rate", required_argument, NULL, 'r'},
+        {"spread", no_argument, NULL, 'p'},
         {"linger-ms", required_argument, NULL, 'l'},
         {"batch", required_argument, NULL, 'B'},
         {"bootstrap", required_argument, NULL, 'b'},
@@ -357,16 +376,49 @@ static int read_options(int argc, char **argv, struct bench *bench)
             return fail_option("bench", option, argv);
         code = read_option(bench, option);
     }
-    if (code == EXIT_DONE && argc - optind != 2)
+    if (code == EXIT_DONE && argc - optind < 2)
         return fail_usage("bench",
                           "say produce, consume or latency, and a topic");
     return code;
 }
 
+static void add_target(struct bench *bench, const char *topic,
+                       int32_t partition)
+{
+    size_t count = bench->target_count++;
+
+    bench->targets =
+        realloc(bench->targets, bench->target_count * sizeof *bench->targets);
+    if (bench->targets == NULL)
+        abort();
+    bench->targets[count] = (struct target){topic, partition};
+}
+
+/* The partitions of the last topic; 0 when one is not there, see code. */
+static size_t find_targets(struct bench *bench, struct kq_client *client,
+                           int *code)
+{
+    size_t partitions = 0;
+
+    for (size_t i = 0; i < bench->topic_count; i++) {
+        struct kq_cluster *cluster =
+            cluster_topic(client, bench->topics[i], code);
+
+        if (cluster == NULL)
+            return 0;
+        partitions = cluster->topics[0].partition_count;
+        kq_cluster_free(cluster);
+        for (size_t j = 0; bench->spread && j < partitions; j++)
+            add_target(bench, bench->topics[i], (int32_t)j);
+        if (!bench->spread)
+            add_target(bench, bench->topics[i], KQ_ANY_PARTITION);
+    }
+    return partitions;
+}
+
 static int run(struct bench *bench, const struct bench_kind *kind)
 {
     struct kq_client *client;
-    struct kq_cluster *cluster;
     size_t partitions;
     int code = EXIT_DONE;
 
@@ -378,12 +430,10 @@ static int run(struct bench *bench, const struct bench_kind *kind)
     client = cluster_connect(bench->bootstrap, &bench->options, &code);
     if (client == NULL)
         return code;
-    cluster = cluster_topic(client, bench->topic, &code);
-    if (cluster != NULL) {
-        partitions = cluster->topics[0].partition_count;
-        kq_cluster_free(cluster);
+    partitions = find_targets(bench, client, &code);
+    if (partitions > 0)
         code = kind->run(bench, client, partitions);
-    }
+    free(bench->targets);
     kq_client_free(client);
     return code;
 }
@@ -399,9 +449,14 @@ int command_bench(int argc, char **argv)
     code = read_options(argc, argv, &bench);
     if (code != EXIT_DONE)
         return code < 0 ? EXIT_DONE : code;
-    bench.topic = argv[optind + 1];
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(kinds[i].name, argv[optind]) == 0)
-            return run(&bench, &kinds[i]);
+    bench.topics = argv + optind + 1;
+    bench.topic_count = (size_t)(argc - optind - 1);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(kinds[i].name, argv[optind]) != 0)
+            continue;
+        if (bench.topic_count > 1 && kinds[i].run != bench_produce)
+            return fail_usage("bench", "only produce takes several topics");
+        return run(&bench, &kinds[i]);
+    }
     return fail_usage("bench", "there is no 'kq bench %s'", argv[optind]);
 }

@@ -181,7 +181,17 @@ expect 0 "" timeout --foreground --preserve-status -s INT 3 \
 expect 0 'created' kq topic create bench --partitions 2 --replicas 3
 expect 0 'latency ms: p50' kq bench produce bench --records 2000 --size 100
 expect 0 'latency ms: p50' kq bench latency bench --records 20
-expect 0 'consumed 2020 records' kq bench consume bench
+expect 0 'created' kq topic create spread --partitions 3 --replicas 3
+expect 0 'produced 50 records' \
+    kq bench produce bench spread --spread --records 50 --size 100
+for partition in 0 1 2; do # of five targets each has ten
+    expect 0 "^ *10 $partition\$" sh -c \
+        "kq consume spread --from beginning --stop-at-end --format '%p\n' |
+            sort | uniq -c"
+done
+expect 2 'only produce takes several topics' kq bench consume bench spread
+expect 2 'no such topic' kq bench produce bench nonsense --records 1
+expect 0 'consumed 2040 records' kq bench consume bench
 
 echo "== clocks"
 expect 0 'broker 1 believes its wall clock' \
