@@ -353,23 +353,6 @@ static int strike_one(const struct options *options, const struct plan *plan,
     return sweep(options, plan, &strike);
 }
 
-/* One more loss of power than the scenario means may take records that lie
- * in memory alone. */
-static bool outlives_power_cuts(const struct scenario *scenario)
-{
-    for (size_t i = 0; i < scenario->topic_count; i++)
-        if (scenario->topics[i].judged.flush_ms != 0)
-            return false;
-    for (size_t i = 0; i < scenario->step_count; i++) {
-        struct judge_topic altered = {.flush_ms = 0};
-
-        settings_apply(&scenario->steps[i].config, &altered);
-        if (altered.flush_ms != 0)
-            return false;
-    }
-    return true;
-}
-
 static int strike_all(const struct options *options, const struct plan *plan,
                       enum strike_how how)
 {
@@ -382,14 +365,13 @@ static int strike_all(const struct options *options, const struct plan *plan,
                                     .jobs = (unsigned)options->jobs,
                                     .json = options->json,
                                     .table = &table};
+    const char *reason = everywhere_too_much(everywhere.scenario, how);
     bool good = true;
 
     if (options->trace != NULL)
         return fail(EXIT_USAGE, "--trace is for a single run: name it by --at");
-    if (how == STRIKE_POWER && !outlives_power_cuts(everywhere.scenario)) {
-        fprintf(stderr, "kqsim: skipped: a topic whose flush.ms is not 0 does "
-                        "not promise to outlive one more power cut; see --how "
-                        "process\n");
+    if (reason != NULL) {
+        fprintf(stderr, "kqsim: skipped: %s\n", reason);
         return EXIT_DONE;
     }
     for (int i = 0; options->node != NULL && i < everywhere.scenario->brokers;

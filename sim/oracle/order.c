@@ -9,20 +9,29 @@
 
 #include "sim/oracle/internal.h"
 
-struct order_state {
-    struct vector partitions; /* struct vector of uint64_t by producer:
-                                 sequence met last + 1 */
+/* What the closing reader has met of a partition. */
+struct met {
+    int64_t next_offset;
+    struct vector last; /* uint64_t by producer: its last sequence + 1 */
 };
 
-static uint64_t *last_of(struct order_state *order, size_t partition,
-                         uint32_t producer)
-{
-    struct vector *last;
+struct order_state {
+    struct vector partitions; /* struct met */
+};
 
-    vector_reach(&order->partitions, partition + 1, sizeof(struct vector));
-    last = VECTOR_AT(&order->partitions, struct vector, partition);
-    vector_reach(last, producer + 1, sizeof(uint64_t));
-    return VECTOR_AT(last, uint64_t, producer);
+/* A reader that met damage begins anew. */
+static uint64_t *last_of(struct order_state *order, size_t partition,
+                         const struct history *event)
+{
+    struct met *met;
+
+    vector_reach(&order->partitions, partition + 1, sizeof(struct met));
+    met = VECTOR_AT(&order->partitions, struct met, partition);
+    if (event->offset < met->next_offset)
+        vector_release(&met->last);
+    met->next_offset = event->offset + 1;
+    vector_reach(&met->last, event->producer + 1, sizeof(uint64_t));
+    return VECTOR_AT(&met->last, uint64_t, event->producer);
 }
 
 static void on_history(struct judge *judge, void *state,
@@ -36,7 +45,7 @@ static void on_history(struct judge *judge, void *state,
     record = records_find(&judge->records, event->producer, event->sequence);
     if (record == NULL || !record->idempotent)
         return;
-    last = last_of(state, partition->index, event->producer);
+    last = last_of(state, partition->index, event);
     if (event->sequence < *last)
         judge_fail(judge, ORACLE_ORDER, partition, JUDGE_NODES_MAX,
                    event->offset,
@@ -93,7 +102,7 @@ static void release(void *state)
     struct order_state *order = state;
 
     for (size_t i = 0; i < order->partitions.count; i++)
-        vector_release(VECTOR_AT(&order->partitions, struct vector, i));
+        vector_release(&VECTOR_AT(&order->partitions, struct met, i)->last);
     vector_release(&order->partitions);
 }
 

@@ -69,6 +69,65 @@ bool strike_parse(const char *text, int64_t brokers, struct run_strike *strike)
     return text[strike->late] == '\0';
 }
 
+/* ---- what a scenario leaves for it ---- */
+
+static bool has_topic(const struct scenario *scenario,
+                      bool (*test)(const struct judge_topic *topic))
+{
+    for (size_t i = 0; i < scenario->topic_count; i++)
+        if (test(&scenario->topics[i].judged))
+            return true;
+    for (size_t i = 0; i < scenario->step_count; i++) {
+        const struct scenario_step *step = &scenario->steps[i];
+        struct judge_topic altered;
+
+        if (step->action != STEP_ALTER_TOPIC)
+            continue;
+        altered = scenario->topics[step->topic].judged;
+        settings_apply(&step->config, &altered);
+        if (test(&altered))
+            return true;
+    }
+    return false;
+}
+
+static bool is_lazy(const struct judge_topic *topic)
+{
+    return topic->flush_ms != 0;
+}
+
+static bool one_is_enough(const struct judge_topic *topic)
+{
+    return topic->min_insync == 1 && topic->replicas > 1;
+}
+
+static bool takes_data(const struct scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->step_count; i++)
+        switch (scenario->steps[i].action) {
+        case STEP_WIPE:
+        case STEP_DISK_REPLACED:
+        case STEP_OLD_IMAGE:
+        case STEP_ROT:
+            return true;
+        default:
+            break;
+        }
+    return false;
+}
+
+const char *everywhere_too_much(const struct scenario *scenario,
+                                enum strike_how how)
+{
+    if (how != STRIKE_PROCESS && has_topic(scenario, is_lazy))
+        return "a topic whose flush.ms is not 0 does not promise to outlive "
+               "one more loss of power or of a disk; see --how process";
+    if (takes_data(scenario) && has_topic(scenario, one_is_enough))
+        return "a step takes stored data away, and with min.insync.replicas 1 "
+               "one more failure makes that the last copy";
+    return NULL;
+}
+
 /* ---- which operations ---- */
 
 static uint64_t operations_of(const struct everywhere *everywhere,

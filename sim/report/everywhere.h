@@ -25,6 +25,10 @@ struct everywhere {
     struct everywhere_table *table; /* borrowed; counted on */
 };
 
+/* Why one more failure than the scenario means may break what is promised, so
+ * that nothing is shown by it; NULL: it may not. */
+const char *everywhere_too_much(const struct scenario *scenario,
+                                enum strike_how how);
 /* True when the run without a strike and every run with one passed. */
 bool everywhere_run(const struct everywhere *everywhere);
 

@@ -298,6 +298,17 @@ static void test_repeat_of_idempotent(void **state)
     assert_broken(*state, ORACLE_ORDER);
 }
 
+static void test_a_reader_may_begin_anew(void **state)
+{
+    good_run(*state);
+    got(*state, 9, 0, 0, 0);
+    got(*state, 9, 0, 1, 1);
+    told(*state, HISTORY_POSITIONED, 9, 0);
+    got(*state, 9, 0, 0, 0);
+    got(*state, 9, 0, 1, 1);
+    assert_silent(*state);
+}
+
 static void test_order_of_single_requests(void **state)
 {
     good_run(*state);
@@ -637,6 +648,7 @@ int main(void)
         CASE(test_hole_in_log),
         CASE(test_hole_in_reading),
         CASE(test_repeat_of_idempotent),
+        CASE(test_a_reader_may_begin_anew),
         CASE(test_order_of_single_requests),
         CASE(test_watermark_back),
         CASE(test_watermark_back_after_crash_is_fine),
