@@ -38,6 +38,40 @@ static bool history_changed(const struct recovery *recovery)
     return false;
 }
 
+static bool has_damage(const struct recovery *recovery,
+                       const struct segment *segment)
+{
+    const struct log_body *body = recovery->body;
+
+    return (segment->end_offset > recovery->damage_offset &&
+            segment->base_offset < recovery->damage_end) ||
+           (body->more_damage &&
+            segment->end_offset > body->more_damage_offset &&
+            segment->base_offset < body->more_damage_end);
+}
+
+/* When the last batch of a segment with damage was appended cannot be told:
+ * before what follows, and before the checkpoint. It must not look older than
+ * it may be, or the leader would have it removed where it is whole, too. */
+static void bound_ages(struct recovery *recovery)
+{
+    struct log_body *body = recovery->body;
+    int64_t latest_ms = recovery->stored.last_append_ms;
+
+    if (latest_ms < recovery->directory->stored_ms)
+        latest_ms = recovery->directory->stored_ms;
+    for (size_t i = body->segment_count; i > 0; i--) {
+        struct segment *segment = body->segments[i - 1];
+
+        if (!has_damage(recovery, segment)) {
+            if (segment->end_offset > segment->base_offset)
+                latest_ms = segment->first_append_ms;
+        } else if (segment->last_append_ms < latest_ms) {
+            segment->last_append_ms = latest_ms;
+        }
+    }
+}
+
 static void recovered(struct recovery *recovery)
 {
     struct log_body *body = recovery->body;
@@ -45,6 +79,7 @@ static void recovered(struct recovery *recovery)
     const struct stored_log *stored = &recovery->stored;
     struct segment *active = active_segment(body);
 
+    bound_ages(recovery);
     log->size_bytes = 0;
     for (size_t i = 0; i < body->segment_count; i++) {
         struct segment *segment = body->segments[i];
@@ -54,10 +89,8 @@ static void recovered(struct recovery *recovery)
         if (!segment->sealed)
             continue;
         /* one with damage is to be read again by the next start too */
-        segment->seal_wanted =
-            segment->file != NULL && !segment->index_good &&
-            (segment->end_offset <= recovery->damage_offset ||
-             segment->base_offset >= recovery->damage_end);
+        segment->seal_wanted = segment->file != NULL && !segment->index_good &&
+                               !has_damage(recovery, segment);
         if (!segment->indexed && segment->index_good)
             index_release(&segment->index, heap_of(recovery));
         segment_touch(segment);

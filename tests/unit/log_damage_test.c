@@ -685,6 +685,36 @@ static void retention_passes_damage(void **state)
     assert_int_equal(world_read(world, log, 44, 100), 56);
 }
 
+/* When its last batch was appended nobody can read: it is not the older for
+ * it, or the leader would have what the others still hold deleted too. */
+static void damage_makes_nothing_older(void **state)
+{
+    struct world *world = *state;
+    struct log_settings settings = world_settings;
+    struct log *log;
+
+    world->clock_ms = 1000000000;
+    settings.retention_ms = 1000000;
+    log = filled(world, 100);
+    world_shutdown(world);
+    assert_int_equal(unlink(world_file(world, 0, "00000000000000000000.log")),
+                     0);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    expect_damage(world, log, 0, SEGMENT);
+    log_configure(log, &settings);
+    assert_int_equal(log_retention_target(log, world->clock_ms), 0);
+    world_shutdown(world);
+    world_cut(world_file(world, 0, "00000000000000000022.log"), 0);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_log(world, 0);
+    log_configure(log, &settings);
+    assert_int_equal(log_retention_target(log, world->clock_ms), 0);
+    assert_int_equal(
+        log_retention_target(log, world->clock_ms + settings.retention_ms + 1),
+        4 * SEGMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -712,6 +742,7 @@ int main(void)
         TEST(what_nobody_needs_is_filled),
         TEST(a_cut_ends_a_mending),
         TEST(retention_passes_damage),
+        TEST_UNSCRUBBED(damage_makes_nothing_older),
 #undef TEST
 #undef TEST_UNSCRUBBED
     };
