@@ -79,7 +79,7 @@ void append_take_back(struct log_body *body)
     struct list *node;
 
     space_starve(body->log.directory);
-    if (body->exclusive.kind == EXCLUSIVE_NONE && !body->dying)
+    if (!body->dying)
         exclusive_take_back(body);
     list_remove(&body->held_node);
     while ((node = list_pop(&body->held)) != NULL) {

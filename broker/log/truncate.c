@@ -522,10 +522,6 @@ void exclusive_run(struct log_body *body)
 
     if (job->offset < log->log_start_offset)
         job->offset = log->log_start_offset;
-    if (job->kind == EXCLUSIVE_REBUILD && body->torn) {
-        job->kind = EXCLUSIVE_TAKE_BACK; /* and then the same */
-        job->done = tell_taken_back;
-    }
     if (job->kind == EXCLUSIVE_REBUILD) {
         job->running = true;
         job->snapshot_at = body->snapshot_count;
@@ -611,12 +607,15 @@ static void begin(struct log *log, enum exclusive kind, int64_t offset,
                 log->directory->seam->now.monotonic_us);
 }
 
-/* log_kick() runs it once nothing is in flight any more. */
+/* log_kick() runs it once nothing is in flight any more. A cut does the same,
+ * and the reading of producers that waits for that comes after it. */
 void exclusive_take_back(struct log_body *body)
 {
     struct exclusive_job *job = &body->exclusive;
 
-    ASSERT(job->kind == EXCLUSIVE_NONE);
+    if (job->kind != EXCLUSIVE_NONE && job->kind != EXCLUSIVE_REBUILD)
+        return;
+    ASSERT(!job->running);
     job->kind = EXCLUSIVE_TAKE_BACK;
     job->tried = false;
     job->done = tell_taken_back;

@@ -248,6 +248,39 @@ static void a_roll_without_space_is_taken_back(void **state)
     assert_int_equal(world_read(world, world_log(world, 0), 0, 16), 16);
 }
 
+/* What was damaged has just been mended, and who wrote it is about to be read:
+ * that does not keep what found no space from being taken back. */
+static void a_roll_without_space_is_taken_back_after_mending(void **state)
+{
+    struct world *world = *state;
+    struct world_append *append;
+    struct log *log;
+    int64_t base;
+
+    small_disk(world);
+    assert_int_equal(world_open(world), ERROR_NONE);
+    world_until_true(world, has_ballast, world);
+    log = world_create(world, 0, &settings);
+    for (int32_t i = 0; i < 5; i++)
+        world_append(world, log, batch_of(i));
+    fill_names(world);
+    append = world_submit(world, log, batch_of(5));
+    log->unsure = true;
+    exclusive_rebuild(log->body); /* by damage.c */
+    world_until(world, &append->done);
+    assert_int_equal(append->error, ERROR_DISK_FULL);
+    world_until_true(world, is_idle, log);
+    assert_int_equal(log->log_end_offset, 5);
+    assert_int_equal(world->taken_back, 1);
+    assert_false(log->unsure);
+    assert_int_equal(check(log, 4, &base), ERROR_DUPLICATE_SEQUENCE);
+    free_names(world);
+    world_until_true(world, is_roomy, world);
+    for (int32_t i = 5; i < 8; i++)
+        world_append(world, log, batch_of(i));
+    assert_int_equal(world_read(world, log, 0, 8), 8);
+}
+
 /* Sooner than it is looked at every second. */
 static void the_reserve_is_kept(void **state)
 {
@@ -479,6 +512,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(what_finds_no_space_is_taken_back),
         TEST(a_roll_without_space_is_taken_back),
+        TEST(a_roll_without_space_is_taken_back_after_mending),
         TEST(the_reserve_is_kept),
         TEST(retention_goes_on),
         TEST(a_roll_for_retention_is_tried_again),
