@@ -90,6 +90,7 @@ static void rebuild_scanned(struct scan *scan)
 
     if (scan->result != SCAN_END) {
         body->producers.forgetful = true;
+        body->log.unsure = true; /* if it is known to be damaged: until then */
         finish(body, ERROR_NONE);
         return;
     }

@@ -578,6 +578,42 @@ static void damage_ends_where_the_log_is_cut(void **state)
     assert_int_equal(world_read(world, log, 0, 64), 64);
 }
 
+static enum error check(struct log *log, int32_t sequence)
+{
+    struct batch_header header = {
+        .record_count = 1, .producer_id = 77, .base_sequence = sequence};
+    int64_t base_offset;
+
+    return log_check_producer(log, &header, &base_offset);
+}
+
+static bool is_sure(void *context)
+{
+    return !((struct log *)context)->unsure;
+}
+
+/* After a cut who wrote what is read again, through the damage: no leader may
+ * judge by what that gives, and once it is mended it is read anew. */
+static void a_cut_behind_damage_leaves_producers_unsure(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+    struct copy copy;
+
+    read_copy(world, &copy);
+    world_flip(world_file(world, 0, "00000000000000000088.log"), 3 * BATCH + 9);
+    world_until_true(world, is_damaged, log);
+    assert_false(log->unsure);
+    assert_int_equal(cut_to(world, log, 97), ERROR_NONE);
+    assert_true(log->damaged);
+    assert_true(log->unsure);
+    mend(world, log, &copy, 1);
+    assert_false(log->damaged);
+    world_until_true(world, is_sure, log);
+    assert_int_equal(check(log, 96), ERROR_DUPLICATE_SEQUENCE);
+    assert_int_equal(check(log, 97), ERROR_NONE);
+}
+
 /* The history was made again over the hole: it only guesses what was there. */
 static void a_guessed_history_names_nothing(void **state)
 {
@@ -738,6 +774,7 @@ int main(void)
         TEST_UNSCRUBBED(a_cut_into_what_is_missing_waits),
         TEST_UNSCRUBBED(a_cut_into_a_missing_file_waits),
         TEST(damage_ends_where_the_log_is_cut),
+        TEST(a_cut_behind_damage_leaves_producers_unsure),
         TEST_UNSCRUBBED(a_guessed_history_names_nothing),
         TEST(what_nobody_needs_is_filled),
         TEST(a_cut_ends_a_mending),
