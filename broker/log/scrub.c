@@ -108,6 +108,8 @@ static void damaged(struct scrub *scrub, bool unreadable)
     struct log_body *body = scrub->body;
     int64_t end_offset = current(scrub)->end_offset;
 
+    if (end_offset > body->log.durable_end_offset)
+        end_offset = body->log.durable_end_offset; /* not looked at beyond */
     scrub->damaged_count++;
     leave_segment(scrub); /* its owner may do anything */
     if (scrub->next_offset >= end_offset)

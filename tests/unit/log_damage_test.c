@@ -160,6 +160,22 @@ static void the_scrub_leaves_the_tail_alone(void **state)
     assert_false(log->damaged);
 }
 
+/* Nor is it damaged by what is: followers go on to fetch it. */
+static void damage_ends_with_what_was_synced(void **state)
+{
+    struct world *world = *state;
+    struct log_settings lazy = world_settings;
+    struct log *log = filled(world, 10);
+
+    lazy.flush_ms = -1;
+    log_configure(log, &lazy);
+    world_fill(world, log, 5, &(struct world_batch){.epoch = 1});
+    assert_int_equal(log->durable_end_offset, 10);
+    damage(world, "00000000000000000000.log", 5);
+    world_until_true(world, is_damaged, log);
+    expect_damage(world, log, 5, 10);
+}
+
 /* ---- at the start -------------------------------------------------------- */
 
 /* A crash with a snapshot below the damage: recovery reads there. */
@@ -761,6 +777,7 @@ int main(void)
         TEST(a_missing_segment_is_found_by_the_scrub),
         TEST_UNSCRUBBED(a_suspect_is_read_at_once),
         TEST(the_scrub_leaves_the_tail_alone),
+        TEST(damage_ends_with_what_was_synced),
         TEST_UNSCRUBBED(recovery_goes_on_behind_damage),
         TEST_UNSCRUBBED(a_short_segment_is_bridged),
         TEST_UNSCRUBBED(the_end_of_a_lost_tail_is_kept),
