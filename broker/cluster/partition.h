@@ -166,9 +166,10 @@ bool partition_is_whole(const struct partition *partition);
 /* It lies in a log directory that has failed or is not there. Such a replica
  * is not lost: it takes no role, and nobody counts on it. */
 bool partition_is_offline(const struct partition *partition);
-/* It leads and lacks what is committed (R11), or has to start over as it is
- * older than the leader's epoch history, and the controller has not taken it
- * out of what the others count on: it is asked to, again and again. */
+/* It leads and lacks what is committed (R11) or is hopeless, or it has to start
+ * over as it is older than the leader's epoch history; and the controller has
+ * not taken it out of what the others count on: it is asked to, again and
+ * again. */
 bool partition_is_outdone(const struct partition *partition);
 /* Another one leads, and nobody counts on this replica. */
 bool partition_spares_self(const struct partition *partition);

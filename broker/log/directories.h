@@ -86,15 +86,17 @@ size_t log_directories_online(const struct log_directories *all);
 bool log_directories_incomplete(const struct log_directories *all);
 
 /* The broker is registered under this epoch: each directory that is online
- * stores it (log_directory_begin_life()). True once all have. */
+ * stores it (log_directory_begin_life()). */
 void log_directories_begin_life(struct log_directories *all,
                                 uint64_t broker_epoch);
+/* All that are online have stored it. */
 bool log_directories_in_life(const struct log_directories *all,
                              uint64_t broker_epoch);
 
-/* Believed time: the latest that any directory stored, INT64_MIN: none did; and
- * what all that are online are to store (log_directory_note_time()). */
+/* Believed time, the latest that any directory had stored when it was opened;
+ * INT64_MIN: none had. */
 int64_t log_directories_stored_ms(const struct log_directories *all);
+/* What all that are online are to store (log_directory_note_time()). */
 void log_directories_note_time(const struct log_directories *all,
                                int64_t believed_ms);
 

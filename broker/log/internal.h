@@ -481,11 +481,11 @@ void snapshots_prune(struct log_body *body, int64_t recovery_offset);
 
 /* Batches of [offset, end_offset) cannot be read. */
 void damage_found(struct log_body *body, int64_t offset, int64_t end_offset);
-/* Beside the damage that is known: looked at when that is mended. */
-void damage_more(struct log_body *body, int64_t offset, int64_t end_offset);
 /* The same, of sectors that the disk does not give. */
 void damage_unreadable(struct log_body *body, int64_t offset,
                        int64_t end_offset);
+/* Beside the damage that is known: looked at when that is mended. */
+void damage_more(struct log_body *body, int64_t offset, int64_t end_offset);
 /* What is known is said: to people, and as a fact. */
 void damage_report(const struct log_body *body);
 /* The log's start or end has moved: perhaps past the damage. */
