@@ -24,26 +24,9 @@ static const char *const level_names[] = {
 };
 
 static const char *const fact_names[FACT_COUNT] = {
-    [FACT_APPENDED] = "appended",
-    [FACT_DURABLE] = "durable",
-    [FACT_HIGH_WATERMARK] = "high_watermark",
-    [FACT_LOG_START] = "log_start",
-    [FACT_OPENED] = "opened",
-    [FACT_TRUNCATED] = "truncated",
-    [FACT_TRUNCATING] = "truncating",
-    [FACT_ROLE] = "role",
-    [FACT_LAZY] = "lazy",
-    [FACT_ACKNOWLEDGED] = "acknowledged",
-    [FACT_SERVED] = "served",
-    [FACT_DELETED] = "deleted",
-    [FACT_CONTROLLER] = "controller",
-    [FACT_DAMAGED] = "damaged",
-    [FACT_MENDED] = "mended",
-    [FACT_OUTLIVED] = "outlived",
-    [FACT_FENCED] = "fenced",
-    [FACT_SYNC] = "sync",
-    [FACT_FRAME_SENT] = "frame_sent",
-    [FACT_FRAME_RECEIVED] = "frame_received",
+#define FACT(name, text, meaning) text,
+#include "seam/facts.def"
+#undef FACT
 };
 
 struct trace *trace_new(struct loop *loop)

@@ -34,34 +34,10 @@ struct partition_key {
     uint32_t partition;
 };
 
-/* FACT(NAME, "name", meaning of offset, end_offset, value). Unnamed fields
- * are zero. leader_epoch is given wherever one is known. */
 enum fact_type {
-    FACT_APPENDED,       /* batch written: base offset, next offset, body CRC */
-    FACT_DURABLE,        /* -, the log is durable below end_offset */
-    FACT_HIGH_WATERMARK, /* -, end_offset is the high watermark known here */
-    FACT_LOG_START,      /* offset: new log start offset, visible */
-    FACT_OPENED,         /* log recovered: log start, log end, lossy 0/1 */
-    FACT_TRUNCATED,      /* -, new end offset */
-    FACT_TRUNCATING,     /* -, a cut begins: a crash now may leave any end
-                            from end_offset on */
-    FACT_ROLE,           /* value: enum fact_role; offset: log end */
-    FACT_LAZY,           /* the state says lazy: value 0/1; offset: its
-                            partition epoch. At first only if it is. */
-    FACT_ACKNOWLEDGED,   /* produce answered: base offset, next, acks */
-    FACT_SERVED,         /* consumer read: first offset, limit offset */
-    FACT_DELETED,        /* segment unlinked: base offset, next, reason */
-    FACT_DAMAGED,        /* offsets [offset, end_offset) cannot be read:
-                            value is CORRUPT, or IO: the disk says so */
-    FACT_MENDED,         /* no damage is known any more */
-    FACT_OUTLIVED,       /* a follower older than the epochs that its leader
-                            knows starts over: -, the logs part there at the
-                            latest */
-    FACT_CONTROLLER,     /* leader_epoch: controller epoch won by this node */
-    FACT_FENCED,         /* a log directory is offline: value is the error */
-    FACT_SYNC,           /* a commit round was submitted: value files */
-    FACT_FRAME_SENT,     /* value: body case of the message */
-    FACT_FRAME_RECEIVED, /* value: body case of the message */
+#define FACT(name, text, meaning) FACT_##name,
+#include "seam/facts.def"
+#undef FACT
     FACT_COUNT
 };
 

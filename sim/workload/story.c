@@ -27,27 +27,10 @@ struct story {
     struct entry ring[RING];
 };
 
-static const char *const fact_names[] = {
-    [FACT_APPENDED] = "appended",
-    [FACT_DURABLE] = "durable",
-    [FACT_HIGH_WATERMARK] = "high watermark",
-    [FACT_LOG_START] = "log start",
-    [FACT_OPENED] = "opened",
-    [FACT_TRUNCATED] = "truncated",
-    [FACT_TRUNCATING] = "truncating",
-    [FACT_ROLE] = "role",
-    [FACT_LAZY] = "lazy",
-    [FACT_ACKNOWLEDGED] = "acknowledged",
-    [FACT_SERVED] = "served",
-    [FACT_DELETED] = "deleted",
-    [FACT_CONTROLLER] = "controller",
-    [FACT_DAMAGED] = "damaged",
-    [FACT_MENDED] = "mended",
-    [FACT_OUTLIVED] = "outlived",
-    [FACT_FENCED] = "fenced",
-    [FACT_SYNC] = "sync",
-    [FACT_FRAME_SENT] = "frame sent",
-    [FACT_FRAME_RECEIVED] = "frame received",
+static const char *const fact_names[FACT_COUNT] = {
+#define FACT(name, text, meaning) text,
+#include "seam/facts.def"
+#undef FACT
 };
 
 struct story *story_new(void)
