@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/options.h"
 #include "client/cli/parse.h"
 
 #define RECORDS_MAX     100000000
@@ -304,83 +305,31 @@ static const struct bench_kind {
     {"latency", bench_latency, 1000, 0},
 };
 
-static int read_number(const char *what, int64_t minimum, int64_t maximum,
-                       int64_t *value)
+static int take_own_acks(void *command, char *text)
 {
-    if (parse_bytes(optarg, value) && *value >= minimum && *value <= maximum)
-        return EXIT_DONE;
-    return fail_usage("bench", "--%s '%s' is not a number from %lld to %lld",
-                      what, optarg, (long long)minimum, (long long)maximum);
+    return take_acks("bench", text, &((struct bench *)command)->options);
 }
 
-static int read_option(struct bench *bench, int option)
-{
-    int64_t number = 0;
-    int code;
-
-    switch (option) {
-    case 'n':
-        return read_number("records", 1, RECORDS_MAX, &bench->records);
-    case 's':
-        return read_number("size", 0, RECORD_SIZE_MAX, &bench->size);
-    case 'l':
-        return read_number("linger-ms", 0, 60000, &bench->linger_ms);
-    case 'r':
-        return read_number("rate", 1, RECORDS_MAX, &bench->rate);
-    case 'p':
-        bench->spread = true;
-        return EXIT_DONE;
-    case 'i':
-        code = read_number("in-flight", 1, 1000, &number);
-        bench->options.in_flight_max = (uint32_t)number;
-        return code;
-    case 'B':
-        code = read_number("batch", 1, RECORD_SIZE_MAX, &number);
-        bench->options.batch_bytes = (uint32_t)number;
-        return code;
-    case 'a':
-        if (!parse_acks(optarg, &bench->options.acks))
-            return fail_usage("bench", "--acks is 0, 1 or all, not '%s'",
-                              optarg);
-        bench->options.idempotence = bench->options.acks == -1;
-        return EXIT_DONE;
-    default:
-        bench->bootstrap = optarg;
-        return EXIT_DONE;
+#define NUMBER(name, member, least, most)                                      \
+    {                                                                          \
+        name, 0, OPTION_BYTES, "a number", OPTION_TO(struct bench, member),    \
+            .minimum = least, .maximum = most                                  \
     }
-}
+static const struct command_option options[] = {
+    NUMBER("records", records, 1, RECORDS_MAX),
+    NUMBER("size", size, 0, RECORD_SIZE_MAX),
+    {"acks", 0, OPTION_OTHER, .take = take_own_acks},
+    NUMBER("in-flight", options.in_flight_max, 1, 1000),
+    NUMBER("rate", rate, 1, RECORDS_MAX),
+    {"spread", 0, OPTION_FLAG, OPTION_TO(struct bench, spread)},
+    NUMBER("linger-ms", linger_ms, 0, 60000),
+    NUMBER("batch", options.batch_bytes, 1, RECORD_SIZE_MAX),
+    {"bootstrap", 'b', OPTION_TEXT, OPTION_TO(struct bench, bootstrap)},
+    {0},
+};
+#undef NUMBER
 
-static int read_options(int argc, char **argv, struct bench *bench)
-{
-    static const struct option table[] = {
-        {"records", required_argument, NULL, 'n'},
-        {"size", required_argument, NULL, 's'},
-        {"acks", required_argument, NULL, 'a'},
-        {"in-flight", required_argument, NULL, 'i'},
-        {"rate", required_argument, NULL, 'r'},
-        {"spread", no_argument, NULL, 'p'},
-        {"linger-ms", required_argument, NULL, 'l'},
-        {"batch", required_argument, NULL, 'B'},
-        {"bootstrap", required_argument, NULL, 'b'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int code = EXIT_DONE;
-    int option;
-
-    while (code == EXIT_DONE &&
-           (option = getopt_long(argc, argv, ":b:h", table, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(help, stdout), -1;
-        if (option == '?' || option == ':')
-            return fail_option("bench", option, argv);
-        code = read_option(bench, option);
-    }
-    if (code == EXIT_DONE && argc - optind < 2)
-        return fail_usage("bench",
-                          "say produce, consume or latency, and a topic");
-    return code;
-}
+static const struct syntax syntax = {"bench", help, options};
 
 static void add_target(struct bench *bench, const char *topic,
                        int32_t partition)
@@ -446,9 +395,12 @@ int command_bench(int argc, char **argv)
     bench.size = 1024;
     bench.linger_ms = -1;
     kq_options_init(&bench.options);
-    code = read_options(argc, argv, &bench);
+    code = read_options(&syntax, argc, argv, &bench);
     if (code != EXIT_DONE)
-        return code < 0 ? EXIT_DONE : code;
+        return code == HELP_SHOWN ? EXIT_DONE : code;
+    if (argc - optind < 2)
+        return fail_usage("bench",
+                          "say produce, consume or latency, and a topic");
     bench.topics = argv + optind + 1;
     bench.topic_count = (size_t)(argc - optind - 1);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {

@@ -36,8 +36,6 @@ int fail_usage(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The exit code for an error of the library. */
 int exit_code_of(enum kq_error error);
-/* What getopt_long() returned '?' or ':' for. */
-int fail_option(const char *command, int option, char **argv);
 
 /* A client of the cluster at `bootstrap`; NULL: $KQ_BOOTSTRAP, else the
  * cluster of ./kq-dev when it is up, else 127.0.0.1:9092. Waits a few

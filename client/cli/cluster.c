@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/options.h"
 #include "client/cli/parse.h"
 
 #define CLOCK_MS 2000 /* for a broker to say whether it believes its clock */
@@ -16,14 +17,14 @@ static const char help[] =
     "Usage: kq cluster status [--bootstrap HOST:PORT,...]\n"
     "       kq cluster believe-clock --broker N [--bootstrap HOST:PORT,...]\n"
     "\n"
+    "status shows brokers, controller, log directories that are offline, and\n"
+    "the partitions that are offline (without a leader), under min (too few\n"
+    "in-sync replicas for acks=all) or under-replicated. Exit 0 when there\n"
+    "are none, else 1.\n"
+    "\n"
     "believe-clock: a broker that does not believe its wall clock deletes\n"
     "nothing by time; look at that clock, set it right if it is wrong, then\n"
-    "let the broker believe it.\n"
-    "\n"
-    "Shows brokers, controller, log directories that are offline, and the\n"
-    "partitions that are offline (without a leader), under min (too few\n"
-    "in-sync replicas for acks=all) or under-replicated. Exit 0 when there\n"
-    "are none, else 1.\n";
+    "let the broker believe it.\n";
 
 struct health {
     size_t partitions;
@@ -174,44 +175,45 @@ static const struct {
     int (*run)(struct kq_client *client, int64_t broker);
 } actions[] = {{"status", status}, {"believe-clock", believe_clock}};
 
+#define ACTIONS (sizeof actions / sizeof actions[0])
+
+struct cluster_command {
+    const char *bootstrap;
+    int64_t broker; /* -1: none was named */
+};
+
+#define TO(member) OPTION_TO(struct cluster_command, member)
+static const struct command_option options[] = {
+    {"broker", 0, OPTION_NUMBER, "the number of a broker", TO(broker),
+     .maximum = INT32_MAX},
+    {"bootstrap", 'b', OPTION_TEXT, TO(bootstrap)},
+    {0},
+};
+#undef TO
+
+static const struct syntax syntax = {"cluster", help, options};
+
 int command_cluster(int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"bootstrap", required_argument, NULL, 'b'},
-        {"broker", required_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    const char *bootstrap = NULL;
-    struct kq_options options;
+    struct cluster_command command = {.broker = -1};
+    struct kq_options client_options;
     struct kq_client *client;
-    int64_t broker = -1;
     size_t action = 0;
-    int option;
-    int code;
+    int code = read_options(&syntax, argc, argv, &command);
 
-    while ((option = getopt_long(argc, argv, ":b:h", table, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(help, stdout), EXIT_DONE;
-        if (option == 'n' && !parse_number(optarg, 0, INT32_MAX, &broker))
-            return fail_usage("cluster", "'%s' is not the number of a broker",
-                              optarg);
-        if (option == 'b')
-            bootstrap = optarg;
-        else if (option != 'n')
-            return fail_option("cluster", option, argv);
-    }
-    while (argc - optind == 1 && action < 2 &&
+    if (code != EXIT_DONE)
+        return code == HELP_SHOWN ? EXIT_DONE : code;
+    while (argc - optind == 1 && action < ACTIONS &&
            strcmp(argv[optind], actions[action].name) != 0)
         action++;
-    if (argc - optind != 1 || action == 2)
+    if (argc - optind != 1 || action == ACTIONS)
         return fail_usage("cluster", "say 'kq cluster status' or 'kq cluster "
                                      "believe-clock --broker N'");
-    kq_options_init(&options);
-    client = cluster_connect(bootstrap, &options, &code);
+    kq_options_init(&client_options);
+    client = cluster_connect(command.bootstrap, &client_options, &code);
     if (client == NULL)
         return code;
-    code = actions[action].run(client, broker);
+    code = actions[action].run(client, command.broker);
     kq_client_free(client);
     return code;
 }

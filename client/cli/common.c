@@ -42,15 +42,6 @@ int fail_usage(const char *command, const char *format, ...)
     return EXIT_USAGE;
 }
 
-int fail_option(const char *command, int option, char **argv)
-{
-    const char *what = argv[optind - 1];
-
-    if (option == ':')
-        return fail_usage(command, "option %s needs a value", what);
-    return fail_usage(command, "unknown option '%s'", what);
-}
-
 int exit_code_of(enum kq_error error)
 {
     switch (error) {

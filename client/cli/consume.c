@@ -11,6 +11,7 @@
 
 #include "client/cli/cli.h"
 #include "client/cli/format.h"
+#include "client/cli/options.h"
 #include "client/cli/parse.h"
 
 #define IDLE_POLL_MS       200
@@ -162,70 +163,31 @@ static int run_on(struct consume *consume, struct kq_client *client)
 
 /* ---- the command line ---- */
 
-static int read_option(struct consume *consume, int option)
+static int take_start(void *command, char *text)
 {
-    int64_t partition = 0;
-
-    switch (option) {
-    case 'p':
-        if (!parse_number(optarg, 0, INT32_MAX, &partition))
-            return fail_usage("consume", "'%s' is not a partition", optarg);
-        consume->partition = (int32_t)partition;
+    if (parse_start(text, &((struct consume *)command)->start))
         return EXIT_DONE;
-    case 'F':
-        if (!parse_start(optarg, &consume->start))
-            return fail_usage("consume",
-                              "--from '%s' is not beginning, end, an offset, "
-                              "@MILLISECONDS or a time",
-                              optarg);
-        return EXIT_DONE;
-    case 'e':
-        consume->stop_at_end = true;
-        return EXIT_DONE;
-    case 'n':
-        if (!parse_number(optarg, 1, INT64_MAX, &consume->records_max))
-            return fail_usage("consume", "--max '%s' is not a number above 0",
-                              optarg);
-        return EXIT_DONE;
-    case 'f':
-        consume->format_text = optarg;
-        return EXIT_DONE;
-    default:
-        consume->bootstrap = optarg;
-        return EXIT_DONE;
-    }
+    return fail_usage("consume",
+                      "--from '%s' is not beginning, end, an offset, "
+                      "@MILLISECONDS or a time",
+                      text);
 }
 
-static int read_options(int argc, char **argv, struct consume *consume)
-{
-    static const struct option table[] = {
-        {"partition", required_argument, NULL, 'p'},
-        {"from", required_argument, NULL, 'F'},
-        {"stop-at-end", no_argument, NULL, 'e'},
-        {"max", required_argument, NULL, 'n'},
-        {"format", required_argument, NULL, 'f'},
-        {"bootstrap", required_argument, NULL, 'b'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int code = EXIT_DONE;
-    int option;
+#define TO(member) OPTION_TO(struct consume, member)
+static const struct command_option options[] = {
+    {"partition", 0, OPTION_NUMBER, "a partition", TO(partition),
+     .maximum = INT32_MAX},
+    {"from", 0, OPTION_OTHER, .take = take_start},
+    {"stop-at-end", 0, OPTION_FLAG, TO(stop_at_end)},
+    {"max", 'n', OPTION_NUMBER, "a number", TO(records_max), .minimum = 1,
+     .maximum = INT64_MAX},
+    {"format", 'f', OPTION_TEXT, TO(format_text)},
+    {"bootstrap", 'b', OPTION_TEXT, TO(bootstrap)},
+    {0},
+};
+#undef TO
 
-    while (code == EXIT_DONE &&
-           (option = getopt_long(argc, argv, ":b:n:f:h", table, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(help, stdout), -1;
-        if (option == '?' || option == ':')
-            return fail_option("consume", option, argv);
-        code = read_option(consume, option);
-    }
-    if (code != EXIT_DONE)
-        return code;
-    if (argc - optind != 1)
-        return fail_usage("consume", "name one topic");
-    consume->topic = argv[optind];
-    return EXIT_DONE;
-}
+static const struct syntax syntax = {"consume", help, options};
 
 int command_consume(int argc, char **argv)
 {
@@ -239,9 +201,12 @@ int command_consume(int argc, char **argv)
     int code;
 
     kq_options_init(&consume.options);
-    code = read_options(argc, argv, &consume);
+    code = read_options(&syntax, argc, argv, &consume);
     if (code != EXIT_DONE)
-        return code < 0 ? EXIT_DONE : code;
+        return code == HELP_SHOWN ? EXIT_DONE : code;
+    if (argc - optind != 1)
+        return fail_usage("consume", "name one topic");
+    consume.topic = argv[optind];
     consume.format = format_new(consume.format_text, &column);
     if (consume.format == NULL)
         return fail_usage("consume",

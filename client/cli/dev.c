@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/options.h"
 #include "client/cli/parse.h"
 
 #define ZOOKEEPER_JAR      "/usr/share/java/zookeeper.jar"
@@ -470,67 +471,33 @@ static const struct dev_action {
     {"start", dev_start, true},
 };
 
-static int read_option(struct dev_command *command, int option)
+static int take_set(void *context, char *text)
 {
-    int64_t number = 0;
+    struct dev_command *command = context;
 
-    switch (option) {
-    case 'n':
-        if (!parse_number(optarg, 1, DEV_BROKERS_MAX, &number))
-            return fail_usage("dev", "--brokers '%s' is not from 1 to %d",
-                              optarg, DEV_BROKERS_MAX);
-        command->brokers = (int)number;
-        return EXIT_DONE;
-    case 'l':
-        if (!parse_number(optarg, 1, DEV_LOG_DIRS_MAX, &number))
-            return fail_usage("dev", "--log-dirs '%s' is not from 1 to %d",
-                              optarg, DEV_LOG_DIRS_MAX);
-        command->log_dirs = (int)number;
-        return EXIT_DONE;
-    case 'p':
-        if (!parse_number(optarg, 1024, 65000, &number))
-            return fail_usage("dev", "--port '%s' is not from 1024 to 65000",
-                              optarg);
-        command->port = (uint16_t)number;
-        return EXIT_DONE;
-    case 's':
-        if (strchr(optarg, '=') == NULL || strchr(optarg, '\n') != NULL)
-            return fail_usage("dev", "--set '%s' is not KEY=VALUE", optarg);
-        if (command->set_count == DEV_SETS_MAX)
-            return fail_usage("dev", "more than %d settings", DEV_SETS_MAX);
-        command->sets[command->set_count++] = optarg;
-        return EXIT_DONE;
-    default:
-        command->dir = optarg;
-        return EXIT_DONE;
-    }
+    if (strchr(text, '=') == NULL || strchr(text, '\n') != NULL)
+        return fail_usage("dev", "--set '%s' is not KEY=VALUE", text);
+    if (command->set_count == DEV_SETS_MAX)
+        return fail_usage("dev", "more than %d settings", DEV_SETS_MAX);
+    command->sets[command->set_count++] = text;
+    return EXIT_DONE;
 }
 
-static int read_options(int argc, char **argv, struct dev_command *command)
-{
-    static const struct option table[] = {
-        {"brokers", required_argument, NULL, 'n'},
-        {"log-dirs", required_argument, NULL, 'l'},
-        {"dir", required_argument, NULL, 'd'},
-        {"port", required_argument, NULL, 'p'},
-        {"set", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int code = EXIT_DONE;
-    int option;
+#define TO(member) OPTION_TO(struct dev_command, member)
+static const struct command_option options[] = {
+    {"brokers", 'n', OPTION_NUMBER, "a number", TO(brokers), .minimum = 1,
+     .maximum = DEV_BROKERS_MAX},
+    {"log-dirs", 'l', OPTION_NUMBER, "a number", TO(log_dirs), .minimum = 1,
+     .maximum = DEV_LOG_DIRS_MAX},
+    {"dir", 'd', OPTION_TEXT, TO(dir)},
+    {"port", 'p', OPTION_NUMBER, "a port", TO(port), .minimum = 1024,
+     .maximum = 65000},
+    {"set", 's', OPTION_OTHER, .take = take_set},
+    {0},
+};
+#undef TO
 
-    while (code == EXIT_DONE &&
-           (option = getopt_long(argc, argv, ":n:l:d:p:s:h", table, NULL)) !=
-               -1) {
-        if (option == 'h')
-            return fputs(help, stdout), -1;
-        if (option == '?' || option == ':')
-            return fail_option("dev", option, argv);
-        code = read_option(command, option);
-    }
-    return code;
-}
+static const struct syntax syntax = {"dev", help, options};
 
 static int read_number(int argc, char **argv, const struct dev_action *action,
                        struct dev_command *command)
@@ -555,9 +522,9 @@ int command_dev(int argc, char **argv)
     int code;
 
     command.dir = DEV_DIR_DEFAULT;
-    code = read_options(argc, argv, &command);
+    code = read_options(&syntax, argc, argv, &command);
     if (code != EXIT_DONE)
-        return code < 0 ? EXIT_DONE : code;
+        return code == HELP_SHOWN ? EXIT_DONE : code;
     if (optind == argc)
         return fail_usage("dev", "say up, down, status, kill or start");
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {

@@ -13,6 +13,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/log_dump.h"
 #include "client/cli/log_verify.h"
+#include "client/cli/options.h"
 
 #define LOCKS_MAX 64
 
@@ -136,27 +137,21 @@ static int run_dump(char **paths, int count, const struct log_dump_options *how)
     return code;
 }
 
+static const struct command_option options[] = {
+    {"json", 0, OPTION_FLAG, OPTION_TO(struct log_dump_options, json)},
+    {"records", 0, OPTION_FLAG, OPTION_TO(struct log_dump_options, records)},
+    {0},
+};
+
+static const struct syntax syntax = {"log", help, options};
+
 int command_log(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"records", no_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
     struct log_dump_options how = {false, false};
-    int option, code;
+    int code = read_options(&syntax, argc, argv, &how);
 
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (option == 'j')
-            how.json = true;
-        else if (option == 'r')
-            how.records = true;
-        else if (option == 'h')
-            return fputs(help, stdout), EXIT_DONE;
-        else
-            return fail_option("log", option, argv);
-    }
+    if (code != EXIT_DONE)
+        return code == HELP_SHOWN ? EXIT_DONE : code;
     if (optind == argc)
         return fail_usage("log", "say dump or verify");
     argv += optind;

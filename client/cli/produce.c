@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/options.h"
 #include "client/cli/parse.h"
 
 #define HEADERS_MAX       32
@@ -188,8 +189,19 @@ static int summarise(struct produce *produce, int64_t start_us)
 
 /* ---- the command line ---- */
 
-static int read_header(struct produce *produce, char *text)
+static int take_separator(void *command, char *text)
 {
+    struct produce *produce = command;
+
+    produce->keyed = true;
+    if (!parse_byte(text, &produce->separator))
+        return fail_usage("produce", "'%s' is not one character", text);
+    return EXIT_DONE;
+}
+
+static int take_header(void *command, char *text)
+{
+    struct produce *produce = command;
     struct kq_header *header = &produce->headers[produce->header_count];
     char *value;
 
@@ -204,91 +216,30 @@ static int read_header(struct produce *produce, char *text)
     return EXIT_DONE;
 }
 
-static int read_number(const char *option, const char *text, int64_t maximum,
-                       int64_t *value)
+static int take_own_acks(void *command, char *text)
 {
-    if (parse_number(text, 0, maximum, value))
-        return EXIT_DONE;
-    return fail_usage("produce", "%s '%s' is not a number from 0 to %lld",
-                      option, text, (long long)maximum);
+    return take_acks("produce", text, &((struct produce *)command)->options);
 }
 
-static int read_option(struct produce *produce, int option)
-{
-    int64_t partition = 0;
-    int code = EXIT_DONE;
+#define TO(member) OPTION_TO(struct produce, member)
+static const struct command_option options[] = {
+    {"file", 'f', OPTION_TEXT, TO(file)},
+    {"key-separator", 'k', OPTION_OTHER, .take = take_separator},
+    {"header", 0, OPTION_OTHER, .take = take_header},
+    {"acks", 0, OPTION_OTHER, .take = take_own_acks},
+    {"partition", 0, OPTION_NUMBER, "a partition", TO(partition),
+     .maximum = INT32_MAX},
+    {"linger-ms", 0, OPTION_NUMBER, "a number", TO(options.linger_ms),
+     .maximum = 60000},
+    {"timeout-ms", 0, OPTION_NUMBER, "a number",
+     TO(options.delivery_timeout_ms), .minimum = 1, .maximum = 86400000},
+    {"report", 0, OPTION_TEXT, TO(report_file)},
+    {"bootstrap", 'b', OPTION_TEXT, TO(bootstrap)},
+    {0},
+};
+#undef TO
 
-    switch (option) {
-    case 'f':
-        produce->file = optarg;
-        return EXIT_DONE;
-    case 'k':
-        produce->keyed = true;
-        if (!parse_byte(optarg, &produce->separator))
-            return fail_usage("produce", "'%s' is not one character", optarg);
-        return EXIT_DONE;
-    case 'H':
-        return read_header(produce, optarg);
-    case 'r':
-        produce->report_file = optarg;
-        return EXIT_DONE;
-    case 'a':
-        if (!parse_acks(optarg, &produce->options.acks))
-            return fail_usage("produce", "--acks is 0, 1 or all, not '%s'",
-                              optarg);
-        produce->options.idempotence = produce->options.acks == -1;
-        return EXIT_DONE;
-    case 'p':
-        code = read_number("--partition", optarg, INT32_MAX, &partition);
-        produce->partition = (int32_t)partition;
-        return code;
-    case 'l':
-        return read_number("--linger-ms", optarg, 60000,
-                           &produce->options.linger_ms);
-    case 't':
-        return read_number("--timeout-ms", optarg, 86400000,
-                           &produce->options.delivery_timeout_ms);
-    default:
-        produce->bootstrap = optarg;
-        return EXIT_DONE;
-    }
-}
-
-static int read_options(int argc, char **argv, struct produce *produce)
-{
-    static const struct option table[] = {
-        {"file", required_argument, NULL, 'f'},
-        {"key-separator", required_argument, NULL, 'k'},
-        {"header", required_argument, NULL, 'H'},
-        {"acks", required_argument, NULL, 'a'},
-        {"partition", required_argument, NULL, 'p'},
-        {"linger-ms", required_argument, NULL, 'l'},
-        {"timeout-ms", required_argument, NULL, 't'},
-        {"report", required_argument, NULL, 'r'},
-        {"bootstrap", required_argument, NULL, 'b'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int code = EXIT_DONE;
-    int option;
-
-    while (code == EXIT_DONE &&
-           (option = getopt_long(argc, argv, ":b:f:k:h", table, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(help, stdout), -1;
-        if (option == '?' || option == ':')
-            return fail_option("produce", option, argv);
-        code = read_option(produce, option);
-    }
-    if (code != EXIT_DONE)
-        return code;
-    if (argc - optind != 1)
-        return fail_usage("produce", "name one topic");
-    if (produce->options.delivery_timeout_ms == 0)
-        return fail_usage("produce", "--timeout-ms must be more than 0");
-    produce->topic = argv[optind];
-    return EXIT_DONE;
-}
+static const struct syntax syntax = {"produce", help, options};
 
 static int run(struct produce *produce, FILE *from)
 {
@@ -334,9 +285,12 @@ int command_produce(int argc, char **argv)
     produce.partition = KQ_ANY_PARTITION;
     kq_options_init(&produce.options);
     produce.options.linger_ms = 5;
-    code = read_options(argc, argv, &produce);
+    code = read_options(&syntax, argc, argv, &produce);
     if (code != EXIT_DONE)
-        return code < 0 ? EXIT_DONE : code;
+        return code == HELP_SHOWN ? EXIT_DONE : code;
+    if (argc - optind != 1)
+        return fail_usage("produce", "name one topic");
+    produce.topic = argv[optind];
     if (produce.file != NULL)
         from = fopen(produce.file, "re");
     if (from == NULL)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/options.h"
 #include "client/cli/parse.h"
 
 #define SETTINGS_MAX    64
@@ -325,18 +326,6 @@ static const struct topic_action *find_action(const char *name)
     return NULL;
 }
 
-static int read_count(const char *what, const char *text, int64_t maximum,
-                      uint32_t *count)
-{
-    int64_t number;
-
-    if (!parse_number(text, 1, maximum, &number))
-        return fail_usage("topic", "'%s' is not a number of %s from 1 to %lld",
-                          text, what, (long long)maximum);
-    *count = (uint32_t)number;
-    return EXIT_DONE;
-}
-
 /* `given` of --config; NULL: --default. */
 static int add_setting(struct topic_command *command, const char *key,
                        const char *given)
@@ -357,7 +346,7 @@ static int add_setting(struct topic_command *command, const char *key,
     return EXIT_DONE;
 }
 
-static int read_setting(char *text, struct topic_command *command)
+static int take_setting(void *command, char *text)
 {
     char *value = split_setting(text);
 
@@ -366,69 +355,39 @@ static int read_setting(char *text, struct topic_command *command)
     return add_setting(command, text, value);
 }
 
-static int read_place(char option, const char *text,
-                      struct topic_command *command)
+static int take_default(void *command, char *text)
 {
-    int64_t *to = option == 'P' ? &command->partition : &command->before;
-
-    if (parse_number(text, 0, option == 'P' ? PARTITIONS_MAX - 1 : INT64_MAX,
-                     to))
-        return EXIT_DONE;
-    return fail_usage("topic", "'%s' is not %s", text,
-                      option == 'P' ? "the number of a partition"
-                                    : "an offset");
+    return add_setting(command, text, NULL);
 }
 
-static int read_options(int argc, char **argv, struct topic_command *command)
-{
-    static const struct option options[] = {
-        {"partitions", required_argument, NULL, 'p'},
-        {"replicas", required_argument, NULL, 'r'},
-        {"config", required_argument, NULL, 'c'},
-        {"default", required_argument, NULL, 'd'},
-        {"partition", required_argument, NULL, 'P'},
-        {"before", required_argument, NULL, 'B'},
-        {"bootstrap", required_argument, NULL, 'b'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int code = EXIT_DONE;
-    int option;
+#define TO(member) OPTION_TO(struct topic_command, member)
+static const struct command_option options[] = {
+    {"partitions", 0, OPTION_NUMBER, "a number", TO(options.partitions),
+     .minimum = 1, .maximum = PARTITIONS_MAX},
+    {"replicas", 0, OPTION_NUMBER, "a number", TO(options.replicas),
+     .minimum = 1, .maximum = REPLICATION_MAX},
+    {"config", 0, OPTION_OTHER, .take = take_setting},
+    {"default", 0, OPTION_OTHER, .take = take_default},
+    {"partition", 0, OPTION_NUMBER, "a partition", TO(partition),
+     .maximum = PARTITIONS_MAX - 1},
+    {"before", 0, OPTION_NUMBER, "an offset", TO(before), .maximum = INT64_MAX},
+    {"bootstrap", 'b', OPTION_TEXT, TO(bootstrap)},
+    {0},
+};
+#undef TO
 
-    while (code == EXIT_DONE &&
-           (option = getopt_long(argc, argv, ":b:h", options, NULL)) != -1) {
-        if (option == 'p')
-            code = read_count("partitions", optarg, PARTITIONS_MAX,
-                              &command->options.partitions);
-        else if (option == 'r')
-            code = read_count("replicas", optarg, REPLICATION_MAX,
-                              &command->options.replicas);
-        else if (option == 'c')
-            code = read_setting(optarg, command);
-        else if (option == 'd')
-            code = add_setting(command, optarg, NULL);
-        else if (option == 'P' || option == 'B')
-            code = read_place((char)option, optarg, command);
-        else if (option == 'b')
-            command->bootstrap = optarg;
-        else if (option == 'h')
-            return fputs(help, stdout), -1;
-        else
-            return fail_option("topic", option, argv);
-    }
-    return code;
-}
+static const struct syntax syntax = {"topic", help, options};
 
 int command_topic(int argc, char **argv)
 {
     struct topic_command command = {.partition = -1, .before = -1};
     const struct topic_action *action;
-    struct kq_options options;
+    struct kq_options client_options;
     struct kq_client *client;
-    int code = read_options(argc, argv, &command);
+    int code = read_options(&syntax, argc, argv, &command);
 
     if (code != EXIT_DONE)
-        return code < 0 ? EXIT_DONE : code;
+        return code == HELP_SHOWN ? EXIT_DONE : code;
     if (optind == argc)
         return fail_usage(
             "topic", "say create, list, describe, alter, truncate or delete");
@@ -439,8 +398,8 @@ int command_topic(int argc, char **argv)
         return fail_usage("topic", "'kq topic %s' takes %s", action->name,
                           action->named ? "one name" : "no name");
     command.name = argv[optind + 1];
-    kq_options_init(&options);
-    client = cluster_connect(command.bootstrap, &options, &code);
+    kq_options_init(&client_options);
+    client = cluster_connect(command.bootstrap, &client_options, &code);
     if (client == NULL)
         return code;
     code = action->run(client, &command);
