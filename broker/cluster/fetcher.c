@@ -699,12 +699,6 @@ static void on_ready(struct peer_listener *listener)
     fetcher_run(container_of(listener, struct fetcher, listener));
 }
 
-static void on_lost(struct peer_listener *listener, enum error error)
-{
-    (void)listener; /* its fetches have failed one by one */
-    (void)error;
-}
-
 struct fetcher *fetcher_new(struct replicas *replicas, uint32_t leader)
 {
     struct fetcher *fetcher = heap_alloc(replicas->seam->heap, sizeof *fetcher);
@@ -719,7 +713,6 @@ struct fetcher *fetcher_new(struct replicas *replicas, uint32_t leader)
     fetcher->back_off.fire = back_off_fire;
     fetcher->kick.fire = kick_fire;
     fetcher->listener.on_ready = on_ready;
-    fetcher->listener.on_lost = on_lost;
     peer_init(&fetcher->peer, replicas->seam, &replicas->metadata->brokers,
               replicas->identity, &fetcher->listener);
     return fetcher;

@@ -278,12 +278,6 @@ static void on_ready(struct peer_listener *listener)
         send_request(mender);
 }
 
-static void on_lost(struct peer_listener *listener, enum error error)
-{
-    (void)listener; /* the call has failed, or the time will be up */
-    (void)error;
-}
-
 /* ---- life cycle ---- */
 
 void mender_init(struct mender *mender, struct replicas *replicas)
@@ -293,7 +287,6 @@ void mender_init(struct mender *mender, struct replicas *replicas)
     mender->call.done = answered;
     mender->timer.fire = fire;
     mender->listener.on_ready = on_ready;
-    mender->listener.on_lost = on_lost;
     peer_init(&mender->peer, replicas->seam, &replicas->metadata->brokers,
               replicas->identity, &mender->listener);
 }

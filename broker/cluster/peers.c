@@ -39,7 +39,7 @@ static void on_closed(struct channel_handler *handler, enum error error)
 
     timer_start(peer->seam->timers, &peer->retry,
                 peer->seam->now.monotonic_us + PEER_RETRY_US);
-    if (peer->wanted)
+    if (peer->wanted && peer->listener->on_lost != NULL)
         peer->listener->on_lost(peer->listener, error);
 }
 

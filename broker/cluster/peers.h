@@ -15,6 +15,7 @@
 /* Embedded by the user. */
 struct peer_listener {
     void (*on_ready)(struct peer_listener *listener);
+    /* Its calls have failed one by one before. May be NULL. */
     void (*on_lost)(struct peer_listener *listener, enum error error);
 };
 
@@ -37,7 +38,7 @@ void peer_release(struct peer *peer);
 
 /* Keeps a channel to this broker open; NO_BROKER: to none. */
 void peer_aim(struct peer *peer, uint32_t broker_id);
-/* Its address may have changed: drops the channel if it did not work. */
+/* A call may be made. */
 static inline bool peer_ready(const struct peer *peer)
 {
     return peer->wanted && channel_ready(&peer->channel);
