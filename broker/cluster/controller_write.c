@@ -280,8 +280,9 @@ static enum error replica_damaged(struct controller *controller,
         return ERROR_NONE;
     staged->changed = true;
     trace_log(controller->seam->trace, TRACE_WARN,
-              "the replica of %s/%u on broker %u is damaged: it is fetched "
-              "again; broker %u leads epoch %u",
+              "nobody counts on the replica of %s/%u on broker %u, which asked "
+              "for it: it lacks records, or is too old; broker %u leads epoch "
+              "%u",
               staged->topic->name, item->partition, sender->broker_id,
               state->leader, state->leader_epoch);
     return ERROR_NONE;
