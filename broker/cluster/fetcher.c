@@ -16,7 +16,6 @@
 
 #define BACK_OFF_US      100000
 #define BACK_OFF_FULL_US 1000000  /* no space: that does not change soon */
-#define REFUSED_TELL_US  60000000 /* a refusal is told so often */
 
 /* One fetch request, and then the appends of its answer. */
 struct fetch {
@@ -249,15 +248,12 @@ static void cut_start(struct partition *partition)
     partition->operations++;
 }
 
-static void tell_refusal(struct partition *partition, int64_t end)
+static void say_refusal(struct partition *partition, int64_t end)
 {
     struct seam *seam = partition_seam(partition);
-    int64_t now_us = seam->now.monotonic_us;
 
-    if (partition->refusal_told_us > 0 &&
-        now_us - partition->refusal_told_us < REFUSED_TELL_US)
+    if (!partition_says(partition, &partition->refusal_said_us))
         return;
-    partition->refusal_told_us = now_us;
     SOMETIMES(seam->trace, CUT_REFUSED);
     trace_log(seam->trace, TRACE_ERROR,
               "partition %s/%u: the log of the leader, broker %u, leaves ours "
@@ -320,7 +316,7 @@ static bool refuses(struct fetcher *fetcher, struct partition *partition,
         return false;
     if (may_cut(partition, latest))
         return !may_start_over(fetcher, partition, latest);
-    tell_refusal(partition, latest);
+    say_refusal(partition, latest);
     back_off(fetcher, partition,
              partition->refused ? BACK_OFF_FULL_US : BACK_OFF_US);
     partition->refused = true;

@@ -12,7 +12,6 @@
 #include "seam/trace.h"
 
 #define REVIEW_PAUSE_US 500000
-#define SAY_AGAIN_US    60000000 /* that the leader is outdone */
 
 /* ---- waiters ---- */
 
@@ -480,10 +479,9 @@ static uint32_t who_may_know(const struct partition *partition)
 
 static void say_outdone(struct partition *partition, uint32_t waits_for)
 {
-    struct seam *seam = partition_seam(partition);
-
-    partition->outdone_said_us = seam->now.monotonic_us;
-    trace_log(seam->trace, TRACE_ERROR,
+    if (!partition_says(partition, &partition->outdone_said_us))
+        return;
+    trace_log(partition_seam(partition)->trace, TRACE_ERROR,
               "partition %s/%u: a replica knows that the records below offset "
               "%lld are committed, and they are not all in the log here: this "
               "is an older copy of the disk, or the disk has lost writes. "
@@ -504,6 +502,7 @@ static void note_refusal(struct partition *partition,
     partition->outdone = true;
     partition->outdone_told = false;
     partition->outdone_watermark = fetch->refused_watermark;
+    partition->outdone_said_us = 0;
     SOMETIMES(partition_seam(partition)->trace, LEADER_OUTDONE);
     say_outdone(partition, fetch->replica.broker_id);
     replicas_report(partition->replicas);
@@ -518,8 +517,7 @@ void leader_review_outdone(struct partition *partition)
         return;
     waits_for = who_may_know(partition);
     if (waits_for != NO_BROKER) {
-        if (seam->now.monotonic_us - partition->outdone_said_us >= SAY_AGAIN_US)
-            say_outdone(partition, waits_for);
+        say_outdone(partition, waits_for);
         return;
     }
     partition->outdone = false;
@@ -624,9 +622,7 @@ static void propose(struct partition *partition, const struct replica_set *isr,
 /* Who could lead instead must stay in sync. */
 static bool must_not_shrink(const struct partition *partition)
 {
-    return partition->outdone ||
-           (partition->log->damaged &&
-            partition->log->damage_offset >= partition->high_watermark);
+    return partition->outdone || partition_has_uncommitted_damage(partition);
 }
 
 void partition_review_isr(struct partition *partition)

@@ -13,6 +13,8 @@
 #include "cluster/topic_config.h"
 #include "seam/trace.h"
 
+#define SAY_AGAIN_US 60000000
+
 struct seam *partition_seam(const struct partition *partition)
 {
     return partition->replicas->seam;
@@ -54,9 +56,8 @@ static void on_damage(struct log_owner *owner)
     if (partition->role == PARTITION_LEADER)
         leader_wake_readers(partition);
     partition->beyond_mending = false;
-    partition->damage_counts =
-        partition->role != PARTITION_NONE &&
-        partition->log->damage_offset >= partition->high_watermark;
+    partition->damage_counts = partition->role != PARTITION_NONE &&
+                               partition_has_uncommitted_damage(partition);
     mender_kick(&partition->replicas->mender);
 }
 
@@ -193,12 +194,20 @@ bool partition_is_offline(const struct partition *partition)
             log_directory_failed(partition->log->directory));
 }
 
+bool partition_has_uncommitted_damage(const struct partition *partition)
+{
+    const struct log *log = partition->log;
+
+    return log != NULL && log->damaged &&
+           log->damage_offset >= partition->high_watermark;
+}
+
 int64_t partition_counted_offset(const struct partition *partition)
 {
     const struct log *log = partition->log;
     int64_t counted = log_counted_offset(log);
 
-    return log->damaged && log->damage_offset >= partition->high_watermark &&
+    return partition_has_uncommitted_damage(partition) &&
                    log->damage_offset < counted &&
                    (partition->state.isr.count > 1 || partition->damage_counts)
                ? log->damage_offset
@@ -238,11 +247,20 @@ bool partition_is_outdone(const struct partition *partition)
 bool partition_is_hopeless(const struct partition *partition)
 {
     const struct partition_state *state = &partition->state;
-    const struct log *log = partition->log;
 
-    return partition->beyond_mending && log != NULL && log->damaged &&
-           log->damage_offset >= partition->high_watermark &&
+    return partition->beyond_mending &&
+           partition_has_uncommitted_damage(partition) &&
            state->isr.count + state->eligible.count > 1;
+}
+
+bool partition_says(const struct partition *partition, int64_t *said_us)
+{
+    int64_t now_us = partition_seam(partition)->now.monotonic_us;
+
+    if (*said_us > 0 && now_us - *said_us < SAY_AGAIN_US)
+        return false;
+    *said_us = now_us;
+    return true;
 }
 
 static void log_created(void *context, enum error error, struct log *log)

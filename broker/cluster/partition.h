@@ -101,7 +101,7 @@ struct partition {
     bool outdone;
     int64_t outdone_watermark; /* so much is */
     bool outdone_told;         /* to the controller, not long ago */
-    int64_t outdone_said_us;   /* to people */
+    int64_t outdone_said_us;   /* to people; 0: not yet */
     struct follower followers[REPLICAS_MAX]; /* by place in the assignment */
     bool proposed;
     uint32_t proposed_at; /* partition epoch it was proposed on */
@@ -131,7 +131,7 @@ struct partition {
     uint32_t last_epoch; /* of the last batch before log->next_offset */
     bool sent_damage;    /* the last answer did not pass its check */
     bool refused;        /* the last answer asked for a cut that is not made */
-    int64_t refusal_told_us; /* to people; 0: never */
+    int64_t refusal_said_us; /* to people; 0: never */
     /* It has to start over, as the leader's history does not reach down to its
      * epoch, and it is in the ISR or eligible: not as long as it is. */
     bool outlived;
@@ -178,9 +178,14 @@ bool partition_spares_self(const struct partition *partition);
  * damaged when it started, and is in sync alone, has committed what it counted
  * before. */
 int64_t partition_counted_offset(const struct partition *partition);
+/* Batches of its log cannot be read that are not known to be committed. */
+bool partition_has_uncommitted_damage(const struct partition *partition);
 /* What cannot be read is not known to be committed, nobody has it, and another
  * replica may lead without it: this one is to follow, and to cut it off. */
 bool partition_is_hopeless(const struct partition *partition);
+/* Whether to say to people what goes on being so: once a minute. `said_us` is
+ * when it was said last; 0: not yet. */
+bool partition_says(const struct partition *partition, int64_t *said_us);
 /* Session over: no role until a new state comes. */
 void partition_suspend(struct partition *partition);
 
