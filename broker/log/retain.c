@@ -193,9 +193,12 @@ void advance_next(struct log_body *body)
     if (count > 0)
         remove_segments(body, count);
     else if (active_segment(body)->size > 0 && !body->rolling &&
-             log->next_offset <= log->log_start_offset &&
-             log->directory->seam->now.monotonic_us >= body->roll_after_us)
-        roll_start(body);
+             log->next_offset <= log->log_start_offset) {
+        if (log->directory->seam->now.monotonic_us >= body->roll_after_us)
+            roll_start(body);
+        else
+            log->directory->space.roll_waits = true;
+    }
 }
 
 void log_advance_start(struct log *log, int64_t offset)

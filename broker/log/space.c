@@ -105,12 +105,13 @@ static void poll_done(struct disk_request *request)
 {
     struct space *space = container_of(request, struct space, poll_request);
     struct log_directory *directory = directory_of(space);
-    bool was_starved = space->starved;
+    bool again = space->starved || space->roll_waits;
 
     space->asked = false;
+    space->roll_waits = false;
     if (request->error == ERROR_NONE && !directory->failed)
         space_note(directory, request->size);
-    if (was_starved && !directory->failed)
+    if (again && !directory->failed)
         kick_all(directory);
     if (directory->closing != NULL)
         closing_kick(directory);

@@ -48,6 +48,7 @@ struct space {
     uint64_t unseen; /* bytes appended since */
     struct disk_request poll_request;
     bool asked;
+    bool roll_waits; /* for another look: there was no room for a segment */
     enum ballast ballast;
     struct disk_request ballast_request;
     struct disk_file *ballast_file;
