@@ -14,7 +14,8 @@
 #include "base/assert.h"
 #include "log/internal.h"
 
-#define TIME_INTERVAL_MS 60000 /* an idle directory stores it so often */
+#define TIME_INTERVAL_MS  60000 /* an idle directory stores it so often */
+#define SPACE_INTERVAL_MS 1000
 
 /* ---- savers ---- */
 
@@ -62,6 +63,8 @@ struct log_directory *log_directory_new(
 
     directory->seam = seam;
     directory->options = *options;
+    if (options->space_interval_ms == 0)
+        directory->options.space_interval_ms = SPACE_INTERVAL_MS;
     directory->owner = owner;
     directory->stored_ms = INT64_MIN;
     directory->believed_ms = INT64_MIN;
@@ -174,7 +177,9 @@ static void fail_logs(struct log_directory *directory)
         body = next;
     }
     RB_FOREACH(body, log_tree, &directory->dying)
-    log_fail(body);
+    {
+        log_fail(body);
+    }
 }
 
 void directory_fail(struct log_directory *directory, enum error error,

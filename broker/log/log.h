@@ -68,6 +68,9 @@ struct log_directory_options {
      * on them; of sealed ones at most 256. */
     unsigned open_files_max;
     uint64_t reserve_bytes; /* below this much free space: disk_full */
+    /* How often free space is looked at; what waits for some is tried again
+     * five times as often. 0 means 1000. */
+    int64_t space_interval_ms;
     /* settings of a log found on disk until log_configure() */
     struct log_settings default_settings;
 };
@@ -123,8 +126,9 @@ bool log_directory_lived(const struct log_directory *directory,
 /* It goes into every checkpoint, and makes one due once a minute. */
 void log_directory_note_time(struct log_directory *directory,
                              int64_t believed_ms);
-/* Free space is below the reserve, or there is none: refuse produce. Looked
- * at every second, and when what was above the reserve may be written. */
+/* Free space is below the reserve, or there is none: refuse produce. Looked at
+ * each space_interval_ms, and when what was above the reserve may be written.
+ */
 bool log_directory_full(const struct log_directory *directory);
 bool log_directory_failed(const struct log_directory *directory);
 /* Logs in it, those being made too. */

@@ -8,8 +8,6 @@
 #include "base/assert.h"
 #include "log/internal.h"
 
-#define NO_ROOM_PAUSE_US 500000 /* the directory looks every second */
-
 /* ---- sealing ---- */
 
 static void seal_end(struct log_body *body)
@@ -107,13 +105,15 @@ static void roll_run(struct log_body *body);
  * go on gets the ballast, and is tried again with the next check. */
 static void no_room(struct log_body *body)
 {
+    struct log_directory *directory = body->log.directory;
+
     steps_release(&body->roll_steps);
     body->roll_segment = NULL;
     body->rolling = false;
     if (list_empty(&body->held))
-        space_give_ballast(body->log.directory);
+        space_give_ballast(directory);
     body->roll_after_us =
-        body->log.directory->seam->now.monotonic_us + NO_ROOM_PAUSE_US;
+        directory->seam->now.monotonic_us + space_interval_us(directory) / 2;
     append_take_back(body);
     log_kick(body);
 }

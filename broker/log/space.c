@@ -8,14 +8,18 @@
 #include "base/assert.h"
 #include "log/internal.h"
 
-#define POLL_US         1000000
-#define RETRY_US        200000
-#define CLOSING_WAIT_US 5000000
-#define ROOM_BYTES_MIN  65536 /* without a reserve: so much is room */
+#define ROOM_BYTES_MIN    65536 /* without a reserve: so much is room */
+#define RETRIES           5     /* of what waits, in an interval */
+#define CLOSING_INTERVALS 5     /* so long an end waits */
 
 static struct log_directory *directory_of(struct space *space)
 {
     return container_of(space, struct log_directory, space);
+}
+
+int64_t space_interval_us(const struct log_directory *directory)
+{
+    return directory->options.space_interval_ms * 1000;
 }
 
 /* ---- how much there is ---- */
@@ -146,7 +150,8 @@ static void poll_fire(struct timer *timer)
     if (directory->failed || directory->phase == DIRECTORY_CLOSED)
         return;
     ask(directory);
-    timer_start(seam->timers, timer, seam->now.monotonic_us + POLL_US);
+    timer_start(seam->timers, timer,
+                seam->now.monotonic_us + space_interval_us(directory));
 }
 
 /* ---- the ballast ---- */
@@ -274,7 +279,8 @@ bool space_wait(struct space *space, struct space_waiter *waiter)
         return false;
     if (directory->phase == DIRECTORY_CLOSING) {
         if (space->give_up_us == 0)
-            space->give_up_us = now_us + CLOSING_WAIT_US;
+            space->give_up_us =
+                now_us + CLOSING_INTERVALS * space_interval_us(directory);
         if (now_us >= space->give_up_us)
             return false;
     }
@@ -283,7 +289,8 @@ bool space_wait(struct space *space, struct space_waiter *waiter)
     space_starve(directory);
     space_give_ballast(directory);
     if (!timer_running(&space->retry))
-        timer_start(seam->timers, &space->retry, now_us + RETRY_US);
+        timer_start(seam->timers, &space->retry,
+                    now_us + space_interval_us(directory) / RETRIES);
     return true;
 }
 
@@ -334,7 +341,7 @@ void space_start(struct log_directory *directory)
     struct seam *seam = directory->seam;
 
     timer_start(seam->timers, &directory->space.poll,
-                seam->now.monotonic_us + POLL_US);
+                seam->now.monotonic_us + space_interval_us(directory));
 }
 
 void space_stop(struct log_directory *directory)

@@ -57,8 +57,10 @@ struct space {
 };
 
 void space_init(struct log_directory *directory);
-void space_start(struct log_directory *directory); /* looks every second */
+void space_start(struct log_directory *directory); /* looks now and then */
 void space_stop(struct log_directory *directory);  /* no longer */
+/* options.space_interval_ms */
+int64_t space_interval_us(const struct log_directory *directory);
 void space_release(struct log_directory *directory);
 /* No request of it is in flight. */
 bool space_idle(const struct space *space);

@@ -21,8 +21,9 @@
 #include "log/internal.h"
 #include "tests/lib/log_world.h"
 
-#define RESERVE 65536
-#define BODY    6000 /* bytes: more than a page, each batch takes some */
+#define RESERVE     65536
+#define BODY        6000 /* bytes: more than a page, each batch takes some */
+#define INTERVAL_MS 50   /* between two looks at the free space */
 
 static const struct log_settings settings = {.segment_bytes = 32768,
                                              .segment_ms = 1000000000,
@@ -36,6 +37,7 @@ static int setup(void **state)
     struct world *world = world_new();
 
     world->options.reserve_bytes = RESERVE;
+    world->options.space_interval_ms = INTERVAL_MS;
     world->options.checkpoint_interval_ms = 3600000; /* the tests say when */
     *state = world;
     return 0;
@@ -124,6 +126,11 @@ static bool is_fresh(void *context)
     const struct log_body *body = ((const struct log *)context)->body;
 
     return body->segment_count == 1 && body->segments[0]->base_offset == 3;
+}
+
+static bool has_tried_often(void *context)
+{
+    return ((const struct world *)context)->taken_back >= 6;
 }
 
 static bool has_one_segment(void *context)
@@ -281,13 +288,14 @@ static void a_roll_without_space_is_taken_back_after_mending(void **state)
     assert_int_equal(world_read(world, log, 0, 8), 8);
 }
 
-/* Sooner than it is looked at every second. */
+/* Sooner than it is looked at by the clock. */
 static void the_reserve_is_kept(void **state)
 {
     struct world *world = *state;
     struct log *log;
     unsigned taken = 0;
 
+    world->options.space_interval_ms = 1000;
     small_disk(world);
     assert_int_equal(world_open(world), ERROR_NONE);
     world_until_true(world, has_ballast, world);
@@ -340,7 +348,7 @@ static void a_roll_for_retention_is_tried_again(void **state)
 {
     struct world *world = *state;
     struct log *log;
-    int tries;
+    int64_t began_us;
 
     world->options.reserve_bytes = 0; /* no ballast, that is a name */
     small_disk(world);
@@ -352,14 +360,12 @@ static void a_roll_for_retention_is_tried_again(void **state)
     fill_names(world);
     log_set_high_watermark(log, 3);
     log->log_start_offset = 3; /* as if it were stored */
-    tries = (int)world->taken_back;
+    assert_int_equal(world->taken_back, 0);
+    began_us = world->seam->now.monotonic_us;
     log_kick(log->body);
-    world_run(world, 3000);
-    assert_true((int)world->taken_back - tries <= 6);
-    /* the disk may be slow */
-    for (int i = 0; i < 600 && (int)world->taken_back - tries < 2; i++)
-        world_run(world, 100);
-    assert_true((int)world->taken_back - tries >= 2);
+    world_until_true(world, has_tried_often, world);
+    assert_true(world->seam->now.monotonic_us - began_us >=
+                (world->taken_back - 1) * INTERVAL_MS * 1000 / 2);
     free_names(world);
     world_until_true(world, is_fresh, log);
     world_until_true(world, is_roomy, world);
@@ -456,14 +462,16 @@ static void note_end(void *context, enum error error)
 static void an_end_without_a_byte_is_not_clean(void **state)
 {
     struct world *world = *state;
+    int64_t began_us;
 
     world->options.reserve_bytes = 0; /* no ballast */
     on_a_full_disk(world, 3);
     world->answered = false;
+    began_us = world->seam->now.monotonic_us;
     log_directory_shutdown(world->directory, note_end, world);
-    world_run(world, 1000);
-    assert_false(world->answered);
     world_until(world, &world->answered);
+    assert_true(world->seam->now.monotonic_us - began_us >=
+                5 * INTERVAL_MS * 1000);
     assert_int_not_equal(world->answer, ERROR_NONE);
     world_rest(world);
     log_directory_free(world->directory);
@@ -496,7 +504,7 @@ static void what_must_be_written_waits(void **state)
     fill_disk(world);
     world->answered = false;
     log_create(world->directory, &key, &settings, note_made, world);
-    world_run(world, 500);
+    world_run(world, 2 * INTERVAL_MS); /* it was tried again */
     assert_false(world->answered);
     assert_false(world->failed);
     make_room(world);
