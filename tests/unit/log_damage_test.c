@@ -57,10 +57,30 @@ static struct log *filled(struct world *world, unsigned count)
     return log;
 }
 
-/* The first byte of the nth batch of a segment, and a few more. */
-static void damage(struct world *world, const char *segment, unsigned batch)
+/* Of the segment that begins at `base`. */
+static const char *file_of(struct world *world, unsigned base)
 {
-    world_flip(world_file(world, 0, segment), (long)batch * BATCH + 100);
+    char name[32];
+
+    snprintf(name, sizeof name, "%020u.log", base);
+    return world_file(world, 0, name);
+}
+
+/* A bit of the body of the nth batch of the segment at `base`. */
+static void damage(struct world *world, unsigned base, unsigned batch)
+{
+    world_flip(file_of(world, base), (long)batch * BATCH + 100);
+}
+
+static void lose_file(struct world *world, unsigned base)
+{
+    assert_int_equal(unlink(file_of(world, base)), 0);
+}
+
+static struct log *opened(struct world *world)
+{
+    assert_int_equal(world_open(world), ERROR_NONE);
+    return world_log(world, 0);
 }
 
 static bool is_damaged(void *context)
@@ -108,7 +128,7 @@ static void the_scrub_finds_what_nobody_reads(void **state)
 
     world_run(world, 300);
     assert_false(log->damaged);
-    damage(world, "00000000000000000022.log", 5);
+    damage(world, 22, 5);
     world_until_true(world, is_damaged, log);
     assert_int_equal(world->damages, 1);
     expect_damage(world, log, SEGMENT + 5, 2 * SEGMENT);
@@ -124,8 +144,7 @@ static void a_missing_segment_is_found_by_the_scrub(void **state)
     struct log *log = filled(world, 100);
 
     /* the page cache may hold what the directory has lost */
-    assert_int_equal(unlink(world_file(world, 0, "00000000000000000044.log")),
-                     0);
+    lose_file(world, 44);
     world_until_true(world, is_damaged, log);
     expect_damage(world, log, 2 * SEGMENT, 3 * SEGMENT);
 }
@@ -135,7 +154,7 @@ static void a_suspect_is_read_at_once(void **state)
     struct world *world = *state;
     struct log *log = filled(world, 100);
 
-    damage(world, "00000000000000000022.log", 5);
+    damage(world, 22, 5);
     log_suspect(log, 5); /* not there */
     world_run(world, 100);
     assert_false(log->damaged);
@@ -155,7 +174,7 @@ static void the_scrub_leaves_the_tail_alone(void **state)
     assert_int_equal(world_open(world), ERROR_NONE);
     log = world_create(world, 0, &lazy);
     world_fill(world, log, 10, &(struct world_batch){.epoch = 1});
-    damage(world, "00000000000000000000.log", 5);
+    damage(world, 0, 5);
     world_run(world, 300);
     assert_false(log->damaged);
 }
@@ -185,10 +204,9 @@ static void recovery_goes_on_behind_damage(void **state)
     struct log *log = filled(world, 100);
 
     world_crash_closed(world);
-    damage(world, "00000000000000000088.log", 3);
+    damage(world, 88, 3);
     for (unsigned round = 0; round < 2; round++) {
-        assert_int_equal(world_open(world), ERROR_NONE);
-        log = world_log(world, 0);
+        log = opened(world);
         assert_int_equal(log->log_end_offset, 100 + round);
         assert_int_equal(log->high_watermark, 100);
         assert_int_equal(log_last_epoch(log), round == 0 ? 4 : 9);
@@ -205,18 +223,16 @@ static void a_short_segment_is_bridged(void **state)
     struct log *log = filled(world, 100);
 
     world_shutdown(world);
-    world_cut(world_file(world, 0, "00000000000000000022.log"), 5 * BATCH + 7);
+    world_cut(file_of(world, 22), 5 * BATCH + 7);
     for (unsigned round = 0; round < 2; round++) {
-        assert_int_equal(world_open(world), ERROR_NONE);
-        log = world_log(world, 0);
+        log = opened(world);
         assert_int_equal(log->log_end_offset, 100 + round);
         expect_damage(world, log, 27, 2 * SEGMENT);
         append_one(world, log);
         world_shutdown(world);
     }
-    assert_int_equal(
-        world_size(world_file(world, 0, "00000000000000000022.log")),
-        5 * BATCH + 7); /* nothing is cut */
+    assert_int_equal(world_size(file_of(world, 22)),
+                     5 * BATCH + 7); /* nothing is cut */
 }
 
 static void the_end_of_a_lost_tail_is_kept(void **state)
@@ -225,10 +241,9 @@ static void the_end_of_a_lost_tail_is_kept(void **state)
     struct log *log = filled(world, 100);
 
     world_shutdown(world);
-    world_cut(world_file(world, 0, "00000000000000000088.log"), 4 * BATCH);
+    world_cut(file_of(world, 88), 4 * BATCH);
     for (unsigned round = 0; round < 2; round++) {
-        assert_int_equal(world_open(world), ERROR_NONE);
-        log = world_log(world, 0);
+        log = opened(world);
         assert_int_equal(log->log_end_offset, 100 + round);
         expect_damage(world, log, 92, 100);
         append_one(world, log);
@@ -242,26 +257,18 @@ static void missing_segments_are_bridged(void **state)
     struct log *log = filled(world, 100);
 
     world_shutdown(world);
-    assert_int_equal(unlink(world_file(world, 0, "00000000000000000022.log")),
-                     0);
-    assert_int_equal(unlink(world_file(world, 0, "00000000000000000044.log")),
-                     0);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    log = world_log(world, 0);
+    lose_file(world, 22);
+    lose_file(world, 44);
+    log = opened(world);
     assert_int_equal(log->log_end_offset, 100);
     expect_damage(world, log, 22, 66);
     world_shutdown(world);
-    assert_int_equal(unlink(world_file(world, 0, "00000000000000000000.log")),
-                     0);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    expect_damage(world, world_log(world, 0), 0, 66);
+    lose_file(world, 0);
+    expect_damage(world, opened(world), 0, 66);
     world_shutdown(world);
-    assert_int_equal(unlink(world_file(world, 0, "00000000000000000066.log")),
-                     0);
-    assert_int_equal(unlink(world_file(world, 0, "00000000000000000088.log")),
-                     0);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    log = world_log(world, 0);
+    lose_file(world, 66);
+    lose_file(world, 88);
+    log = opened(world);
     assert_int_equal(log->log_start_offset, 0);
     expect_damage(world, log, 0, 100);
     append_one(world, log);
@@ -278,16 +285,24 @@ static void read_copy(struct world *world, struct copy *copy)
 {
     for (size_t base = 0; base < 100; base += SEGMENT) {
         size_t count = 100 - base < SEGMENT ? 100 - base : SEGMENT;
-        char name[64];
-        FILE *file;
+        FILE *file = fopen(file_of(world, (unsigned)base), "rb");
 
-        snprintf(name, sizeof name, "%020zu.log", base);
-        file = fopen(world_file(world, 0, name), "rb");
         assert_non_null(file);
         assert_int_equal(
             fread(copy->batches + base * BATCH, BATCH, count, file), count);
         fclose(file);
     }
+}
+
+/* The batch at 53 is damaged, and known to be. */
+static struct log *damaged_at_53(struct world *world, struct copy *copy)
+{
+    struct log *log = filled(world, 100);
+
+    read_copy(world, copy);
+    damage(world, 44, 9);
+    world_until_true(world, is_damaged, log);
+    return log;
 }
 
 struct mending {
@@ -312,17 +327,39 @@ static enum error look(struct world *world, struct mending *mending)
     return mending->error;
 }
 
-static enum error give(struct world *world, struct mending *mending,
-                       const void *batches, size_t size)
+/* Begins, and looks for what is wanted first: its offset. */
+static int64_t begin(struct world *world, struct log *log,
+                     struct mending *mending)
 {
-    enum error error;
+    *mending = (struct mending){0};
+    log_mend_begin(&mending->mend, log, mend_done);
+    assert_int_equal(look(world, mending), ERROR_CORRUPT);
+    return mending->mend.offset;
+}
 
-    mending->done = false;
-    error = log_mend_write(&mending->mend, batches, size);
+static enum error finish(struct world *world, struct mending *mending,
+                         enum error error)
+{
     if (error != ERROR_NONE)
         return error;
     world_until(world, &mending->done);
     return mending->error;
+}
+
+static enum error give_bytes(struct world *world, struct mending *mending,
+                             const void *batches, size_t size)
+{
+    mending->done = false;
+    return finish(world, mending,
+                  log_mend_write(&mending->mend, batches, size));
+}
+
+/* `count` batches from `offset` on. */
+static enum error give(struct world *world, struct mending *mending,
+                       const struct copy *copy, int64_t offset, int64_t count)
+{
+    return give_bytes(world, mending, copy->batches + offset * BATCH,
+                      (size_t)count * BATCH);
 }
 
 /* As often as it takes, `count` batches at a time; how many were given. */
@@ -337,10 +374,9 @@ static unsigned mend(struct world *world, struct log *log,
     error = look(world, &mending);
     while (error == ERROR_CORRUPT) {
         int64_t from = mending.mend.offset;
-        int64_t to = from + count < 100 ? from + count : 100;
 
-        error = give(world, &mending, copy->batches + from * BATCH,
-                     (size_t)(to - from) * BATCH);
+        error = give(world, &mending, copy, from,
+                     from + count < 100 ? count : 100 - from);
         given++;
     }
     assert_int_equal(error, ERROR_NONE);
@@ -363,13 +399,10 @@ static void expect_copy(struct world *world, struct log *log,
 static void what_is_damaged_is_written_where_it_lay(void **state)
 {
     struct world *world = *state;
-    struct log *log = filled(world, 100);
-    uint64_t generation = log->generation;
     struct copy copy;
+    struct log *log = damaged_at_53(world, &copy);
+    uint64_t generation = log->generation;
 
-    read_copy(world, &copy);
-    damage(world, "00000000000000000044.log", 9);
-    world_until_true(world, is_damaged, log);
     assert_int_equal(mend(world, log, &copy, 1), 1);
     expect_copy(world, log, &copy);
     assert_int_equal(log->generation, generation);
@@ -388,26 +421,23 @@ static void what_is_whole_is_kept(void **state)
 {
     struct world *world = *state;
     struct log *log = filled(world, 100);
-    struct mending mending = {0};
+    struct mending mending;
     struct copy copy;
 
     read_copy(world, &copy);
-    damage(world, "00000000000000000044.log", 3);
-    damage(world, "00000000000000000044.log", 4);
-    damage(world, "00000000000000000044.log", 9);
+    damage(world, 44, 3);
+    damage(world, 44, 4);
+    damage(world, 44, 9);
     world_until_true(world, is_damaged, log);
     expect_damage(world, log, 47, 66);
-    log_mend_begin(&mending.mend, log, mend_done);
-    assert_int_equal(look(world, &mending), ERROR_CORRUPT);
-    assert_int_equal(mending.mend.offset, 47);
+    assert_int_equal(begin(world, log, &mending), 47);
     assert_int_equal(
-        give(world, &mending, copy.batches + 47 * BATCH, 2 * BATCH - 1),
+        give_bytes(world, &mending, copy.batches + 47 * BATCH, 2 * BATCH - 1),
         ERROR_CORRUPT);
     assert_int_equal(mending.mend.offset, 48);
     assert_int_equal(locate(world, log, 47), ERROR_NONE);
-    assert_int_equal(give(world, &mending, copy.batches + 40 * BATCH,
-                          9 * BATCH), /* from before, too */
-                     ERROR_CORRUPT);
+    assert_int_equal(give(world, &mending, &copy, 40, 9),
+                     ERROR_CORRUPT); /* from before, too */
     assert_int_equal(mending.mend.offset, 53);
     expect_damage(world, log, 53, 66);
     log_mend_end(&mending.mend);
@@ -419,25 +449,19 @@ static void what_is_whole_is_kept(void **state)
 static void what_was_not_here_is_not_taken(void **state)
 {
     struct world *world = *state;
-    struct log *log = filled(world, 100);
-    struct mending mending = {0};
-    uint8_t other[BATCH];
     struct copy copy;
+    struct log *log = damaged_at_53(world, &copy);
+    struct mending mending;
+    uint8_t other[BATCH];
 
-    read_copy(world, &copy);
-    damage(world, "00000000000000000044.log", 9);
-    world_until_true(world, is_damaged, log);
-    log_mend_begin(&mending.mend, log, mend_done);
-    assert_int_equal(look(world, &mending), ERROR_CORRUPT);
-    assert_int_equal(give(world, &mending, copy.batches, 10 * BATCH),
-                     ERROR_CORRUPT_BATCH);
-    assert_int_equal(
-        give(world, &mending, copy.batches + 54 * BATCH, 10 * BATCH),
-        ERROR_CORRUPT_BATCH);
+    assert_int_equal(begin(world, log, &mending), 53);
+    assert_int_equal(give(world, &mending, &copy, 0, 10), ERROR_CORRUPT_BATCH);
+    assert_int_equal(give(world, &mending, &copy, 54, 10), ERROR_CORRUPT_BATCH);
     memcpy(other, copy.batches + 53 * BATCH, BATCH);
     batch_stamp(other, 53, 7, 1000, &log->key.topic_id, log->key.partition);
     mending.mend.from_leader = true;
-    assert_int_equal(give(world, &mending, other, BATCH), ERROR_CORRUPT_BATCH);
+    assert_int_equal(give_bytes(world, &mending, other, BATCH),
+                     ERROR_CORRUPT_BATCH);
     log_mend_end(&mending.mend);
     mend(world, log, &copy, 100);
     expect_copy(world, log, &copy);
@@ -451,15 +475,10 @@ static void missing_files_are_made_again(void **state)
 
     read_copy(world, &copy);
     world_shutdown(world);
-    for (int64_t base = 0; base < 100; base += SEGMENT) {
-        char name[64];
-
-        snprintf(name, sizeof name, "%020lld.log", (long long)base);
+    for (unsigned base = 0; base < 100; base += SEGMENT)
         if (base != 2 * SEGMENT)
-            assert_int_equal(unlink(world_file(world, 0, name)), 0);
-    }
-    assert_int_equal(world_open(world), ERROR_NONE);
-    log = world_log(world, 0);
+            lose_file(world, base);
+    log = opened(world);
     assert_int_equal(log->log_end_offset, 100);
     assert_true(log->damaged);
     while (log->damaged) /* what else there is comes after the first */
@@ -467,8 +486,7 @@ static void missing_files_are_made_again(void **state)
     assert_int_equal(world_read(world, log, 0, 100), 100);
     append_one(world, log);
     world_shutdown(world);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    log = world_log(world, 0);
+    log = opened(world);
     assert_false(log->damaged);
     assert_int_equal(world_read(world, log, 0, 101), 101);
     assert_int_equal(log->size_bytes, 101 * BATCH);
@@ -481,17 +499,24 @@ static void short_files_are_filled(void **state)
     struct copy copy;
 
     read_copy(world, &copy);
-    world_cut(world_file(world, 0, "00000000000000000022.log"), 5 * BATCH);
+    world_cut(file_of(world, 22), 5 * BATCH);
     world_until_true(world, is_damaged, log); /* at the end of a batch, too */
     assert_int_equal(log->damage_offset, 27);
     mend(world, log, &copy, 3);
     expect_copy(world, log, &copy);
     world_shutdown(world);
-    world_cut(world_file(world, 0, "00000000000000000066.log"), 7);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    log = world_log(world, 0);
+    world_cut(file_of(world, 66), 7);
+    log = opened(world);
     mend(world, log, &copy, 100);
     expect_copy(world, log, &copy);
+}
+
+static enum error cut_to(struct world *world, struct log *log, int64_t offset)
+{
+    world->answered = false;
+    log_truncate(log, offset, world_answered, world);
+    world_until(world, &world->answered);
+    return world->answer;
 }
 
 /* A cut at the damage would lose what is whole below the place asked for. */
@@ -503,31 +528,16 @@ static void nothing_is_cut_at_damage(void **state)
 
     read_copy(world, &copy);
     world_shutdown(world); /* where batches lie is forgotten */
-    assert_int_equal(world_open(world), ERROR_NONE);
-    log = world_log(world, 0);
-    world_flip(world_file(world, 0, "00000000000000000044.log"), 9 * BATCH + 9);
-    world->answered = false;
-    log_truncate(log, 55, world_answered, world);
-    world_until(world, &world->answered);
-    assert_int_equal(world->answer, ERROR_CORRUPT);
+    log = opened(world);
+    world_flip(file_of(world, 44), 9 * BATCH + 9);
+    assert_int_equal(cut_to(world, log, 55), ERROR_CORRUPT);
     assert_int_equal(log->log_end_offset, 100);
     assert_int_equal(log->damage_offset, 53);
     assert_int_equal(log->damage_end_offset, 55);
     mend(world, log, &copy, 1);
-    world->answered = false;
-    log_truncate(log, 55, world_answered, world);
-    world_until(world, &world->answered);
-    assert_int_equal(world->answer, ERROR_NONE);
+    assert_int_equal(cut_to(world, log, 55), ERROR_NONE);
     assert_int_equal(log->log_end_offset, 55);
     assert_int_equal(world_read(world, log, 0, 55), 55);
-}
-
-static enum error cut_to(struct world *world, struct log *log, int64_t offset)
-{
-    world->answered = false;
-    log_truncate(log, offset, world_answered, world);
-    world_until(world, &world->answered);
-    return world->answer;
 }
 
 static void expect_barred(struct world *world, const struct copy *copy)
@@ -554,23 +564,21 @@ static void a_cut_into_what_is_missing_waits(void **state)
     filled(world, 100);
     read_copy(world, &copy);
     world_shutdown(world);
-    world_cut(world_file(world, 0, "00000000000000000022.log"), 5 * BATCH);
+    world_cut(file_of(world, 22), 5 * BATCH);
     assert_int_equal(world_open(world), ERROR_NONE);
     expect_barred(world, &copy);
 }
 
 static void a_cut_into_a_missing_file_waits(void **state)
 {
-    static const char *const names[] = {"00000000000000000000.log",
-                                        "00000000000000000022.log"};
     struct world *world = *state;
     struct copy copy;
 
     filled(world, 100);
     read_copy(world, &copy);
     world_shutdown(world);
-    for (size_t i = 0; i < 2; i++)
-        assert_int_equal(unlink(world_file(world, 0, names[i])), 0);
+    lose_file(world, 0);
+    lose_file(world, 22);
     assert_int_equal(world_open(world), ERROR_NONE);
     expect_barred(world, &copy);
 }
@@ -579,12 +587,9 @@ static void a_cut_into_a_missing_file_waits(void **state)
 static void damage_ends_where_the_log_is_cut(void **state)
 {
     struct world *world = *state;
-    struct log *log = filled(world, 100);
     struct copy copy;
+    struct log *log = damaged_at_53(world, &copy);
 
-    read_copy(world, &copy);
-    damage(world, "00000000000000000044.log", 9);
-    world_until_true(world, is_damaged, log);
     assert_int_equal(log->damage_end_offset, 66);
     assert_int_equal(cut_to(world, log, 64), ERROR_NONE);
     assert_int_equal(log->log_end_offset, 64);
@@ -635,24 +640,22 @@ static void a_guessed_history_names_nothing(void **state)
 {
     struct world *world = *state;
     struct log *log = filled(world, 100);
-    struct mending mending = {0};
+    struct mending mending;
     uint8_t other[BATCH];
     struct copy copy;
 
     read_copy(world, &copy);
     world_shutdown(world);
-    damage(world, "00000000000000000066.log", 2);
+    damage(world, 66, 2);
     assert_int_equal(unlink(world_file(world, 0, "epochs")), 0);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    log = world_log(world, 0);
+    log = opened(world);
     assert_true(log->damaged);
     memcpy(other, copy.batches + 68 * BATCH, BATCH);
-    log_mend_begin(&mending.mend, log, mend_done);
-    assert_int_equal(look(world, &mending), ERROR_CORRUPT);
-    assert_int_equal(mending.mend.offset, 68);
-    assert_int_equal(give(world, &mending, other, BATCH), ERROR_CORRUPT_BATCH);
+    assert_int_equal(begin(world, log, &mending), 68);
+    assert_int_equal(give_bytes(world, &mending, other, BATCH),
+                     ERROR_CORRUPT_BATCH);
     mending.mend.from_leader = true;
-    assert_int_equal(give(world, &mending, other, BATCH), ERROR_NONE);
+    assert_int_equal(give_bytes(world, &mending, other, BATCH), ERROR_NONE);
     log_mend_end(&mending.mend);
     assert_false(log->damaged);
     assert_int_equal(world_read(world, log, 0, 100), 100);
@@ -661,14 +664,8 @@ static void a_guessed_history_names_nothing(void **state)
 static enum error fill(struct world *world, struct mending *mending,
                        int64_t floor)
 {
-    enum error error;
-
     mending->done = false;
-    error = log_mend_fill(&mending->mend, floor);
-    if (error != ERROR_NONE)
-        return error;
-    world_until(world, &mending->done);
-    return mending->error;
+    return finish(world, mending, log_mend_fill(&mending->mend, floor));
 }
 
 /* What nobody has any more, for it was to be deleted, is not waited for. */
@@ -676,14 +673,12 @@ static void what_nobody_needs_is_filled(void **state)
 {
     struct world *world = *state;
     struct log *log = filled(world, 100);
-    struct mending mending = {0};
+    struct mending mending;
 
-    damage(world, "00000000000000000044.log", 3);
-    damage(world, "00000000000000000044.log", 4);
+    damage(world, 44, 3);
+    damage(world, 44, 4);
     world_until_true(world, is_damaged, log);
-    log_mend_begin(&mending.mend, log, mend_done);
-    assert_int_equal(look(world, &mending), ERROR_CORRUPT);
-    assert_int_equal(mending.mend.offset, 47);
+    assert_int_equal(begin(world, log, &mending), 47);
     assert_int_equal(fill(world, &mending, 47), ERROR_OFFSET_OUT_OF_RANGE);
     assert_int_equal(fill(world, &mending, 48), ERROR_OFFSET_OUT_OF_RANGE);
     assert_true(log->damaged);
@@ -704,22 +699,14 @@ static void what_nobody_needs_is_filled(void **state)
 static void a_cut_ends_a_mending(void **state)
 {
     struct world *world = *state;
-    struct log *log = filled(world, 100);
-    struct mending mending = {0};
     struct copy copy;
+    struct log *log = damaged_at_53(world, &copy);
+    struct mending mending;
 
-    read_copy(world, &copy);
-    damage(world, "00000000000000000044.log", 9);
-    world_until_true(world, is_damaged, log);
-    log_mend_begin(&mending.mend, log, mend_done);
-    assert_int_equal(look(world, &mending), ERROR_CORRUPT);
-    world->answered = false;
-    log_truncate(log, 50, world_answered, world);
-    world_until(world, &world->answered);
+    assert_int_equal(begin(world, log, &mending), 53);
+    assert_int_equal(cut_to(world, log, 50), ERROR_NONE);
     assert_false(log->damaged);
-    assert_int_equal(
-        give(world, &mending, copy.batches + 53 * BATCH, 10 * BATCH),
-        ERROR_CANCELLED);
+    assert_int_equal(give(world, &mending, &copy, 53, 10), ERROR_CANCELLED);
     log_mend_end(&mending.mend);
     assert_int_equal(world_read(world, log, 0, 50), 50);
 }
@@ -729,7 +716,7 @@ static void retention_passes_damage(void **state)
     struct world *world = *state;
     struct log *log = filled(world, 100);
 
-    damage(world, "00000000000000000022.log", 9);
+    damage(world, 22, 9);
     world_until_true(world, is_damaged, log);
     log_advance_start(log, 44);
     world_settle(world);
