@@ -232,3 +232,48 @@ unsigned lab_fault(struct lab_node *node, enum fault_point point, uint64_t nth)
 
     return world_add_fault(node_world(node->node), &fault);
 }
+
+/* ---- outcomes over many seeds ------------------------------------------ */
+
+struct disk_file *lab_begin(struct lab *lab, uint64_t seed)
+{
+    struct disk_file *file;
+
+    lab_init(lab, seed, 1);
+    file = lab_open(&lab->nodes[0], "a");
+    assert_non_null(file);
+    assert_int_equal(lab_path(&lab->nodes[0], disk_sync_directory, "/"), 0);
+    return file;
+}
+
+size_t lab_count(const char *bytes, long size, char letter)
+{
+    size_t found = 0;
+
+    for (long i = 0; i < size; i++)
+        found += bytes[i] == letter;
+    return found;
+}
+
+void lab_tally(struct lab_seen *seen, size_t found, size_t whole)
+{
+    if (found == 0)
+        seen->lost++;
+    else if (found == whole)
+        seen->kept++;
+    else
+        seen->other++;
+}
+
+void lab_expect_all(const struct lab_seen *seen)
+{
+    if (seen->lost == 0 || seen->kept == 0 || seen->other == 0)
+        fail_msg("lost %u, kept %u, other %u", seen->lost, seen->kept,
+                 seen->other);
+}
+
+void lab_expect_both(const struct lab_seen *seen)
+{
+    if (seen->lost == 0 || seen->kept == 0)
+        fail_msg("lost %u, kept %u", seen->lost, seen->kept);
+}

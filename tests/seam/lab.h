@@ -84,4 +84,23 @@ bool lab_exists(struct lab_node *node, const char *path);
 /* Fires once, at the nth asking of this node from now on. */
 unsigned lab_fault(struct lab_node *node, enum fault_point point, uint64_t nth);
 
+/* ---- outcomes over many seeds ------------------------------------------ */
+
+/* The first node runs, with an empty file "a" that is durable by name. */
+struct disk_file *lab_begin(struct lab *lab, uint64_t seed);
+/* How many of the bytes are this letter. */
+size_t lab_count(const char *bytes, long size, char letter);
+
+/* How often each outcome was seen. */
+struct lab_seen {
+    unsigned lost;
+    unsigned kept;
+    unsigned other;
+};
+
+/* `found` bytes, or names, are left of `whole`. */
+void lab_tally(struct lab_seen *seen, size_t found, size_t whole);
+void lab_expect_all(const struct lab_seen *seen);
+void lab_expect_both(const struct lab_seen *seen); /* lost and kept */
+
 #endif

@@ -3,7 +3,6 @@
  * The habits of disk profiles: what ALWAYS and NEVER say holds over many
  * seeds, and where a habit allows two outcomes both are seen.
  */
-#include <string.h>
 
 #include "tests/seam/lab.h"
 
@@ -30,15 +29,6 @@ static void expect(enum disk_profile profile, enum habit habit, unsigned some,
 
     if (!good)
         fail_msg("%s: %u of %u", disk_profile_name(profile), some, all);
-}
-
-static size_t count(const char *bytes, long size, char letter)
-{
-    size_t found = 0;
-
-    for (long i = 0; i < size; i++)
-        found += bytes[i] == letter;
-    return found;
 }
 
 static struct disk_file *begin(struct lab *lab, uint64_t seed,
@@ -161,8 +151,8 @@ static void a_rename_over_a_file_takes_the_bytes(void **state)
             assert_int_equal(lab_path(node, disk_sync_directory, "/"), 0);
             lab_bounce(node, NODE_CRASH_POWER);
             size = lab_read(node, "a", bytes);
-            assert_int_equal(count(bytes, size, 'A'), 0);
-            whole += count(bytes, size, 'B') == PART;
+            assert_int_equal(lab_count(bytes, size, 'A'), 0);
+            whole += lab_count(bytes, size, 'B') == PART;
             lab_release(&lab);
         }
         expect(profile,
@@ -188,7 +178,7 @@ static void a_lost_write_may_leave_zeros(void **state)
             assert_int_equal(lab_append(node, file, PART, 'B', PART), 0);
             lab_bounce(node, NODE_CRASH_POWER);
             size = lab_read(node, "a", bytes);
-            zeros += count(bytes, size, 0) > 0;
+            zeros += lab_count(bytes, size, 0) > 0;
             lab_release(&lab);
         }
         expect(profile, habits(profile)->size_before_data, zeros, SEEDS);
@@ -214,12 +204,12 @@ static void pages_of_a_failed_sync(void **state)
             assert_int_equal(lab_append(node, file, 0, 'B', PART), 0);
             assert_int_equal(lab_sync(node, file), ERROR_IO);
             assert_int_equal(lab_read(node, "a", bytes), PART);
-            assert_int_equal(count(bytes, PART, bytes[0]), PART);
+            assert_int_equal(lab_count(bytes, PART, bytes[0]), PART);
             old += bytes[0] == 'A';
             assert_int_equal(lab_sync(node, file), ERROR_NONE);
             lab_bounce(node, NODE_CRASH_POWER);
             assert_int_equal(lab_read(node, "a", bytes), PART);
-            kept += count(bytes, PART, 'B') == PART;
+            kept += lab_count(bytes, PART, 'B') == PART;
             lab_release(&lab);
         }
         expect(profile, habits(profile)->reads_old, old, SEEDS);
