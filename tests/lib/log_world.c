@@ -442,6 +442,21 @@ void world_fill(struct world *world, struct log *log, unsigned count,
     settle(world, log);
 }
 
+struct log *world_filled(struct world *world, unsigned count)
+{
+    struct log *log;
+
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_create(world, 0, &world_settings);
+    while (count > 0) {
+        unsigned some = count < 10 ? count : 10;
+
+        world_fill(world, log, some, &(struct world_batch){.epoch = 1});
+        count -= some;
+    }
+    return log;
+}
+
 void world_truncate(struct world *world, struct log *log, int64_t end_offset)
 {
     world->answered = false;

@@ -88,6 +88,8 @@ void world_append(struct world *world, struct log *log,
                   const struct world_batch *batch);
 void world_fill(struct world *world, struct log *log, unsigned count,
                 const struct world_batch *batch);
+/* Opens the directory and makes log 0 of so many batches, of epoch 1. */
+struct log *world_filled(struct world *world, unsigned count);
 void world_truncate(struct world *world, struct log *log, int64_t end_offset);
 void world_restart(struct world *world, struct log *log, int64_t offset);
 void world_begin_epoch(struct world *world, struct log *log, uint32_t epoch);

@@ -18,8 +18,6 @@
 
 #include <cmocka.h>
 
-#include "base/bytes.h"
-#include "base/crc32c.h"
 #include "log/internal.h"
 #include "tests/lib/log_world.h"
 
@@ -47,25 +45,10 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct log *filled(struct world *world, unsigned count)
-{
-    struct log *log;
-
-    assert_int_equal(world_open(world), ERROR_NONE);
-    log = world_create(world, 0, &world_settings);
-    while (count > 0) {
-        unsigned some = count < 10 ? count : 10;
-
-        world_fill(world, log, some, &(struct world_batch){.epoch = 1});
-        count -= some;
-    }
-    return log;
-}
-
 static void a_crash_keeps_what_was_durable(void **state)
 {
     struct world *world = *state;
-    struct log *log = filled(world, 123);
+    struct log *log = world_filled(world, 123);
 
     log_set_high_watermark(log, 120);
     world_settle(world);
@@ -86,7 +69,7 @@ static void a_torn_tail_is_cut(void **state)
     struct world *world = *state;
     const char *path;
 
-    filled(world, 15);
+    world_filled(world, 15);
     world_crash_closed(world);
     path = world_file(world, 0, "00000000000000000000.log");
     world_cut(path, 15 * BATCH - 30);
@@ -103,7 +86,7 @@ static void garbage_at_the_end_is_cut(void **state)
 {
     struct world *world = *state;
 
-    filled(world, 15);
+    world_filled(world, 15);
     world_crash_closed(world);
     world_cut(world_file(world, 0, "00000000000000000000.log"),
               15 * BATCH + 1000); /* size before data: zeros */
@@ -119,7 +102,7 @@ static void a_flipped_bit_ends_the_log(void **state)
     struct world *world = *state;
 
     for (long at = 3; at < BATCH; at += 13) {
-        struct log *log = filled(world, 100);
+        struct log *log = world_filled(world, 100);
 
         world_crash_closed(world);
         world_flip(world_file(world, 0, "00000000000000000000.log"),
@@ -176,7 +159,7 @@ static void a_log_below_its_watermark_is_lossy(void **state)
 static void an_index_is_made_again(void **state)
 {
     struct world *world = *state;
-    struct log *log = filled(world, 200);
+    struct log *log = world_filled(world, 200);
 
     log_set_high_watermark(log, 200);
     world_shutdown(world);
@@ -197,7 +180,7 @@ static void an_index_is_made_again(void **state)
 static void entries_of_an_index_are_checked(void **state)
 {
     struct world *world = *state;
-    struct log *log = filled(world, 200);
+    struct log *log = world_filled(world, 200);
 
     log_set_high_watermark(log, 200);
     world_shutdown(world);
@@ -214,7 +197,7 @@ static void an_index_past_the_data_goes(void **state)
     struct world *world = *state;
     char command[600], from[256];
 
-    filled(world, 100);
+    world_filled(world, 100);
     world_shutdown(world);
     snprintf(from, sizeof from, "%s",
              world_file(world, 0, "00000000000000000000.index"));
@@ -231,7 +214,7 @@ static void a_damaged_checkpoint_costs_trust_not_data(void **state)
 {
     struct world *world = *state;
     char path[200];
-    struct log *log = filled(world, 100);
+    struct log *log = world_filled(world, 100);
 
     log_set_high_watermark(log, 100);
     world_shutdown(world);
@@ -248,7 +231,7 @@ static void a_damaged_checkpoint_costs_trust_not_data(void **state)
 static void a_damaged_epoch_history_is_read_again(void **state)
 {
     struct world *world = *state;
-    struct log *log = filled(world, 50);
+    struct log *log = world_filled(world, 50);
     uint32_t epoch;
     int64_t end;
 
@@ -272,7 +255,7 @@ static void removed_segments_do_not_come_back(void **state)
 {
     struct world *world = *state;
     char command[600], path[256];
-    struct log *log = filled(world, 100);
+    struct log *log = world_filled(world, 100);
 
     snprintf(path, sizeof path, "%s/kept", world->root);
     snprintf(command, sizeof command, "cp %s %s",
@@ -301,7 +284,7 @@ static void leftovers_go_at_the_start(void **state)
     char path[300];
     FILE *file;
 
-    filled(world, 5);
+    world_filled(world, 5);
     world_shutdown(world);
     assert_int_equal(mkdir(world_file(world, 9, ""), 0755), 0);
     file = fopen(world_file(world, 9, "00000000000000000000.log"), "w");
@@ -375,7 +358,7 @@ static void histories_that_did_not_change_stay(void **state)
     struct world *world = *state;
     ino_t inode;
 
-    filled(world, 30);
+    world_filled(world, 30);
     world_settle(world); /* the checkpoint takes the history along */
     world_crash_closed(world);
     inode = inode_of(world_file(world, 0, "epochs"));
@@ -393,7 +376,7 @@ static void what_is_lossy_stays_so_until_it_is_in_sync(void **state)
     struct world *world = *state;
     char path[300];
 
-    filled(world, 50);
+    world_filled(world, 50);
     world_shutdown(world);
     snprintf(path, sizeof path, "%s/checkpoint", world->path);
     assert_int_equal(unlink(path), 0);
@@ -522,233 +505,7 @@ static void a_damaged_snapshot_is_not_needed(void **state)
     assert_int_equal(check(log, 49, &base), ERROR_DUPLICATE_SEQUENCE);
 }
 
-/* ---- the directory ---- */
-
-/* The directory as it is: names, sizes and bytes. */
-static void remember(struct world *world, char sum[64])
-{
-    char command[300];
-    FILE *pipe;
-
-    snprintf(command, sizeof command,
-             "cd %s && find . ! -name lock -type f | sort | xargs sha1sum | "
-             "sha1sum",
-             world->path);
-    pipe = popen(command, "r");
-    assert_non_null(pipe);
-    assert_non_null(fgets(sum, 64, pipe));
-    pclose(pipe);
-}
-
-/* Refused, says this, and nothing has changed but the token of a clean
- * shutdown, which a start that comes so far takes. */
-static void refuses(struct world *world, const char *what)
-{
-    char before[64], after[64], path[200];
-
-    snprintf(path, sizeof path, "%s/clean", world->path);
-    unlink(path);
-    remember(world, before);
-    assert_int_equal(world_open(world), ERROR_FOREIGN);
-    if (strstr(world->detail, what) == NULL)
-        fail_msg("not a word of %s: %s", what, world->detail);
-    assert_non_null(strstr(world->detail, "Nothing"));
-    world_drop(world);
-    remember(world, after);
-    assert_string_equal(before, after);
-}
-
-static void put(const char *path, const void *bytes, size_t size, long at)
-{
-    FILE *file = fopen(path, "r+b");
-
-    if (file == NULL)
-        file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, at, SEEK_SET), 0);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
-/* Gives a small file the next version, with the checksum that goes with it. */
-static void age(const char *path)
-{
-    static uint8_t data[65536];
-    FILE *file = fopen(path, "rb");
-    uint32_t crc;
-    size_t size;
-
-    assert_non_null(file);
-    size = fread(data, 1, sizeof data, file);
-    fclose(file);
-    store_u32(data + 4, load_u32(data + 4) + 1);
-    crc = crc32c(0, data, 16);
-    store_u32(data + 16, crc32c(crc, data + 20, size - 20));
-    put(path, data, size, 0);
-}
-
-static void what_a_later_version_wrote_is_refused(void **state)
-{
-    struct world *world = *state;
-    static const char *const names[] = {"checkpoint", "meta"};
-    char path[200], kept[220], command[500];
-    struct log *log;
-
-    filled(world, 5);
-    world_shutdown(world);
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", world->path, names[i]);
-        snprintf(kept, sizeof kept, "%s/../kept", world->path);
-        snprintf(command, sizeof command, "cp %s %s", path, kept);
-        assert_int_equal(system(command), 0);
-        age(path);
-        refuses(world, names[i]);
-        snprintf(command, sizeof command, "mv %s %s", kept, path);
-        assert_int_equal(system(command), 0);
-    }
-    snprintf(path, sizeof path, "%s", world_file(world, 0, "epochs"));
-    snprintf(command, sizeof command, "cp %s %s", path, kept);
-    assert_int_equal(system(command), 0);
-    age(path);
-    refuses(world, "epoch history");
-    snprintf(command, sizeof command, "mv %s %s", kept, path);
-    assert_int_equal(system(command), 0);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    log = world_log(world, 0);
-    assert_int_equal(log->log_end_offset, 5);
-}
-
-/* Above the recovery point, where damage would be cut off. */
-static void a_batch_of_a_later_version_is_not_cut(void **state)
-{
-    struct world *world = *state;
-    struct log *log;
-    struct partition_key key;
-    const char *path;
-    uint8_t batch[BATCH];
-    FILE *file;
-
-    log = filled(world, 5);
-    key = log->key;
-    world_crash_closed(world);
-    path = world_file(world, 0, "00000000000000000000.log");
-    file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fread(batch, 1, sizeof batch, file), sizeof batch);
-    fclose(file);
-    batch_stamp(batch, 5, 1, 2000, &key.topic_id, key.partition);
-    batch[28] = BATCH_MAGIC + 1;
-    store_u32(batch + 24,
-              batch_header_crc(batch, &key.topic_id, key.partition));
-    put(path, batch, sizeof batch, 5 * (long)sizeof batch);
-    refuses(world, "00000000000000000000.log");
-    batch[24] ^= 1; /* damage of the same kind is cut */
-    put(path, batch, sizeof batch, 5 * (long)sizeof batch);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    assert_int_equal(world_log(world, 0)->log_end_offset, 5);
-}
-
-static void a_log_that_nobody_knows_is_left_alone(void **state)
-{
-    struct world *world = *state;
-    char command[500], name[200];
-
-    filled(world, 5);
-    world_shutdown(world);
-    snprintf(name, sizeof name, "%s", world_file(world, 0, "epochs"));
-    *strrchr(name, '/') = '\0';
-    snprintf(command, sizeof command, "cp -r %s %.*s77", name,
-             (int)strlen(name) - 1, name);
-    assert_int_equal(system(command), 0);
-    refuses(world, "-77");
-    /* as it was being made, it goes */
-    snprintf(command, sizeof command,
-             "cd %s/*-77 && rm * && : > 00000000000000000000.log", world->path);
-    assert_int_equal(system(command), 0);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    snprintf(command, sizeof command,
-             "ls -d %s/*-77 2>&1 >/dev/null | grep -q .", world->path);
-    assert_int_equal(system(command), 0);
-}
-
-static void files_of_others_are_left_alone(void **state)
-{
-    struct world *world = *state;
-    static const char *const names[] = {"notes.tmp", "old.deleted", "notes"};
-    char path[200];
-
-    filled(world, 5);
-    world_shutdown(world);
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "%s/%s", world->path, names[i]);
-        put(path, "x", 1, 0);
-    }
-    snprintf(path, sizeof path, "%s/checkpoint.tmp", world->path);
-    put(path, "x", 1, 0);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "%s/%s", world->path, names[i]);
-        assert_true(world_exists(path));
-    }
-}
-
-static void a_foreign_directory_is_left_alone(void **state)
-{
-    struct world *world = *state;
-    char path[200];
-
-    filled(world, 5);
-    world_shutdown(world);
-    world->options.broker_id = 2;
-    assert_int_equal(world_open(world), ERROR_FOREIGN);
-    assert_non_null(strstr(world->detail, "/meta"));
-    assert_non_null(strstr(world->detail, "broker 1"));
-    world_drop(world);
-    world->options.broker_id = 1;
-    world->options.cluster_id.bytes[3] = 9;
-    assert_int_equal(world_open(world), ERROR_FOREIGN);
-    world_drop(world);
-    world->options.cluster_id.bytes[3] = 0;
-    snprintf(path, sizeof path, "%s/meta", world->path);
-    world_flip(path, 25);
-    assert_int_equal(world_open(world), ERROR_FOREIGN);
-    assert_non_null(strstr(world->detail, "/meta"));
-    world_drop(world);
-    world_flip(path, 25);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    assert_non_null(log_directory_clean_token(world->directory));
-    assert_int_equal(world_log(world, 0)->log_end_offset, 5);
-    world_shutdown(world);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(world_open(world), ERROR_FOREIGN);
-    assert_non_null(strstr(world->detail, "missing"));
-}
-
-static void the_identity_stays(void **state)
-{
-    struct world *world = *state;
-    struct uuid id;
-
-    assert_int_equal(world_open(world), ERROR_NONE);
-    id = *log_directory_id(world->directory);
-    assert_false(uuid_is_zero(&id));
-    world_shutdown(world);
-    assert_int_equal(world_open(world), ERROR_NONE);
-    assert_true(uuid_equal(&id, log_directory_id(world->directory)));
-}
-
-static void two_brokers_do_not_share_a_directory(void **state)
-{
-    struct world *world = *state;
-    struct log_directory *first;
-
-    assert_int_equal(world_open(world), ERROR_NONE);
-    first = world->directory;
-    assert_int_equal(world_open(world), ERROR_LOCKED);
-    assert_non_null(strstr(world->detail, "/lock"));
-    world_drop(world);
-    world->directory = first;
-}
+/* ---- failures ---- */
 
 static void a_full_disk_is_known(void **state)
 {
@@ -769,7 +526,7 @@ static void a_failed_write_fences_the_directory(void **state)
     struct world *world = *state;
     struct rlimit limit, before;
     struct log_append refused = {0};
-    struct log *log = filled(world, 10);
+    struct log *log = world_filled(world, 10);
     struct world_append *first, *last;
 
     world_settle(world);
@@ -825,13 +582,6 @@ int main(void)
         TEST(a_cut_restores_what_producers_had_written),
         TEST(a_cut_after_a_start_forgets_no_producer),
         TEST(a_damaged_snapshot_is_not_needed),
-        TEST(what_a_later_version_wrote_is_refused),
-        TEST_UNMARKED(a_batch_of_a_later_version_is_not_cut),
-        TEST(a_log_that_nobody_knows_is_left_alone),
-        TEST(files_of_others_are_left_alone),
-        TEST(a_foreign_directory_is_left_alone),
-        TEST(the_identity_stays),
-        TEST(two_brokers_do_not_share_a_directory),
         TEST(a_full_disk_is_known),
         TEST(a_failed_write_fences_the_directory),
 #undef TEST
