@@ -46,14 +46,15 @@ enum intent_kind {
 struct intent_item {
     struct uuid topic_id;
     uint32_t partition;
-    /* alter; the epoch also of a damaged replica */
+    /* alter; the epoch also of an outdone replica */
     uint32_t leader_epoch;
     uint32_t partition_epoch;
     struct replica_set isr;
     int64_t log_start_floor; /* 0: unchanged */
     bool synced;             /* clears `lazy` */
-    bool damaged;            /* replica lost: see partition_state_...() */
-    enum error error;        /* result */
+    /* replica lost: partition_state_replica_outdone() instead of ..._lost() */
+    bool outdone;
+    enum error error; /* result */
 };
 
 struct intent_config {

@@ -95,20 +95,20 @@ static size_t fill_lost(struct replicas *replicas, Kq__LostReplica *parts,
 
     for (partition = replicas_first(replicas); partition;
          partition = replicas_next(partition)) {
-        bool damaged =
+        bool outdone =
             partition_is_outdone(partition) && partition_is_whole(partition);
 
         /* also where the state known here does not name it: a leader may
          * have brought it in under the old registration meanwhile */
         if (!partition->state_known || partition_is_offline(partition) ||
-            (partition_is_whole(partition) && !damaged))
+            (partition_is_whole(partition) && !outdone))
             continue;
         kq__lost_replica__init(&parts[count]);
-        parts[count].has_damaged = damaged;
-        parts[count].damaged = damaged;
-        parts[count].has_leader_epoch = damaged;
+        parts[count].has_outdone = outdone;
+        parts[count].outdone = outdone;
+        parts[count].has_leader_epoch = outdone;
         parts[count].leader_epoch = partition->state.leader_epoch;
-        partition->outdone_told = damaged;
+        partition->outdone_told = outdone;
         parts[count].topic_id.data = partition->key.topic_id.bytes;
         parts[count].topic_id.len = sizeof partition->key.topic_id.bytes;
         parts[count].partition = partition->key.partition;

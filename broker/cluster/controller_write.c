@@ -263,7 +263,7 @@ static enum error replica_lost(struct controller *controller,
 }
 
 /* Refused while no other replica can serve: it asks again. */
-static enum error replica_damaged(struct controller *controller,
+static enum error replica_outdone(struct controller *controller,
                                   const struct replica *sender,
                                   const struct intent_item *item)
 {
@@ -275,7 +275,7 @@ static enum error replica_damaged(struct controller *controller,
 
     if (state == NULL)
         return error == ERROR_AGAIN ? error : ERROR_NONE;
-    if (!partition_state_replica_damaged(state, sender->broker_id,
+    if (!partition_state_replica_outdone(state, sender->broker_id,
                                          item->leader_epoch, &live))
         return ERROR_NONE;
     staged->changed = true;
@@ -294,7 +294,7 @@ static enum error stage_item(struct controller *controller,
 {
     if (intent->kind == INTENT_ALTER)
         return alter(controller, &intent->sender, item);
-    return item->damaged ? replica_damaged(controller, &intent->sender, item)
+    return item->outdone ? replica_outdone(controller, &intent->sender, item)
                          : replica_lost(controller, &intent->sender, item);
 }
 

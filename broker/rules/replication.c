@@ -293,7 +293,7 @@ bool partition_state_spares(const struct partition_state *state,
            !replica_set_has(&state->eligible, broker_id);
 }
 
-bool partition_state_replica_damaged(struct partition_state *state,
+bool partition_state_replica_outdone(struct partition_state *state,
                                      uint32_t broker_id, uint32_t leader_epoch,
                                      const struct live_brokers *live)
 {

@@ -11,7 +11,7 @@
  *    below `min`;
  *  - a write that changes the ISR sets eligible to nothing when the new ISR
  *    reaches `min`, else to (eligible + old ISR) - new ISR - lossy;
- *  - a damaged replica leaves them only when another can serve;
+ *  - an outdone replica leaves them only when another can serve;
  *  - elect from the ISR, else from the eligible whose broker has said that
  *    the replica is whole; else there is no leader.
  */
@@ -131,7 +131,7 @@ bool partition_state_may_cut(const struct partition_state *state,
  * epoch begins, under the same leader if that is another one: what it fetched
  * before counts for nothing. `leader_epoch`: the last that it knows; it will
  * ask again when there is a newer one. True when the state changed. */
-bool partition_state_replica_damaged(struct partition_state *state,
+bool partition_state_replica_outdone(struct partition_state *state,
                                      uint32_t broker_id, uint32_t leader_epoch,
                                      const struct live_brokers *live);
 

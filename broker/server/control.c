@@ -263,7 +263,7 @@ void handle_replica_lost(struct session *session, struct frame *frame)
                              &item->topic_id))
             continue;
         item->partition = lost->partition;
-        item->damaged = lost->has_damaged && lost->damaged;
+        item->outdone = lost->has_outdone && lost->outdone;
         item->leader_epoch = lost->leader_epoch;
         count++;
     }

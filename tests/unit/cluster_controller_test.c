@@ -220,8 +220,8 @@ static void a_topic_too_large_for_one_write_is_refused(void **state)
 }
 
 /* The only one who could take over lies in a log directory that is offline:
- * a damaged leader keeps what it has (B45). */
-static void damage_hands_over_to_nobody_who_is_offline(void **state)
+ * an outdone leader keeps what it has (B45). */
+static void nobody_who_is_offline_takes_over(void **state)
 {
     struct fixture *fixture = *state;
     struct partition_state led = {.replica_count = 2,
@@ -233,7 +233,7 @@ static void damage_hands_over_to_nobody_who_is_offline(void **state)
                                   .min = 2};
     struct topic *topic = add_topic(fixture, 0, &led);
     struct intent_item item = {
-        .topic_id = topic->id, .leader_epoch = 7, .damaged = true};
+        .topic_id = topic->id, .leader_epoch = 7, .outdone = true};
     struct brokers *brokers = &fixture->controller.brokers;
     Kq__BrokerNode node = KQ__BROKER_NODE__INIT;
     Kq__OfflineReplicas offline = KQ__OFFLINE_REPLICAS__INIT;
@@ -280,8 +280,8 @@ int main(void)
             what_changes_nothing_is_answered_without_a_write, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_topic_too_large_for_one_write_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            damage_hands_over_to_nobody_who_is_offline, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_who_is_offline_takes_over, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(
             a_report_from_before_the_last_states_does_not_count, setup,
             teardown),

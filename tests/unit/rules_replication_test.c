@@ -262,7 +262,7 @@ static void a_lossy_member_leaves_the_isr_and_the_lead(void **state)
 }
 
 /* What it held is fetched again, under an epoch that it has not fetched in. */
-static void a_damaged_follower_leaves_under_a_new_epoch(void **state)
+static void an_outdone_follower_leaves_under_a_new_epoch(void **state)
 {
     struct partition_state partition = created(ALL);
     uint32_t epoch = partition.leader_epoch;
@@ -271,12 +271,12 @@ static void a_damaged_follower_leaves_under_a_new_epoch(void **state)
     (void)state;
     cluster_of(&cluster, ALL);
     assert_false(partition_state_spares(&partition, 2));
-    assert_false(partition_state_replica_damaged(&partition, 2, epoch + 1,
+    assert_false(partition_state_replica_outdone(&partition, 2, epoch + 1,
                                                  &cluster.live));
     assert_false(
-        partition_state_replica_damaged(&partition, 4, epoch, &cluster.live));
+        partition_state_replica_outdone(&partition, 4, epoch, &cluster.live));
     assert_true(
-        partition_state_replica_damaged(&partition, 2, epoch, &cluster.live));
+        partition_state_replica_outdone(&partition, 2, epoch, &cluster.live));
     assert_int_equal(partition.leader, 1);
     assert_int_equal(partition.leader_epoch, epoch + 1);
     assert_set(&partition.isr, B1 | B3);
@@ -284,14 +284,14 @@ static void a_damaged_follower_leaves_under_a_new_epoch(void **state)
     assert_true(partition_state_spares(&partition, 2));
     /* once more, by one that has not heard of it */
     assert_false(
-        partition_state_replica_damaged(&partition, 2, epoch, &cluster.live));
+        partition_state_replica_outdone(&partition, 2, epoch, &cluster.live));
     /* also when it is not named: it may be, by the time this is written */
-    assert_true(partition_state_replica_damaged(&partition, 2, epoch + 1,
+    assert_true(partition_state_replica_outdone(&partition, 2, epoch + 1,
                                                 &cluster.live));
     assert_int_equal(partition.leader_epoch, epoch + 2);
 }
 
-static void a_damaged_leader_gives_way_to_who_has_it_all(void **state)
+static void an_outdone_leader_gives_way_to_who_has_it_all(void **state)
 {
     struct partition_state partition = created(ALL);
     uint32_t epoch = partition.leader_epoch;
@@ -300,7 +300,7 @@ static void a_damaged_leader_gives_way_to_who_has_it_all(void **state)
     (void)state;
     cluster_of(&cluster, B1 | B3); /* 2 is gone, and nobody has noticed */
     assert_true(
-        partition_state_replica_damaged(&partition, 1, epoch, &cluster.live));
+        partition_state_replica_outdone(&partition, 1, epoch, &cluster.live));
     assert_int_equal(partition.leader, 3);
     assert_int_equal(partition.leader_epoch, epoch + 1);
     assert_set(&partition.isr, B3);
@@ -308,7 +308,7 @@ static void a_damaged_leader_gives_way_to_who_has_it_all(void **state)
     assert_true(partition_state_spares(&partition, 1));
 }
 
-static void damage_to_the_only_copy_changes_nothing(void **state)
+static void nobody_gives_way_when_no_other_can_serve(void **state)
 {
     struct partition_state partition = created(ALL);
     struct partition_state before;
@@ -318,15 +318,15 @@ static void damage_to_the_only_copy_changes_nothing(void **state)
     cluster_of(&cluster, B1);
     assert_true(partition_state_decide(&partition, &cluster.live));
     before = partition;
-    assert_false(partition_state_replica_damaged(
+    assert_false(partition_state_replica_outdone(
         &partition, 1, partition.leader_epoch, &cluster.live));
     assert_memory_equal(&partition, &before, sizeof before);
     cluster_of(&cluster, B1 | B2);
     member(&cluster, 2)->reported = false; /* it may be lossy itself */
-    assert_false(partition_state_replica_damaged(
+    assert_false(partition_state_replica_outdone(
         &partition, 1, partition.leader_epoch, &cluster.live));
     member(&cluster, 2)->reported = true;
-    assert_true(partition_state_replica_damaged(
+    assert_true(partition_state_replica_outdone(
         &partition, 1, partition.leader_epoch, &cluster.live));
     assert_int_equal(partition.leader, 2);
     assert_set(&partition.isr, B2);
@@ -530,7 +530,7 @@ static void random_histories_keep_the_rules(void **state)
             if (random_below(&random, 4) == 0)
                 partition_state_replica_lost(&partition, id, epochs[id]);
             if (random_below(&random, 4) == 0 &&
-                partition_state_replica_damaged(
+                partition_state_replica_outdone(
                     &partition, id, partition.leader_epoch, &cluster.live)) {
                 assert_true(partition_state_spares(&partition, id));
                 assert_true(partition.leader_epoch > before.leader_epoch);
@@ -782,7 +782,7 @@ static void positions_are_those_of_the_replica(void **state)
     assert_int_equal(high_watermark_next(3, 2, &two, NULL, positions, 1), 3);
 }
 
-static void damage_costs_one_replica_and_one_epoch(void **state)
+static void who_gives_way_costs_one_replica_and_one_epoch(void **state)
 {
     struct partition_state partition = created(B1 | B3);
     struct cluster cluster;
@@ -792,7 +792,7 @@ static void damage_costs_one_replica_and_one_epoch(void **state)
     partition.replicas[1] = 0;
     partition.eligible = set_of(1u << 0);
     assert_true(
-        partition_state_replica_damaged(&partition, 1, 0, &cluster.live));
+        partition_state_replica_outdone(&partition, 1, 0, &cluster.live));
     assert_int_equal(partition.partition_epoch, 1);
     assert_int_equal(partition.leader, 3);
     assert_set(&partition.eligible, 1u << 0);
@@ -830,9 +830,9 @@ int main(void)
         cmocka_unit_test(an_eligible_replica_leads_only_when_it_reported),
         cmocka_unit_test(a_lossy_replica_does_not_lead),
         cmocka_unit_test(a_lossy_member_leaves_the_isr_and_the_lead),
-        cmocka_unit_test(a_damaged_follower_leaves_under_a_new_epoch),
-        cmocka_unit_test(a_damaged_leader_gives_way_to_who_has_it_all),
-        cmocka_unit_test(damage_to_the_only_copy_changes_nothing),
+        cmocka_unit_test(an_outdone_follower_leaves_under_a_new_epoch),
+        cmocka_unit_test(an_outdone_leader_gives_way_to_who_has_it_all),
+        cmocka_unit_test(nobody_gives_way_when_no_other_can_serve),
         cmocka_unit_test(a_fresh_partition_has_nothing_to_lose),
         cmocka_unit_test(a_leader_changes_its_isr),
         cmocka_unit_test(changes_of_the_isr_are_fenced),
@@ -851,7 +851,7 @@ int main(void)
         cmocka_unit_test(only_the_lossy_one_is_lost),
         cmocka_unit_test(the_first_member_is_judged_too),
         cmocka_unit_test(positions_are_those_of_the_replica),
-        cmocka_unit_test(damage_costs_one_replica_and_one_epoch),
+        cmocka_unit_test(who_gives_way_costs_one_replica_and_one_epoch),
         cmocka_unit_test(a_replica_is_spared_when_it_is_nothing_to_anybody),
     };
 
