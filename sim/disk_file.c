@@ -119,7 +119,6 @@ static void cover_failed(const struct record *record)
 static void record_settle(struct record *record)
 {
     struct content *stable = &record->inode->content[STABLE];
-
     struct disk *disk = record->inode->disk;
 
     cover_failed(record);

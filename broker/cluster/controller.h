@@ -115,8 +115,8 @@ struct controller {
     /* the brokers that decisions see, ascending by id */
     struct live_broker *live;
     uint32_t *live_versions;       /* of their znodes */
-    uint64_t *live_since;          /* the change from which on no write names
-                                      a former life of theirs anew */
+    uint64_t *live_since;          /* sequence: no change from this one on
+                                      names a former life of theirs anew */
     struct live_broker *live_here; /* scratch: those that count for one
                                       partition */
     uint32_t live_count;

@@ -25,8 +25,8 @@ struct mender {
     struct timer timer;
     int64_t begun_us; /* when it began to look */
     int64_t look_us;  /* how long that took, until a batch was wanted */
-    bool working;
-    bool calling;
+    bool working;     /* on `key`, until rest() */
+    bool calling;     /* a fetch of the batch that is wanted is under way */
     struct partition_key key; /* in work, or the last one */
     uint32_t asked;           /* replicas asked for the batch in vain */
     struct call call;

@@ -106,8 +106,9 @@ struct partition *replicas_find(struct replicas *replicas,
 
 /* Believed time (rules/clock.h): what batches are stamped with. */
 int64_t replicas_now_ms(const struct replicas *replicas);
-/* How far the wall clock is from believed time, after an operator may have
- * vouched for it. Registered at least once. */
+/* By how many ms the wall clock is ahead of believed time. `believe`: first of
+ * all, an operator vouches for the wall clock. Not before the broker was
+ * registered. */
 int64_t replicas_clock(struct replicas *replicas, bool believe);
 /* A leader may acknowledge acks=1 and serve reads: the lease holds. */
 bool replicas_lease_holds(const struct replicas *replicas);

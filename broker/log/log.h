@@ -291,16 +291,16 @@ struct log_mend {
     void (*done)(struct log_mend *mend, enum error error);
     struct log *log; /* NULL: it is gone */
     struct seam *seam;
-    uint64_t generation;
-    unsigned changes;
-    bool busy;
-    bool fresh; /* the name of the file may not be durable */
-    int64_t base_offset;
-    int64_t end_offset;
-    uint64_t position; /* of the batch at `offset` */
+    uint64_t generation; /* of the log, and ... */
+    unsigned changes;    /* ... of its damage, when the mending began */
+    bool busy;           /* until done() */
+    bool fresh;          /* the name of the file may not be durable */
+    int64_t base_offset; /* of the segment */
+    int64_t end_offset;  /* of what is to be mended in it */
+    uint64_t position;   /* of the batch at `offset` */
     uint64_t file_size;
-    uint8_t *filler;
-    int64_t floor;
+    uint8_t *filler; /* what lies there, then what takes its place */
+    int64_t floor;   /* of a filling */
     int64_t first_append_ms, last_append_ms, max_timestamp_ms;
     char *path;
     struct disk_file *file;

@@ -31,7 +31,7 @@ struct believed_clock {
 /* skew_max_ms > 0. */
 void clock_init(struct believed_clock *clock, int64_t skew_max_ms);
 
-/* What an earlier process stored as believed time. */
+/* What an earlier process stored as believed time; before clock_refer(). */
 void clock_remember(struct believed_clock *clock, int64_t stored_ms);
 
 /* An operator vouches for the wall clock. True when the state changed. */

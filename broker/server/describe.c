@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests that only read: metadata, offsets; and numbers for producers.
+ * Requests that read: metadata, offsets, whether the clock is believed; and
+ * numbers for producers.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -24,7 +24,7 @@ struct fetch_part {
     int64_t high_watermark;
     int64_t log_start_offset;
     uint32_t leader_epoch;
-    bool leads; /* else it mends: whoever has it answers */
+    bool leads; /* of a mender's: a leader answers, and not just anybody */
     int64_t limit;
     struct log_range range;
     bool cold; /* the log is making ready to read there */

@@ -396,7 +396,7 @@ static void write_hazard(struct draw *draw, uint32_t subject,
             "  - {at: [%" PRId64 "ms, %" PRId64 "ms], %s: ", at_ms / 2, at_ms,
             hazard->step);
     write_target(draw, subject, hazard->target);
-    if (hazard->target == BROKER && hazard->step[0] == 'c')
+    if (strcmp(hazard->step, "clock-jump") == 0)
         fprintf(draw->out, ", by: %s%" PRId64 "ms",
                 chance(draw, subject, 50) ? "-" : "",
                 magnitude(draw, subject, CLOCK_JUMP_MS_MIN, 86400000));
