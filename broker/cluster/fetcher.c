@@ -15,7 +15,7 @@
 #include "seam/trace.h"
 
 #define BACK_OFF_US      100000
-#define BACK_OFF_FULL_US 1000000  /* no space: that does not change soon */
+#define BACK_OFF_FULL_US 1000000 /* no space: that does not change soon */
 
 /* One fetch request, and then the appends of its answer. */
 struct fetch {

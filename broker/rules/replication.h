@@ -127,10 +127,10 @@ bool partition_state_may_cut(const struct partition_state *state,
 
 /* A broker asks that nobody count on its replica: it leads and lacks what is
  * committed or cannot be mended, or it is too old to be compared (R9, R11). If
- * somebody else can serve, the replica leaves ISR and eligible, and a new leader
- * epoch begins, under the same leader if that is another one: what it fetched
- * before counts for nothing. `leader_epoch`: the last that it knows; it will
- * ask again when there is a newer one. True when the state changed. */
+ * somebody else can serve, the replica leaves ISR and eligible, and a new
+ * leader epoch begins, under the same leader if that is another one: what it
+ * fetched before counts for nothing. `leader_epoch`: the last that it knows; it
+ * will ask again when there is a newer one. True when the state changed. */
 bool partition_state_replica_outdone(struct partition_state *state,
                                      uint32_t broker_id, uint32_t leader_epoch,
                                      const struct live_brokers *live);

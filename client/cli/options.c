@@ -8,8 +8,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/parse.h"
 
-#define FIRST 256 /* what getopt_long() returns for the first row, and so on   \
-                   */
+#define FIRST 256 /* what getopt_long() is to return for the first row */
 
 /* The rows as getopt_long() takes them. */
 struct getopt_table {
