@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -241,6 +243,23 @@ static void append_joined(struct list *requests)
     }
 }
 
+/* Where syncfs() is known to be as good as a sync of each file. FUSE answers 0
+ * and does not pass it on to those who hold the bytes. */
+static bool syncs_whole(int fd)
+{
+    static const uint32_t types[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+                                     BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+                                     TMPFS_MAGIC};
+    struct statfs stat;
+
+    if (fstatfs(fd, &stat) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if ((uint32_t)stat.f_type == types[i])
+            return true;
+    return false;
+}
+
 static enum error sync_file_system(int fd)
 {
     return error_of_result(syncfs(fd));
@@ -258,21 +277,10 @@ static enum error ask_files(const struct disk_request *request)
     return ERROR_NONE;
 }
 
-static void syncs_joined(struct list *requests)
-{
-    const struct disk_request *first = request_of(list_first(requests));
-    enum error error = sync_file_system(first->files[0]->fd);
-
-    list_for_each_safe (node, requests) {
-        struct disk_request *request = request_of(node);
-
-        request->error = error != ERROR_NONE ? error : ask_files(request);
-    }
-}
-
 static enum error work_sync(struct disk_request *request)
 {
-    if (request->file_count >= SYNCFS_FILES_MIN) {
+    if (request->file_count >= SYNCFS_FILES_MIN &&
+        syncs_whole(request->files[0]->fd)) {
         enum error error = sync_file_system(request->files[0]->fd);
 
         return error != ERROR_NONE ? error : ask_files(request);
@@ -281,6 +289,22 @@ static enum error work_sync(struct disk_request *request)
         if (fdatasync(request->files[i]->fd) != 0)
             return error_of_errno(errno);
     return ERROR_NONE;
+}
+
+static void syncs_joined(struct list *requests)
+{
+    int fd = request_of(list_first(requests))->files[0]->fd;
+    bool whole = syncs_whole(fd);
+    enum error error = whole ? sync_file_system(fd) : ERROR_NONE;
+
+    list_for_each_safe (node, requests) {
+        struct disk_request *request = request_of(node);
+
+        if (!whole)
+            request->error = work_sync(request);
+        else
+            request->error = error != ERROR_NONE ? error : ask_files(request);
+    }
 }
 
 static int compare_names(const void *a, const void *b)
@@ -337,7 +361,7 @@ static void directories_joined(struct list *requests)
     const struct disk_request *first = request_of(list_first(requests));
     int fd = open(first->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct stat root, stat_buffer;
-    bool joined = fd >= 0 && fstat(fd, &root) == 0;
+    bool joined = fd >= 0 && fstat(fd, &root) == 0 && syncs_whole(fd);
     enum error error = joined ? sync_file_system(fd) : ERROR_NONE;
 
     list_for_each_safe (node, requests) {

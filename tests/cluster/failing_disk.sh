@@ -100,6 +100,12 @@ fences() { # sentence, words of an order...
     say "ok: $*: $(grep -m 1 "$sentence" "$(log_of 1)" | cut -c 1-140)"
 }
 
+# Many files that wait for a sync at the same time, once the order is given.
+many_files() {
+    eventually 20 grep -q '^waiting' "$DATA/.fault"
+    "$KQ" topic create many --partitions 40 --replicas 1
+}
+
 # The broker goes on.
 bears() { # words of an order...
     local from
@@ -120,6 +126,9 @@ bears write 5 short .log
 fences 'could not write checkpoint' sync 1 drop checkpoint.tmp
 fences 'could not write an index' sync 1 drop .index.tmp
 fences 'could not write a producer snapshot' sync 1 keep .producers.tmp
+many_files >"$CLUSTER/many" 2>&1 & # what is not synced one by one is not met
+other $!
+fences 'could not write the epoch history' sync 30 drop epochs.tmp
 
 touch "$CLUSTER/enough"
 wait "$producer"
