@@ -190,7 +190,7 @@ static void damage_ends_with_what_was_synced(void **state)
     log_configure(log, &lazy);
     world_fill(world, log, 5, &(struct world_batch){.epoch = 1});
     assert_int_equal(log->durable_end_offset, 10);
-    damage(world, "00000000000000000000.log", 5);
+    damage(world, 0, 5);
     world_until_true(world, is_damaged, log);
     expect_damage(world, log, 5, 10);
 }
