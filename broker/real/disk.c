@@ -55,7 +55,7 @@ static void complete(struct disk *disk, struct disk_request *request)
 /* What was taken so far: one operation, or several that are done as one. */
 struct taken {
     struct list requests;
-    uint64_t bytes;
+    uint64_t begin, end; /* appends: in the file */
     unsigned iov_count;
 };
 
@@ -67,8 +67,8 @@ static bool joins(const struct disk_request *next, const struct taken *taken)
     if (next->operation != last->operation)
         return false;
     if (next->operation == DISK_APPEND)
-        return next->offset == last->offset + disk_append_size(last) &&
-               taken->bytes < JOINED_BYTES_MAX &&
+        return next->offset == taken->end &&
+               taken->end - taken->begin < JOINED_BYTES_MAX &&
                taken->iov_count + next->iov_count <= JOINED_IOV_MAX;
     return next->operation == DISK_SYNC_DIRECTORY;
 }
@@ -76,14 +76,14 @@ static bool joins(const struct disk_request *next, const struct taken *taken)
 /* Under the lock: the next operation of the file, and those that join it. */
 static void take(struct disk_file *file, struct taken *taken)
 {
-    taken->bytes = 0;
+    taken->begin = request_of(list_first(&file->operations))->offset;
     taken->iov_count = 0;
     do {
         struct disk_request *request = request_of(list_pop(&file->operations));
 
         list_append(&taken->requests, &request->node);
         if (request->operation == DISK_APPEND) {
-            taken->bytes += disk_append_size(request);
+            taken->end = request->offset + disk_append_size(request);
             taken->iov_count += request->iov_count;
         }
     } while (!list_empty(&file->operations) &&
@@ -438,11 +438,12 @@ static struct disk_file *file_new(struct disk *disk, int fd)
 {
     struct disk_file *file = calloc(1, sizeof *file);
     struct stat stat;
+    bool known = fstat(fd, &stat) == 0;
 
     ASSERT(file != NULL);
+    ASSERT(known);
     file->disk = disk;
     file->fd = fd;
-    ASSERT(fstat(fd, &stat) == 0);
     file->device = stat.st_dev;
     file->references = 1;
     file->cut_lowest = UINT64_MAX;

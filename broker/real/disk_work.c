@@ -260,11 +260,6 @@ static bool syncs_whole(int fd)
     return false;
 }
 
-static enum error sync_file_system(int fd)
-{
-    return error_of_result(syncfs(fd));
-}
-
 /* What failed to be written back earlier, by the kernel itself, syncfs() tells
  * to whoever asks first, which may be another process: each file is asked too.
  * With nothing left to wait for, that costs no more than the call. */
@@ -277,33 +272,39 @@ static enum error ask_files(const struct disk_request *request)
     return ERROR_NONE;
 }
 
-static enum error work_sync(struct disk_request *request)
+static enum error work_sync(const struct disk_request *request)
 {
-    if (request->file_count >= SYNCFS_FILES_MIN &&
-        syncs_whole(request->files[0]->fd)) {
-        enum error error = sync_file_system(request->files[0]->fd);
-
-        return error != ERROR_NONE ? error : ask_files(request);
-    }
     for (size_t i = 0; i < request->file_count; i++)
         if (fdatasync(request->files[i]->fd) != 0)
             return error_of_errno(errno);
     return ERROR_NONE;
 }
 
-static void syncs_joined(struct list *requests)
+/* Of one file system. */
+static void work_syncs(struct list *requests)
 {
-    int fd = request_of(list_first(requests))->files[0]->fd;
-    bool whole = syncs_whole(fd);
-    enum error error = whole ? sync_file_system(fd) : ERROR_NONE;
+    size_t files = 0;
+    bool joined;
+    int fd;
 
+    list_for_each_safe (node, requests)
+        files += request_of(node)->file_count;
+    joined = files >= SYNCFS_FILES_MIN;
+    if (joined) {
+        fd = request_of(list_first(requests))->files[0]->fd;
+        joined = syncs_whole(fd);
+    }
+    if (joined && syncfs(fd) != 0) {
+        enum error error = error_of_errno(errno);
+
+        list_for_each_safe (node, requests)
+            request_of(node)->error = error;
+        return;
+    }
     list_for_each_safe (node, requests) {
         struct disk_request *request = request_of(node);
 
-        if (!whole)
-            request->error = work_sync(request);
-        else
-            request->error = error != ERROR_NONE ? error : ask_files(request);
+        request->error = joined ? ask_files(request) : work_sync(request);
     }
 }
 
@@ -362,8 +363,10 @@ static void directories_joined(struct list *requests)
     int fd = open(first->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct stat root, stat_buffer;
     bool joined = fd >= 0 && fstat(fd, &root) == 0 && syncs_whole(fd);
-    enum error error = joined ? sync_file_system(fd) : ERROR_NONE;
+    enum error error = ERROR_NONE;
 
+    if (joined && syncfs(fd) != 0)
+        error = error_of_errno(errno);
     list_for_each_safe (node, requests) {
         struct disk_request *request = request_of(node);
 
@@ -398,8 +401,6 @@ static enum error work(struct disk_request *request)
         return work_read(request);
     case DISK_APPEND:
         return work_append(request);
-    case DISK_SYNC:
-        return work_sync(request);
     case DISK_TRUNCATE:
         return error_of_result(
             ftruncate(fd_of(request), (off_t)request->length));
@@ -420,8 +421,9 @@ static enum error work(struct disk_request *request)
         return work_sync_directory(request);
     case DISK_FREE_SPACE:
         return work_free_space(request);
+    case DISK_SYNC:
     case DISK_CLOSE:
-        break; /* has no request */
+        break; /* work_syncs() does it; has no request */
     }
     UNREACHABLE();
 }
@@ -442,8 +444,8 @@ void disk_work(struct list *requests)
 
     if (count > 1 && operation == DISK_APPEND)
         append_joined(requests);
-    else if (count > 1 && operation == DISK_SYNC)
-        syncs_joined(requests);
+    else if (operation == DISK_SYNC)
+        work_syncs(requests);
     else if (count >= SYNCFS_FILES_MIN && operation == DISK_SYNC_DIRECTORY)
         directories_joined(requests);
     else

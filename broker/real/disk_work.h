@@ -16,7 +16,7 @@
 
 /* One request, or several that are done together, each with its result:
  * appends to one file, each where the one before ends; syncs of files of one
- * file system, SYNCFS_FILES_MIN in all or more; syncs of directories. */
+ * file system; syncs of directories. */
 void disk_work(struct list *requests);
 uint64_t disk_append_size(const struct disk_request *request);
 
