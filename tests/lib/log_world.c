@@ -254,6 +254,27 @@ void world_free(struct world *world)
     free(world);
 }
 
+int world_setup(void **state)
+{
+    *state = world_new();
+    return 0;
+}
+
+int world_setup_without_checkpoints(void **state)
+{
+    struct world *world = world_new();
+
+    world->options.checkpoint_interval_ms = 3600000;
+    *state = world;
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
 enum error world_open(struct world *world)
 {
     world->opened = false;

@@ -65,6 +65,11 @@ extern const struct log_settings world_settings; /* small segments, flush 0 */
 
 struct world *world_new(void);
 void world_free(struct world *world);
+/* For cmocka: *state is a world that is not opened yet. In the second one the
+ * recovery point stays where the directory was opened. */
+int world_setup(void **state);
+int world_setup_without_checkpoints(void **state);
+int world_teardown(void **state);
 
 /* Opens the directory world->path; returns the error. */
 enum error world_open(struct world *world);

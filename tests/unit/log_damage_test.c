@@ -35,12 +35,6 @@ static int setup_without_scrub(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    world_free(*state);
-    return 0;
-}
-
 static struct log *filled(struct world *world, unsigned count)
 {
     struct log *log;
@@ -757,9 +751,9 @@ static void damage_makes_nothing_older(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 #define TEST_UNSCRUBBED(name)                                                  \
-    cmocka_unit_test_setup_teardown(name, setup_without_scrub, teardown)
+    cmocka_unit_test_setup_teardown(name, setup_without_scrub, world_teardown)
         TEST(the_scrub_finds_what_nobody_reads),
         TEST(a_missing_segment_is_found_by_the_scrub),
         TEST_UNSCRUBBED(a_suspect_is_read_at_once),

@@ -20,28 +20,6 @@
 
 #define BATCH 180 /* bytes of a batch with a body of 100 */
 
-static int setup(void **state)
-{
-    *state = world_new();
-    return 0;
-}
-
-/* The recovery point stays where the directory was opened. */
-static int setup_without_checkpoints(void **state)
-{
-    struct world *world = world_new();
-
-    world->options.checkpoint_interval_ms = 3600000;
-    *state = world;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_free(*state);
-    return 0;
-}
-
 /* The directory as it is: names, sizes and bytes. */
 static void remember(struct world *world, char sum[64])
 {
@@ -271,9 +249,11 @@ static void two_brokers_do_not_share_a_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 #define TEST_UNMARKED(name)                                                    \
-    cmocka_unit_test_setup_teardown(name, setup_without_checkpoints, teardown)
+    cmocka_unit_test_setup_teardown(name, world_setup_without_checkpoints,     \
+                                    world_teardown)
         TEST(what_a_later_version_wrote_is_refused),
         TEST_UNMARKED(a_batch_of_a_later_version_is_not_cut),
         TEST(a_log_that_nobody_knows_is_left_alone),

@@ -23,28 +23,6 @@
 
 #define BATCH 180 /* bytes of a batch with a body of 100 */
 
-static int setup(void **state)
-{
-    *state = world_new();
-    return 0;
-}
-
-/* The recovery point stays where the directory was opened. */
-static int setup_without_checkpoints(void **state)
-{
-    struct world *world = world_new();
-
-    world->options.checkpoint_interval_ms = 3600000;
-    *state = world;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_free(*state);
-    return 0;
-}
-
 static void a_crash_keeps_what_was_durable(void **state)
 {
     struct world *world = *state;
@@ -557,9 +535,11 @@ static void a_failed_write_fences_the_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 #define TEST_UNMARKED(name)                                                    \
-    cmocka_unit_test_setup_teardown(name, setup_without_checkpoints, teardown)
+    cmocka_unit_test_setup_teardown(name, world_setup_without_checkpoints,     \
+                                    world_teardown)
         TEST(a_crash_keeps_what_was_durable),
         TEST_UNMARKED(a_torn_tail_is_cut),
         TEST_UNMARKED(garbage_at_the_end_is_cut),

@@ -27,12 +27,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    world_free(*state);
-    return 0;
-}
-
 static void what_is_appended_is_read_back(void **state)
 {
     struct world *world = *state;
@@ -658,7 +652,7 @@ static void what_failed_is_in_doubt_without_a_reboot(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
         TEST(what_is_appended_is_read_back),
         TEST(one_append_may_go_over_several_segments),
         TEST(a_reader_never_passes_its_limit),
