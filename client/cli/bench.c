@@ -343,25 +343,44 @@ static void add_target(struct bench *bench, const char *topic,
     bench->targets[count] = (struct target){topic, partition};
 }
 
+/* Its partitions; 0 when it is not there, see code. `cluster`: all topics, as
+ * a broker knew them that may not have heard of this one yet; or NULL. */
+static size_t partitions_of(const struct kq_cluster *cluster,
+                            struct kq_client *client, const char *topic,
+                            int *code)
+{
+    struct kq_cluster *alone;
+    size_t count = 0;
+
+    for (size_t i = 0; cluster != NULL && i < cluster->topic_count; i++)
+        if (strcmp(cluster->topics[i].name, topic) == 0)
+            return cluster->topics[i].partition_count;
+    alone = cluster_topic(client, topic, code);
+    if (alone != NULL)
+        count = alone->topics[0].partition_count;
+    kq_cluster_free(alone);
+    return count;
+}
+
 /* The partitions of the last topic; 0 when one is not there, see code. */
 static size_t find_targets(struct bench *bench, struct kq_client *client,
                            int *code)
 {
+    struct kq_cluster *cluster = NULL;
     size_t partitions = 0;
 
+    if (bench->topic_count > 1) /* by one request, if that works */
+        kq_cluster_describe(client, NULL, REQUEST_TIMEOUT_MS, &cluster);
     for (size_t i = 0; i < bench->topic_count; i++) {
-        struct kq_cluster *cluster =
-            cluster_topic(client, bench->topics[i], code);
-
-        if (cluster == NULL)
-            return 0;
-        partitions = cluster->topics[0].partition_count;
-        kq_cluster_free(cluster);
+        partitions = partitions_of(cluster, client, bench->topics[i], code);
         for (size_t j = 0; bench->spread && j < partitions; j++)
             add_target(bench, bench->topics[i], (int32_t)j);
         if (!bench->spread)
             add_target(bench, bench->topics[i], KQ_ANY_PARTITION);
+        if (partitions == 0)
+            break;
     }
+    kq_cluster_free(cluster);
     return partitions;
 }
 

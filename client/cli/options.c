@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/cli/cli.h"
@@ -25,6 +26,8 @@ static void table_init(struct getopt_table *table,
     *letter++ = ':';
     *letter++ = 'h';
     for (i = 0; rows[i].name != NULL; i++) {
+        if (i == OPTIONS_MAX)
+            abort();
         int value =
             rows[i].kind == OPTION_FLAG ? no_argument : required_argument;
 
