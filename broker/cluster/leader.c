@@ -619,12 +619,6 @@ static void propose(struct partition *partition, const struct replica_set *isr,
     replicas_want_alter(partition->replicas, partition);
 }
 
-/* Who could lead instead must stay in sync. */
-static bool must_not_shrink(const struct partition *partition)
-{
-    return partition->outdone || partition_has_uncommitted_damage(partition);
-}
-
 void partition_review_isr(struct partition *partition)
 {
     struct seam *seam = partition_seam(partition);
@@ -634,7 +628,7 @@ void partition_review_isr(struct partition *partition)
     if (partition->role != PARTITION_LEADER)
         return;
     leader_review_outdone(partition);
-    if (partition->proposed || must_not_shrink(partition) ||
+    if (partition->proposed || partition->outdone ||
         seam->now.monotonic_us < partition->review_at_us)
         return;
     for (uint32_t i = 0; i < partition->state.replica_count; i++) {
@@ -644,7 +638,9 @@ void partition_review_isr(struct partition *partition)
         if (id == self.broker_id)
             continue;
         if (replica_set_has(&partition->state.isr, id)) {
-            if (lags(partition, follower))
+            /* who could lead without the damage stays */
+            if (lags(partition, follower) &&
+                !partition_has_uncommitted_damage(partition))
                 replica_set_remove(&isr, id);
         } else if (caught_up(partition, follower) &&
                    may_join(partition, follower)) {
