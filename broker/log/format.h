@@ -20,6 +20,7 @@
 #define LOG_EPOCHS_MAX      256
 #define BALLAST_NAME        "ballast" /* space set aside: log/space.h */
 #define FAILED_NAME         "failed"  /* the directory did: log/doubt.c */
+#define MENDING_NAME        "mending" /* of a log, see log/mend.c */
 
 #define META_MAGIC       0x544d514bu /* "KQMT" */
 #define CLEAN_MAGIC      0x4c43514bu /* "KQCL" */
@@ -27,6 +28,7 @@
 #define INDEX_MAGIC      0x5849514bu /* "KQIX" */
 #define EPOCHS_MAGIC     0x5045514bu /* "KQEP" */
 #define LIVES_MAGIC      0x564c514bu /* "KQLV" */
+#define MENDING_MAGIC    0x444d514bu /* "KQMD" */
 
 #define META_BYTES            40
 #define CLEAN_BYTES           16
@@ -39,6 +41,7 @@
 #define EPOCHS_ENTRY_BYTES    16
 #define LIVES_HEAD_BYTES      16
 #define LIVES_ENTRY_BYTES     8
+#define MENDING_BYTES         8
 
 /* ---- names ---- */
 

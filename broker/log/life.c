@@ -448,6 +448,8 @@ static void remove_files(struct log_body *body)
         remove_file(body, body->snapshots[i], "producers");
     steps_add(steps, DISK_UNLINK, path_of(heap, body->path, "epochs"), NULL,
               ERROR_NOT_FOUND);
+    steps_add(steps, DISK_UNLINK, path_of(heap, body->path, MENDING_NAME), NULL,
+              ERROR_NOT_FOUND);
     /* what else may lie there goes at the next start */
     steps_add(steps, DISK_RMDIR, heap_strdup(heap, body->path), NULL,
               ERROR_NOT_EMPTY);

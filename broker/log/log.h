@@ -35,6 +35,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "log/scan.h"
+#include "log/small_file.h"
 #include "rules/batch.h"
 #include "seam/disk.h"
 #include "seam/seam.h"
@@ -294,6 +295,7 @@ struct log_mend {
     uint64_t generation; /* of the log, and ... */
     unsigned changes;    /* ... of its damage, when the mending began */
     bool busy;           /* until done() */
+    bool marked;         /* a start will read again what is written */
     bool fresh;          /* the name of the file may not be durable */
     int64_t base_offset; /* of the segment */
     int64_t end_offset;  /* of what is to be mended in it */
@@ -305,6 +307,7 @@ struct log_mend {
     char *path;
     struct disk_file *file;
     struct disk_request request;
+    struct small_file mark;
     struct iovec iov;
     struct scan scan;
 };

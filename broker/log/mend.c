@@ -7,19 +7,24 @@
  *
  *     log_mend_look(): from the start of the damaged segment, batch by batch
  *         whole --> on; not --> CORRUPT: `offset` is wanted
- *     log_mend_write(): checked against the epoch history --> written -->
- *         synced --> read again, and on
+ *     log_mend_write(): checked against the epoch history --> marked -->
+ *         written --> synced --> read again, and on
  *     the end of the segment --> the next one, or NONE: mended
  *
  *     log_mend_fill(): nobody has it, and need not have: a batch without
  *         records takes its place
  *
  * Nothing is held between two steps: a log that was cut meanwhile says
- * CANCELLED. A crash leaves what could not be read before either.
+ * CANCELLED. A crash leaves what could not be read before either, or what
+ * looks whole and is not on the disk yet, or never will be (B34): before the
+ * first write a small file "mending" says from which segment on. A start that
+ * finds it reads that again, writes it and syncs it, as it does what lies
+ * behind the recovery point. Payload, little-endian: base offset i64.
  */
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/cursor.h"
 #include "log/internal.h"
 
 #define FILL_BYTES (2u << 20) /* so far a whole batch is looked for */
@@ -114,6 +119,37 @@ static void begin_segment(struct log_mend *mend, struct segment *segment)
 
 /* ---- looking ---- */
 
+static void unmarked(struct disk_request *request)
+{
+    struct log_mend *mend = container_of(request, struct log_mend, request);
+
+    if (request->error != ERROR_NONE && request->error != ERROR_NOT_FOUND) {
+        if (mend->log != NULL)
+            directory_fail(mend->log->directory, request->error, "remove",
+                           MENDING_NAME);
+        finish(mend, ERROR_LOG_DIRECTORY_FAILED);
+        return;
+    }
+    finish(mend, ERROR_NONE);
+}
+
+/* All that was written is synced: the mark may go, and may come back. */
+static void all_whole(struct log_mend *mend)
+{
+    struct log_body *body = body_of(mend->log);
+
+    seal_next(body);
+    if (!mend->marked) {
+        finish(mend, ERROR_NONE);
+        return;
+    }
+    mend->marked = false;
+    close_file(mend);
+    mend->path = path_of(mend->seam->heap, body->path, MENDING_NAME);
+    mend->request.done = unmarked;
+    disk_unlink(mend->seam->disk, &mend->request, mend->path);
+}
+
 /* The segment is whole up to its end, or to that of the damage. */
 static void segment_whole(struct log_mend *mend, struct segment *segment)
 {
@@ -128,8 +164,7 @@ static void segment_whole(struct log_mend *mend, struct segment *segment)
         segment_mended(segment, mend->position);
     }
     if (!damage_mended(body, end_offset)) {
-        seal_next(body);
-        finish(mend, ERROR_NONE);
+        all_whole(mend);
         return;
     }
     close_file(mend);
@@ -276,6 +311,49 @@ static void written(struct disk_request *request)
     disk_sync(mend->seam->disk, request, &mend->file, 1);
 }
 
+static void write_out(struct log_mend *mend)
+{
+    mend->request.done = written;
+    disk_append(mend->seam->disk, &mend->request, mend->file, &mend->iov, 1,
+                mend->position);
+}
+
+static void marked(struct small_file *file, enum error error)
+{
+    struct log_mend *mend = container_of(file, struct log_mend, mark);
+
+    if (error == ERROR_DISK_FULL) {
+        finish(mend, error);
+        return;
+    }
+    if (error != ERROR_NONE) {
+        failed(mend, error, "write a mark for");
+        return;
+    }
+    mend->marked = true;
+    if (!came_back(mend))
+        write_out(mend);
+}
+
+/* What is written lies in this segment and later ones. */
+static void mark_and_write(struct log_mend *mend)
+{
+    struct writer writer;
+    uint8_t *payload, *data;
+
+    if (mend->marked) {
+        write_out(mend);
+        return;
+    }
+    data = small_file_buffer(mend->seam->heap, MENDING_BYTES, &payload);
+    writer_init(&writer, payload, MENDING_BYTES);
+    writer_u64(&writer, (uint64_t)mend->base_offset);
+    mend->mark.done = marked;
+    mend->mark.space = NULL;
+    small_file_write(&mend->mark, mend->seam, body_of(mend->log)->path,
+                     MENDING_NAME, MENDING_MAGIC, data, MENDING_BYTES);
+}
+
 /* Of the epoch that was here. A history that does not reach down so far, or was
  * made again over the damage, does not know; then it is what the leader says of
  * what is committed. */
@@ -389,9 +467,7 @@ static void read_on(struct disk_request *request)
     make_filler(mend, size, &next);
     mend->iov.iov_base = mend->filler;
     mend->iov.iov_len = size;
-    request->done = written;
-    disk_append(mend->seam->disk, request, mend->file, &mend->iov, 1,
-                mend->position);
+    mark_and_write(mend);
 }
 
 /* ---- the contract ---- */
@@ -435,9 +511,7 @@ enum error log_mend_write(struct log_mend *mend, const uint8_t *batches,
     mend->busy = true;
     mend->iov.iov_base = (void *)(batches + from);
     mend->iov.iov_len = size;
-    mend->request.done = written;
-    disk_append(mend->seam->disk, &mend->request, mend->file, &mend->iov, 1,
-                mend->position);
+    mark_and_write(mend);
     return ERROR_NONE;
 }
 
@@ -465,6 +539,7 @@ void log_mend_end(struct log_mend *mend)
         return;
     ASSERT(!mend->busy);
     close_file(mend);
+    small_file_release(&mend->mark);
     detach(mend);
 }
 

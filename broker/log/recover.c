@@ -94,6 +94,8 @@ static void take_names(struct recovery *recovery)
             recovery->indexes[recovery->index_count++] = offset;
         else if (strcmp(name, "epochs") == 0)
             recovery->has_epochs = true;
+        else if (strcmp(name, MENDING_NAME) == 0)
+            recovery->has_mending = true;
         else if (length > 4 && strcmp(name + length - 4, ".tmp") == 0)
             steps_add(steps, DISK_UNLINK,
                       path_of(heap_of(recovery), recovery->body->path, name),
@@ -166,6 +168,38 @@ static void epochs_read(struct small_file *file, enum error error)
     next_snapshot(recovery);
 }
 
+static void read_history(struct recovery *recovery)
+{
+    struct heap *heap = heap_of(recovery);
+
+    if (recovery->lost ||
+        (!recovery->has_epochs && recovery->stored.recovery.offset >
+                                      recovery->stored.log_start_offset)) {
+        start_from_first(recovery);
+        next_segment(recovery);
+    } else if (recovery->has_epochs) {
+        read_file(recovery, path_of(heap, recovery->body->path, "epochs"),
+                  EPOCHS_MAGIC, 0, epochs_read);
+    } else {
+        next_snapshot(recovery);
+    }
+}
+
+static void mending_read(struct small_file *file, enum error error)
+{
+    struct recovery *recovery = file->context;
+
+    recovery->mending = 0; /* anywhere, if it does not say */
+    if (error == ERROR_NONE && file->payload_size == MENDING_BYTES)
+        recovery->mending = (int64_t)load_u64(file->payload);
+    small_file_release(file);
+    if (error != ERROR_NONE && !is_damage(error)) {
+        recovery_done(recovery, error, "what was being mended");
+        return;
+    }
+    read_history(recovery);
+}
+
 static void list_done(struct disk_request *request)
 {
     struct recovery *recovery = container_of(request, struct recovery, request);
@@ -183,17 +217,12 @@ static void list_done(struct disk_request *request)
     if (recovery->lost && recovery->base_count > 0)
         recovery->stored.log_start_offset = recovery->bases[0];
     recovery->snapshot_at = recovery->snapshot_count;
-    if (recovery->lost ||
-        (!recovery->has_epochs && recovery->stored.recovery.offset >
-                                      recovery->stored.log_start_offset)) {
-        start_from_first(recovery);
-        next_segment(recovery);
-    } else if (recovery->has_epochs) {
-        read_file(recovery, path_of(seam->heap, body->path, "epochs"),
-                  EPOCHS_MAGIC, 0, epochs_read);
-    } else {
-        next_snapshot(recovery);
-    }
+    recovery->mending = INT64_MAX;
+    if (recovery->has_mending)
+        read_file(recovery, path_of(seam->heap, body->path, MENDING_NAME),
+                  MENDING_MAGIC, 0, mending_read);
+    else
+        read_history(recovery);
 }
 
 /* ---- the producers ---- */
@@ -234,18 +263,20 @@ static void snapshot_read(struct small_file *file, enum error error)
 }
 
 /* The newest one at or below the recovery point; those above it may tell of
- * batches that are gone. */
+ * batches that are gone. Nor does checking start above what was mended. */
 static void next_snapshot(struct recovery *recovery)
 {
     struct log_body *body = recovery->body;
+    int64_t point = recovery->stored.recovery.offset;
 
+    if (point > recovery->mending)
+        point = recovery->mending;
     while (recovery->snapshot_at > 0 &&
-           recovery->snapshots[recovery->snapshot_at - 1] >
-               recovery->stored.recovery.offset)
+           recovery->snapshots[recovery->snapshot_at - 1] > point)
         recovery_remove_later(recovery,
                               recovery->snapshots[--recovery->snapshot_at],
                               "producers");
-    if (recovery->stored.no_producers) {
+    if (recovery->stored.no_producers && !recovery->has_mending) {
         recovery->start = recovery->stored.recovery;
         next_segment(recovery);
         return;

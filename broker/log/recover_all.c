@@ -100,6 +100,8 @@ static void round_done(struct disk_request *request)
     while ((node = list_first(&all->in_round)) != &all->in_round) {
         struct recovery *recovery = container_of(node, struct recovery, node);
 
+        list_remove(node);
+        list_append(&all->running, node);
         if (request->error != ERROR_NONE || recoveries_stopped(all))
             recovery_done(recovery, request->error, recovery->body->path);
         else

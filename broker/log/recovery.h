@@ -35,6 +35,8 @@ struct recovery {
     size_t snapshot_count;
     size_t snapshot_at; /* those below are still to be tried */
     bool has_epochs;
+    bool has_mending;
+    int64_t mending; /* what lies behind may not be on the disk (log/mend.c) */
     struct epoch_entry *noted; /* the history as it was on disk */
     size_t noted_count;
 
@@ -67,7 +69,8 @@ void recovery_remove_later(struct recovery *recovery, int64_t offset,
 /* ---- repair.c ---- */
 
 void recovery_repair(struct recovery *recovery);
-/* What was written again is durable: the log is there. */
+/* What was written again is durable: the log is there, at once or by
+ * recovery_done() later. */
 void recovery_finish(struct recovery *recovery);
 
 /* ---- recover_all.c ---- */

@@ -132,10 +132,37 @@ static void recovered(struct recovery *recovery)
     recovery->body = NULL;
 }
 
-void recovery_finish(struct recovery *recovery)
+static void finish(struct recovery *recovery)
 {
     recovered(recovery);
     recovery_done(recovery, ERROR_NONE, NULL);
+}
+
+static void unmarked(struct steps *steps, enum error error)
+{
+    struct recovery *recovery = steps->context;
+
+    if (error != ERROR_NONE)
+        recovery_done(recovery, error, steps_path(steps));
+    else
+        finish(recovery);
+}
+
+void recovery_finish(struct recovery *recovery)
+{
+    struct steps *steps = &recovery->steps;
+
+    if (!recovery->has_mending) {
+        finish(recovery);
+        return;
+    }
+    /* what was mended is durable like the rest: the mark has served */
+    steps_release(steps);
+    steps_init(steps, recovery->directory->seam, unmarked, recovery);
+    steps_add(steps, DISK_UNLINK,
+              path_of(heap_of(recovery), recovery->body->path, MENDING_NAME),
+              NULL, ERROR_NOT_FOUND);
+    steps_run(steps);
 }
 
 /* ---- repair ---- */

@@ -375,6 +375,18 @@ static void dump_epochs(struct dump *dump, const struct log_small *file)
     }
 }
 
+static void dump_mending(struct dump *dump, const struct log_small *file)
+{
+    if (file->payload_size != MENDING_BYTES) {
+        dump_damage(dump, SMALL_FILE_HEADER_BYTES, "it holds no offset");
+        return;
+    }
+    emit_begin(&dump->emit, "mending", dump->file, 0);
+    emit_number(&dump->emit, "from_offset", (int64_t)load_u64(file->payload), 0,
+                "");
+    emit_end(&dump->emit);
+}
+
 static void print_producer(struct dump *dump, const struct producer *producer,
                            uint64_t position)
 {
@@ -441,6 +453,7 @@ static const struct kind {
     {"lives", LIVES_MAGIC, dump_lives},
     {"checkpoint", CHECKPOINT_MAGIC, dump_checkpoint},
     {"epochs", EPOCHS_MAGIC, dump_epochs},
+    {MENDING_NAME, MENDING_MAGIC, dump_mending},
     {".index", INDEX_MAGIC, dump_index},
     {".producers", PRODUCERS_MAGIC, dump_producers},
     {".log", 0, NULL},

@@ -408,7 +408,11 @@ static void take_file(struct checking *checking, const char *name)
         return;
     }
     checking_file(checking, name);
-    if (segment_name_parse(name, "index", &offset)) {
+    if (strcmp(name, MENDING_NAME) == 0) {
+        NOTE(checking, 0,
+             "damage was being mended: the next start reads again what may "
+             "not have been synced");
+    } else if (segment_name_parse(name, "index", &offset)) {
         if (has_base(checking, offset))
             return;
         if (checking->verify->clean)
