@@ -87,12 +87,13 @@ cut_again() { # broker...
 }
 
 cut_power() { # broker...
-    local broker directories=()
+    local broker directories=() processes=()
 
     for broker in "$@"; do
         directories+=("$(data_of "$broker")")
+        processes+=(--pid-of "$CLUSTER/broker-$broker/pid")
     done
-    python3 tests/cluster/power_cut.py "${directories[@]}" ||
+    python3 tests/cluster/power_cut.py "${directories[@]}" "${processes[@]}" ||
         failed "the power of broker $* cannot be cut"
     for broker in "$@"; do
         bring_back "$broker"
