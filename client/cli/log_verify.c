@@ -69,7 +69,7 @@ uint64_t verify_entry_at(size_t entry)
            entry * CHECKPOINT_LOG_BYTES;
 }
 
-/* ---- meta and clean ---- */
+/* ---- meta, clean, lives ---- */
 
 static bool exists(const struct log_verify *verify, const char *name)
 {
@@ -80,11 +80,23 @@ static bool exists(const struct log_verify *verify, const char *name)
     return lstat(path, &status) == 0 || errno != ENOENT;
 }
 
-static void verify_meta(struct log_verify *verify)
+/* Says what is wrong when it cannot. Release the file in any case. */
+static bool read_small(struct log_verify *verify, const char *name,
+                       uint32_t magic, struct log_small *file)
 {
     char path[LOG_PATH_SIZE];
-    struct log_small file;
     struct log_fault fault;
+
+    log_path(path, verify->path, name);
+    if (log_small_read(path, magic, file, &fault))
+        return true;
+    verify_fault(verify, name, &fault);
+    return false;
+}
+
+static void verify_meta(struct log_verify *verify)
+{
+    struct log_small file;
     struct meta meta;
 
     if (!exists(verify, "meta")) {
@@ -92,10 +104,8 @@ static void verify_meta(struct log_verify *verify)
                       "it is missing: no broker starts on this directory");
         return;
     }
-    log_path(path, verify->path, "meta");
-    if (!log_small_read(path, META_MAGIC, &file, &fault))
-        verify_fault(verify, "meta", &fault);
-    else if (!meta_decode(file.payload, file.payload_size, &meta))
+    if (read_small(verify, "meta", META_MAGIC, &file) &&
+        !meta_decode(file.payload, file.payload_size, &meta))
         verify_damage(verify, "meta", 8, "a payload of %zu bytes, not %d",
                       file.payload_size, META_BYTES);
     log_small_release(&file);
@@ -103,29 +113,21 @@ static void verify_meta(struct log_verify *verify)
 
 static void verify_clean(struct log_verify *verify)
 {
-    char path[LOG_PATH_SIZE];
     struct log_small file;
-    struct log_fault fault;
 
     if (!exists(verify, "clean"))
         return;
     verify->clean = true;
-    log_path(path, verify->path, "clean");
-    if (!log_small_read(path, CLEAN_MAGIC, &file, &fault))
-        verify_fault(verify, "clean", &fault);
-    else if (file.payload_size != CLEAN_BYTES)
+    if (read_small(verify, "clean", CLEAN_MAGIC, &file) &&
+        file.payload_size != CLEAN_BYTES)
         verify_damage(verify, "clean", 8, "a payload of %zu bytes, not %d",
                       file.payload_size, CLEAN_BYTES);
     log_small_release(&file);
 }
 
-/* ---- lives ---- */
-
 static void verify_lives(struct log_verify *verify)
 {
-    char path[LOG_PATH_SIZE];
     struct log_small file;
-    struct log_fault fault;
     struct lives lives;
 
     if (!exists(verify, "lives")) {
@@ -134,10 +136,8 @@ static void verify_lives(struct log_verify *verify)
                     "the next start makes it");
         return;
     }
-    log_path(path, verify->path, "lives");
-    if (!log_small_read(path, LIVES_MAGIC, &file, &fault))
-        verify_fault(verify, "lives", &fault);
-    else if (!lives_decode(&lives, file.payload, file.payload_size))
+    if (read_small(verify, "lives", LIVES_MAGIC, &file) &&
+        !lives_decode(&lives, file.payload, file.payload_size))
         verify_damage(verify, "lives", SMALL_FILE_HEADER_BYTES,
                       "its broker epochs are no list that ascends");
     log_small_release(&file);
@@ -196,20 +196,15 @@ static void take_checkpoint(struct log_verify *verify,
 
 static void verify_checkpoint(struct log_verify *verify)
 {
-    char path[LOG_PATH_SIZE];
     struct log_small file;
-    struct log_fault fault;
 
     if (!exists(verify, "checkpoint")) {
         verify_damage(verify, "checkpoint", 0,
                       "it is missing: every replica here counts as lossy");
         return;
     }
-    log_path(path, verify->path, "checkpoint");
-    if (log_small_read(path, CHECKPOINT_MAGIC, &file, &fault))
+    if (read_small(verify, "checkpoint", CHECKPOINT_MAGIC, &file))
         take_checkpoint(verify, &file);
-    else
-        verify_fault(verify, "checkpoint", &fault);
     log_small_release(&file);
 }
 
