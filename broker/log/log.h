@@ -10,6 +10,7 @@
  *                                start, generation of every log
  *     lives                      broker epochs that it was used under
  *     clean                      token of a clean shutdown, removed at start
+ *     failed                     it failed when it was used last (log/doubt.c)
  *     lock
  *     ballast                    space set aside (log/space.h)
  *     TOPICID-PARTITION/         32 hex digits, '-', decimal
