@@ -39,14 +39,25 @@ void damage_report(const struct log_body *body)
     SOMETIMES(log->directory->seam->trace, DAMAGE_FOUND);
 }
 
+static int64_t higher(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t lower(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 void damage_more(struct log_body *body, int64_t offset, int64_t end_offset)
 {
-    if (!body->more_damage || offset < body->more_damage_offset)
-        body->more_damage_offset = offset;
-    if (!body->more_damage || end_offset > body->more_damage_end)
-        body->more_damage_end = end_offset;
-    body->more_damage = true;
-    body->more_damage_error = body->damage_error;
+    struct more_damage *more = &body->more;
+
+    if (more->known) {
+        offset = lower(offset, more->offset);
+        end_offset = higher(end_offset, more->end_offset);
+    }
+    *more = (struct more_damage){true, offset, end_offset, body->damage_error};
 }
 
 void damage_found(struct log_body *body, int64_t offset, int64_t end_offset)
@@ -58,17 +69,12 @@ void damage_found(struct log_body *body, int64_t offset, int64_t end_offset)
         return;
     if (log->damaged && log->damage_offset <= offset) {
         if (end_offset > log->damage_end_offset)
-            damage_more(body,
-                        offset > log->damage_end_offset
-                            ? offset
-                            : log->damage_end_offset,
+            damage_more(body, higher(offset, log->damage_end_offset),
                         end_offset);
         return;
     }
     if (log->damaged && log->damage_end_offset > end_offset)
-        damage_more(body,
-                    log->damage_offset > end_offset ? log->damage_offset
-                                                    : end_offset,
+        damage_more(body, higher(log->damage_offset, end_offset),
                     log->damage_end_offset);
     body->damage_changes++;
     log->damaged = true;
@@ -91,17 +97,15 @@ static void gone(struct log_body *body)
 {
     struct log *log = &body->log;
     struct fact fact = {.type = FACT_MENDED, .key = log->key};
+    struct more_damage more = body->more;
 
     log->damaged = false;
+    body->more.known = false;
     trace_fact(log->directory->seam->trace, &fact);
-    if (body->more_damage) {
-        body->more_damage = false;
-        body->damage_error = body->more_damage_error;
-        if (body->more_damage_offset < log->log_end_offset)
-            damage_found(body, body->more_damage_offset,
-                         body->more_damage_end < log->log_end_offset
-                             ? body->more_damage_end
-                             : log->log_end_offset);
+    if (more.known && more.offset < log->log_end_offset) {
+        body->damage_error = more.error;
+        damage_found(body, more.offset,
+                     lower(more.end_offset, log->log_end_offset));
         body->damage_error = ERROR_CORRUPT;
     }
     body->epochs_guessed = body->epochs_guessed && log->damaged;
@@ -128,7 +132,7 @@ void damage_settle(struct log_body *body)
 
 void damage_leave(struct log_body *body)
 {
-    body->more_damage = false;
+    body->more.known = false;
     if (body->log.damaged)
         gone(body);
 }

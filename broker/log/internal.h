@@ -110,6 +110,15 @@ struct exclusive_job {
     struct small_file snapshot;
 };
 
+/* What else of a log cannot be read, beside the damage that it tells of: all
+ * between is looked at again when that is mended. */
+struct more_damage {
+    bool known;
+    int64_t offset;     /* the lowest */
+    int64_t end_offset; /* the highest */
+    enum error error;   /* like damage_error, of the last */
+};
+
 struct log_body {
     struct log log;
     RB_ENTRY(log_body) by_key;
@@ -172,14 +181,11 @@ struct log_body {
     void (*epoch_done)(void *context, enum error error);
     void *epoch_context;
 
-    struct log_mend *mend;        /* its damage is being mended; or NULL */
-    enum error damage_error;      /* CORRUPT; IO: the disk says it */
-    unsigned damage_changes;      /* other damage became known, so many times */
-    bool more_damage;             /* beside the first: some at ... */
-    int64_t more_damage_offset;   /* ... the lowest, to be looked at again, */
-    int64_t more_damage_end;      /* ... up to here */
-    enum error more_damage_error; /* like damage_error, of the last */
-    struct list suspect_node;     /* directory->scrub.suspects */
+    struct log_mend *mend;    /* its damage is being mended; or NULL */
+    enum error damage_error;  /* CORRUPT; IO: the disk says it */
+    unsigned damage_changes;  /* other damage became known, so many times */
+    struct more_damage more;  /* beside the first */
+    struct list suspect_node; /* directory->scrub.suspects */
     int64_t suspect_offset;
 
     int64_t evidence; /* a stored high watermark above the log's end, or -1 */

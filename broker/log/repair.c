@@ -45,9 +45,8 @@ static bool has_damage(const struct recovery *recovery,
 
     return (segment->end_offset > recovery->damage_offset &&
             segment->base_offset < recovery->damage_end) ||
-           (body->more_damage &&
-            segment->end_offset > body->more_damage_offset &&
-            segment->base_offset < body->more_damage_end);
+           (body->more.known && segment->end_offset > body->more.offset &&
+            segment->base_offset < body->more.end_offset);
 }
 
 /* When the last batch of a segment with damage was appended cannot be told:
