@@ -213,7 +213,7 @@ static void append_joined(struct list *requests)
     uint64_t written = 0;
     ssize_t result;
 
-    list_for_each_safe (node, requests) {
+    list_for_each (node, requests) {
         const struct disk_request *request = request_of(node);
 
         ASSERT(count + request->iov_count <= JOINED_IOV_MAX);
@@ -227,7 +227,7 @@ static void append_joined(struct list *requests)
         error = error_of_errno(errno);
     else
         written = (uint64_t)result;
-    list_for_each_safe (node, requests) {
+    list_for_each (node, requests) {
         struct disk_request *request = request_of(node);
         uint64_t size = disk_append_size(request);
 
@@ -287,7 +287,7 @@ static void work_syncs(struct list *requests)
     bool joined;
     int fd;
 
-    list_for_each_safe (node, requests)
+    list_for_each (node, requests)
         files += request_of(node)->file_count;
     joined = files >= SYNCFS_FILES_MIN;
     if (joined) {
@@ -297,11 +297,11 @@ static void work_syncs(struct list *requests)
     if (joined && syncfs(fd) != 0) {
         enum error error = error_of_errno(errno);
 
-        list_for_each_safe (node, requests)
+        list_for_each (node, requests)
             request_of(node)->error = error;
         return;
     }
-    list_for_each_safe (node, requests) {
+    list_for_each (node, requests) {
         struct disk_request *request = request_of(node);
 
         request->error = joined ? ask_files(request) : work_sync(request);
@@ -367,7 +367,7 @@ static void directories_joined(struct list *requests)
 
     if (joined && syncfs(fd) != 0)
         error = error_of_errno(errno);
-    list_for_each_safe (node, requests) {
+    list_for_each (node, requests) {
         struct disk_request *request = request_of(node);
 
         if (joined && stat(request->path, &stat_buffer) == 0 &&
@@ -432,7 +432,7 @@ static size_t count_of(struct list *requests)
 {
     size_t count = 0;
 
-    list_for_each_safe (node, requests)
+    list_for_each (node, requests)
         count++;
     return count;
 }
@@ -449,6 +449,6 @@ void disk_work(struct list *requests)
     else if (count >= SYNCFS_FILES_MIN && operation == DISK_SYNC_DIRECTORY)
         directories_joined(requests);
     else
-        list_for_each_safe (node, requests)
+        list_for_each (node, requests)
             request_of(node)->error = work(request_of(node));
 }
