@@ -59,7 +59,7 @@ static void rest(struct mender *mender, int64_t delay_us)
 {
     drop_frame(mender);
     log_mend_end(&mender->mend);
-    mender->working = false;
+    mender->state = MENDER_IDLE;
     peer_aim(&mender->peer, NO_BROKER);
     go_on(mender, delay_us);
 }
@@ -116,7 +116,7 @@ static void work(struct mender *mender)
 
     if (partition == NULL)
         return;
-    mender->working = true;
+    mender->state = MENDER_MENDING;
     mender->key = partition->key;
     mender->asked = 0;
     mender->begun_us = seam_of(mender)->now.monotonic_us;
@@ -170,7 +170,7 @@ static void send_request(struct mender *mender)
     message.body_case = KQ__MESSAGE__BODY_FETCH_REQUEST;
     message.fetch_request = &request;
     timer_stop(seam_of(mender)->timers, &mender->timer);
-    mender->calling = true;
+    mender->state = MENDER_ASKING;
     channel_call(&mender->peer.channel, &mender->call, &message, NULL, 0,
                  ANSWER_US);
 }
@@ -195,11 +195,12 @@ static void ask(struct mender *mender)
         broker_id = candidate(partition, mender->asked);
     if (broker_id == NO_BROKER) {
         mender->asked = 0;
-        if (partition != NULL && give_up(mender, partition))
-            return; /* mended() goes on */
-        rest(mender, pause_us(mender));
-        return;
+        mender->state = MENDER_MENDING;
+        if (partition == NULL || !give_up(mender, partition))
+            rest(mender, pause_us(mender));
+        return; /* else mended() goes on */
     }
+    mender->state = MENDER_CONNECTING;
     peer_aim(&mender->peer, broker_id);
     if (peer_ready(&mender->peer))
         send_request(mender);
@@ -240,7 +241,7 @@ static void answered(struct call *call, enum error error, struct frame *frame)
     struct mender *mender = container_of(call, struct mender, call);
     struct partition *partition = current(mender);
 
-    mender->calling = false;
+    mender->state = MENDER_MENDING;
     mender->frame = frame;
     if (partition == NULL || !mender->replicas->registered) {
         rest(mender, 0);
@@ -263,9 +264,9 @@ static void fire(struct timer *timer)
 {
     struct mender *mender = container_of(timer, struct mender, timer);
 
-    if (!mender->working)
+    if (mender->state == MENDER_IDLE)
         work(mender);
-    else if (!mender->calling && !mender->mend.busy)
+    else if (mender->state == MENDER_CONNECTING)
         ask_next(mender); /* no connection came about */
 }
 
@@ -273,8 +274,7 @@ static void on_ready(struct peer_listener *listener)
 {
     struct mender *mender = container_of(listener, struct mender, listener);
 
-    if (mender->working && !mender->calling && !mender->mend.busy &&
-        current(mender) != NULL)
+    if (mender->state == MENDER_CONNECTING && current(mender) != NULL)
         send_request(mender);
 }
 
@@ -302,6 +302,6 @@ void mender_release(struct mender *mender)
 
 void mender_kick(struct mender *mender)
 {
-    if (!mender->working)
+    if (mender->state == MENDER_IDLE)
         go_on(mender, 0);
 }

@@ -4,11 +4,12 @@
  * it, the leader first, and has it written again where it lay (log_mend()).
  * One partition at a time, at any role: nobody's role changes for it.
  *
- *     IDLE --log damaged--> LOOKING --a batch is wanted--> ASKING one replica
- *       ^                     ^  |                           | after another
- *       +------- mended ------|--+                           |
- *       |                     +----- WRITING <--- answered --+
- *       +------- nobody has it, or the log changed: a pause -+
+ *     IDLE --some log is damaged--> MENDING --a batch is wanted--> CONNECTING
+ *     CONNECTING --connected--> ASKING --the batch has come--> MENDING
+ *     CONNECTING, ASKING --not there--> CONNECTING to the next replica, or
+ *         MENDING when all were asked: what nobody needs is filled
+ *     MENDING --mended, nobody has it, or the log changed--> IDLE, and on with
+ *         the next log after a pause
  */
 #ifndef CLUSTER_MENDER_H
 #define CLUSTER_MENDER_H
@@ -18,6 +19,13 @@
 
 struct replicas;
 
+enum mender_state {
+    MENDER_IDLE,       /* until the timer fires */
+    MENDER_MENDING,    /* log_mend_...() will call back */
+    MENDER_CONNECTING, /* to the replica to be asked, until the timer fires */
+    MENDER_ASKING      /* a fetch of the batch that is wanted is under way */
+};
+
 struct mender {
     struct replicas *replicas;
     struct peer_listener listener;
@@ -25,8 +33,7 @@ struct mender {
     struct timer timer;
     int64_t begun_us; /* when it began to look */
     int64_t look_us;  /* how long that took, until a batch was wanted */
-    bool working;     /* on `key`, until rest() */
-    bool calling;     /* a fetch of the batch that is wanted is under way */
+    enum mender_state state;
     struct partition_key key; /* in work, or the last one */
     uint32_t asked;           /* replicas asked for the batch in vain */
     struct call call;
