@@ -96,10 +96,23 @@ static bool follows(const struct batch_header *header, int64_t due, bool first)
     return first ? header->base_offset <= due : header->base_offset == due;
 }
 
+/* Nothing that is wanted was among `whole` bytes of batches: the one wanted is
+ * cut off, or all lie before it. A broker sends that one in any case: then they
+ * lie in its place, like a write that went astray. */
+static enum error missed(struct reader *reader, size_t whole, size_t size)
+{
+    if (whole == size)
+        return ERROR_CORRUPT_BATCH;
+    if (reader->fetch_bytes < FETCH_BYTES_TOTAL_MAX)
+        reader->fetch_bytes *= 2;
+    return ERROR_NONE;
+}
+
 /* Delivers the attachment of one partition. */
 static enum error deliver(struct reader *reader, struct bytes data)
 {
-    int64_t due = reader->subscription->next_offset;
+    int64_t wanted = reader->subscription->next_offset;
+    int64_t due = wanted;
     struct batch_header header;
     size_t at = 0;
 
@@ -124,9 +137,9 @@ static enum error deliver(struct reader *reader, struct bytes data)
             reader->subscription->next_offset = next_offset;
         at += header.length;
     }
-    if (at == 0 && data.size > 0 && reader_flows(reader) &&
-        reader->fetch_bytes < FETCH_BYTES_TOTAL_MAX)
-        reader->fetch_bytes *= 2; /* not even one batch fitted */
+    if (data.size > 0 && reader_flows(reader) &&
+        reader->subscription->next_offset == wanted)
+        return missed(reader, at, data.size);
     return ERROR_NONE;
 }
 
