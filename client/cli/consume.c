@@ -21,7 +21,8 @@
 static const char help[] =
     "Usage: kq consume TOPIC [OPTIONS]\n"
     "\n"
-    "  --partition P     only this partition (default: all)\n"
+    "  --partition P     only this partition (default: all, and those that\n"
+    "                    are added meanwhile, from their beginning)\n"
     "  --from WHERE      beginning (default), end, an offset, @MILLISECONDS\n"
     "                    since 1970, or a time such as 2026-01-31T12:00:30\n"
     "                    (UTC unless it says otherwise)\n"
@@ -61,6 +62,10 @@ static void on_stopped(struct consume *consume,
                              "topic '%s', which starts at %lld",
                              message->partition, message->topic,
                              (long long)message->offset);
+    else if (message->partition < 0)
+        consume->code =
+            fail(exit_code_of(message->error), "topic '%s' cannot be read: %s",
+                 message->topic, kq_error_sentence(message->error));
     else
         consume->code = fail(exit_code_of(message->error),
                              "partition %d of topic '%s' cannot be read: %s",
@@ -126,6 +131,12 @@ static void print_records(struct consume *consume, struct kq_consumer *consumer)
 static void subscribe(struct consume *consume, struct kq_consumer *consumer,
                       size_t partitions)
 {
+    if (consume->partition < 0 && !consume->stop_at_end) {
+        kq_consumer_subscribe_topic(consumer, consume->topic,
+                                    consume->start.start,
+                                    consume->start.position);
+        return;
+    }
     for (size_t i = 0; i < partitions; i++) {
         if (consume->partition >= 0 && (size_t)consume->partition != i)
             continue;

@@ -25,6 +25,7 @@ void client_options_init(struct client_options *options)
         .request_timeout_us = 10000000,
         .delivery_timeout_us = 120000000,
         .retry_backoff_us = 100000,
+        .metadata_age_us = 10000000,
         .fetch_bytes = 1 << 20,
         .fetch_wait_us = 500000,
     };
@@ -111,6 +112,7 @@ static void client_work(struct timer *timer)
     client->working = true;
     client_metadata_work(client);
     requests_work(client);
+    watches_work(client);
     producer_work(client);
     consumer_work(client);
     client->working = false;
@@ -136,6 +138,7 @@ struct client *client_new(struct seam *seam,
     list_init(&client->requests);
     list_init(&client->readers);
     list_init(&client->fetches);
+    list_init(&client->watches);
     client->any_turn = -1;
     client_metadata_init(client);
     producer_init(client);
@@ -170,6 +173,7 @@ void client_free(struct client *client)
     while ((node = list_pop(&client->remotes)) != NULL)
         remote_free(container_of(node, struct remote, node));
     requests_release(client);
+    watches_release(client);
     fetches_release(client);
     consumer_release(client);
     producer_release(client);

@@ -30,8 +30,10 @@ struct client_options {
     int64_t request_timeout_us;
     int64_t delivery_timeout_us; /* of a record, all tries */
     int64_t retry_backoff_us;
-    uint32_t fetch_bytes;  /* per partition */
-    int64_t fetch_wait_us; /* how long the broker may park a fetch */
+    int64_t metadata_age_us; /* brokers, leaders and partitions are asked for
+                                again after so long, whatever happens */
+    uint32_t fetch_bytes;    /* per partition */
+    int64_t fetch_wait_us;   /* how long the broker may park a fetch */
 };
 
 /* Defaults for every field but bootstrap: acks all, idempotent. */
@@ -122,6 +124,27 @@ void client_subscribe(struct client *client, struct subscription *subscription,
 void client_unsubscribe(struct subscription *subscription);
 void subscription_pause(struct subscription *subscription);
 void subscription_resume(struct subscription *subscription);
+
+/* The partitions of a topic. Embedded by the user, zeroed before use. */
+struct topic_watch {
+    /* So many, once they are known; again when there are more. */
+    void (*on_partitions)(struct topic_watch *watch, uint32_t count);
+    /* UNKNOWN_TOPIC, also when another topic bears the name now: it is
+     * stopped. */
+    void (*on_error)(struct topic_watch *watch, enum error error);
+    /* the engine's */
+    struct client *client;
+    struct topic *topic;
+    struct uuid topic_id; /* of the one that was told of */
+    uint32_t told;
+    struct list node;
+};
+
+/* The callbacks may do what those of a subscription may, and unwatch. */
+void client_watch_topic(struct client *client, struct topic_watch *watch,
+                        const char *topic);
+/* No callback follows. Does nothing when nothing is watched. */
+void client_unwatch_topic(struct topic_watch *watch);
 
 /* A request to any broker (metadata), to the controller (create, alter,
  * delete) or, if it is to delete records, to the leader they lie with,

@@ -41,6 +41,7 @@ void client_subscribe(struct client *client, struct subscription *subscription,
     reader->subscription = subscription;
     reader->topic = client_metadata_topic(client, topic);
     reader->partition = partition;
+    reader->asked_at_us = client_now(client);
     reader->timestamp_ms = position;
     reader->skip_older = start == CLIENT_START_TIMESTAMP;
     reader->told_end = -1;
@@ -200,12 +201,12 @@ static enum error reader_state(struct reader *reader)
 
     if (state != ERROR_NONE)
         return state;
-    if (reader->partition >= topic->place_count)
-        return ERROR_UNKNOWN_PARTITION;
-    if (uuid_is_zero(&reader->topic_id))
-        reader->topic_id = topic->id;
-    if (!uuid_equal(&reader->topic_id, &topic->id))
+    if (!uuid_is_zero(&reader->topic_id) &&
+        !uuid_equal(&reader->topic_id, &topic->id))
         return ERROR_UNKNOWN_TOPIC; /* another topic bears the name now */
+    if (reader->partition >= topic->partition_count)
+        return topic_await(reader->client, reader->asked_at_us);
+    reader->topic_id = topic->id;
     return ERROR_NONE;
 }
 

@@ -11,6 +11,7 @@
  *     bundle    a record batch being built or sent    bundle.c
  *     waiting   a record whose topic is not known     waiting.c
  *     reader    a partition being read                consumer.c, fetch.c
+ *     watch     who is told of a topic's partitions   watch.c
  */
 #ifndef ENGINE_INTERNAL_H
 #define ENGINE_INTERNAL_H
@@ -84,7 +85,8 @@ struct topic {
     struct uuid id;
     bool known;
     bool denied; /* since asked_at_us a broker said that there is none */
-    uint32_t place_count;
+    uint32_t partition_count; /* the topic's of this id, as far as known */
+    uint32_t place_count;     /* at least as many: of all that bore the name */
     struct place *places;
     int64_t asked_at_us; /* somebody wants it and it is not known */
     uint32_t turn;       /* partition of records without a key */
@@ -99,6 +101,7 @@ struct metadata {
     bool wanted;
     unsigned failures;
     int64_t not_before_us;
+    int64_t answered_at_us;
     struct call call;
     struct remote *asked;
 };
@@ -114,6 +117,10 @@ struct topic *client_metadata_topic(struct client *client, const char *name);
 /* ERROR_NONE: known; ERROR_AGAIN: being asked for; ERROR_UNKNOWN_TOPIC when
  * patience is over. */
 enum error topic_state(struct client *client, struct topic *topic);
+/* The topic is known, and not to have a partition that was first asked for
+ * then: ERROR_AGAIN: being asked for; ERROR_UNKNOWN_PARTITION when patience is
+ * over. */
+enum error topic_await(struct client *client, int64_t asked_at_us);
 /* When a leader that failed is tried again: after a back-off, and at once when
  * another one is known to lead (KIP-951). */
 struct retry {
@@ -277,6 +284,7 @@ struct reader {
     bool list_latest; /* no record is as late as the timestamp */
     bool skip_older;  /* records before timestamp_ms */
     bool replaced;    /* the topic was deleted, another bears its name */
+    int64_t asked_at_us;
     int64_t timestamp_ms;
     int64_t told_end;       /* offset at which on_end was told */
     int64_t told_watermark; /* what was told there */
@@ -302,6 +310,9 @@ void reader_free(struct reader *reader);
 /* Sends one fetch for the readers gathered on remote->readers. */
 void remote_fetch(struct client *client, struct remote *remote);
 void fetches_release(struct client *client);
+
+void watches_work(struct client *client);
+void watches_release(struct client *client);
 
 /* The entries of a RecordSet, without decoding them. */
 struct record_scan {
@@ -340,6 +351,7 @@ struct client {
     struct producer producer;
     struct list readers; /* in order of subscription */
     struct list fetches; /* of struct fetch */
+    struct list watches; /* of struct topic_watch */
     uint8_t *decode_block;
     size_t decode_size;
 };

@@ -67,8 +67,8 @@ static uint32_t topic_next_turn(struct client *client, struct topic *topic,
         bundle->full = true;
         client_wake_now(client);
     }
-    for (uint32_t i = 1; i <= topic->place_count; i++) {
-        uint32_t turn = (topic->turn + i) % topic->place_count;
+    for (uint32_t i = 1; i <= topic->partition_count; i++) {
+        uint32_t turn = (topic->turn + i) % topic->partition_count;
 
         if (topic->places[turn].leader == LEADER_NONE)
             continue;
@@ -82,10 +82,10 @@ int64_t topic_pick(struct client *client, struct topic *topic,
                    int32_t partition, const struct client_record *record)
 {
     if (partition >= 0)
-        return (uint32_t)partition < topic->place_count ? partition : -1;
+        return (uint32_t)partition < topic->partition_count ? partition : -1;
     if (record->key.data)
         return (int64_t)(XXH3_64bits(record->key.data, record->key.size) %
-                         topic->place_count);
+                         topic->partition_count);
     return topic_next_turn(client, topic, record);
 }
 

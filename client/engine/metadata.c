@@ -118,6 +118,17 @@ enum error topic_state(struct client *client, struct topic *topic)
     return ERROR_AGAIN;
 }
 
+enum error topic_await(struct client *client, int64_t asked_at_us)
+{
+    int64_t until_us = asked_at_us + TOPIC_PATIENCE_US;
+
+    if (client_now(client) >= until_us)
+        return ERROR_UNKNOWN_PARTITION;
+    client_metadata_refresh(client);
+    client_wake(client, until_us);
+    return ERROR_AGAIN;
+}
+
 struct remote *topic_leader(struct client *client, struct topic *topic,
                             uint32_t partition)
 {
@@ -185,6 +196,7 @@ static void metadata_done(struct call *call, enum error error,
     } else {
         metadata->failures = 0;
         metadata->answered = true;
+        metadata->answered_at_us = client_now(client);
         metadata_apply(client, frame->message->metadata_response);
     }
     metadata->not_before_us =
@@ -215,11 +227,29 @@ static void metadata_ask(struct client *client, struct remote *remote)
     heap_free(heap, names);
 }
 
+/* What changed without an error, such as partitions that were added, is seen
+ * in time. */
+static void refresh_what_is_old(struct client *client)
+{
+    struct metadata *metadata = &client->metadata;
+    int64_t old_at_us =
+        metadata->answered_at_us + client->options.metadata_age_us;
+
+    if (!metadata->answered || metadata->topic_count == 0 || metadata->wanted ||
+        metadata->call.channel)
+        return;
+    if (client_now(client) >= old_at_us)
+        metadata->wanted = true;
+    else
+        client_wake(client, old_at_us);
+}
+
 void client_metadata_work(struct client *client)
 {
     struct metadata *metadata = &client->metadata;
     struct remote *remote;
 
+    refresh_what_is_old(client);
     if (!metadata->wanted || metadata->call.channel)
         return;
     if (metadata->not_before_us > client_now(client)) {
@@ -287,6 +317,7 @@ static void topic_replaced(struct client *client, struct topic *topic)
         topic->places[i].leader = LEADER_NONE;
         topic->places[i].leader_epoch = 0;
     }
+    topic->partition_count = 0;
     client->producer.reset_wanted = true;
 }
 
@@ -295,6 +326,8 @@ static void topic_resize(struct client *client, struct topic *topic,
 {
     uint32_t old = topic->place_count;
 
+    if (topic->partition_count < count) /* else that broker lags */
+        topic->partition_count = count;
     if (count <= old)
         return;
     topic->places =
@@ -348,7 +381,7 @@ static void apply_topic(struct client *client, const Kq__TopicMetadata *answer)
     topic->id = id;
     topic->known = answer->n_partitions > 0;
     topic->denied = false;
-    if (topic->place_count == 0 && topic->known)
+    if (topic->partition_count == 0 && topic->known)
         topic->turn =
             (uint32_t)random_below(&client->random, answer->n_partitions);
     topic_resize(client, topic, (uint32_t)answer->n_partitions);

@@ -16,6 +16,7 @@ struct request {
     struct client *client;
     Kq__Message *message;
     bool to_controller;
+    int64_t asked_at_us;
     int64_t deadline_us;
     int64_t retry_at_us;
     unsigned failures;
@@ -130,8 +131,8 @@ static struct remote *request_leader(struct request *request, enum error *error)
         request->topic = client_metadata_topic(client, body->topic);
     topic = request->topic;
     *error = topic_state(client, topic);
-    if (*error == ERROR_NONE && body->partition >= topic->place_count)
-        *error = ERROR_UNKNOWN_PARTITION;
+    if (*error == ERROR_NONE && body->partition >= topic->partition_count)
+        *error = topic_await(client, request->asked_at_us);
     if (*error == ERROR_NONE)
         remote = topic_leader(client, topic, body->partition);
     if (remote == NULL && *error == ERROR_NONE)
@@ -207,7 +208,8 @@ void client_request(struct client *client, Kq__Message *message,
     request->client = client;
     request->message = message;
     request->to_controller = to_controller;
-    request->deadline_us = client_now(client) + timeout_us;
+    request->asked_at_us = client_now(client);
+    request->deadline_us = request->asked_at_us + timeout_us;
     request->done = done;
     request->context = context;
     list_append(&client->requests, &request->node);

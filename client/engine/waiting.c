@@ -77,9 +77,14 @@ static void waiting_route(struct client *client, struct topic *topic,
 {
     int64_t partition =
         topic_pick(client, topic, waiting->partition, &waiting->record);
+    int64_t asked_at_us =
+        waiting->deadline_us - client->options.delivery_timeout_us;
 
-    if (partition < 0) {
-        waiting_fail(client, waiting, ERROR_UNKNOWN_PARTITION);
+    if (partition < 0) { /* unless it was added since we asked */
+        if (topic_await(client, asked_at_us) != ERROR_AGAIN ||
+            waiting->deadline_us <= client_now(client))
+            waiting_fail(client, waiting, ERROR_UNKNOWN_PARTITION);
+        client_wake(client, waiting->deadline_us);
         return;
     }
     list_remove(&waiting->node);

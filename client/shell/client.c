@@ -35,6 +35,7 @@ void kq_options_init(struct kq_options *options)
         .buffer_bytes = engine.buffer_bytes,
         .in_flight_max = engine.in_flight_max,
         .request_timeout_ms = engine.request_timeout_us / 1000,
+        .metadata_age_ms = engine.metadata_age_us / 1000,
         .delivery_timeout_ms = engine.delivery_timeout_us / 1000,
         .fetch_bytes = engine.fetch_bytes,
         .fetch_wait_ms = engine.fetch_wait_us / 1000,
@@ -176,8 +177,9 @@ static bool options_valid(const struct kq_options *options)
            (!options->idempotence || options->acks == -1) &&
            options->linger_ms >= 0 && options->batch_bytes > 0 &&
            options->in_flight_max > 0 && options->request_timeout_ms > 0 &&
-           options->delivery_timeout_ms > 0 && options->fetch_bytes > 0 &&
-           options->fetch_wait_ms >= 0 && options->consume_bytes > 0 &&
+           options->metadata_age_ms > 0 && options->delivery_timeout_ms > 0 &&
+           options->fetch_bytes > 0 && options->fetch_wait_ms >= 0 &&
+           options->consume_bytes > 0 &&
            options->buffer_bytes >=
                (uint64_t)options->record_bytes_max + ROOM_FOR_BATCHES;
 }
@@ -197,6 +199,7 @@ static struct client_options engine_options(const struct kq_options *from)
     options.buffer_bytes = from->buffer_bytes;
     options.in_flight_max = from->in_flight_max;
     options.request_timeout_us = from->request_timeout_ms * 1000;
+    options.metadata_age_us = from->metadata_age_ms * 1000;
     options.delivery_timeout_us = from->delivery_timeout_ms * 1000;
     options.fetch_bytes = from->fetch_bytes;
     options.fetch_wait_us = from->fetch_wait_ms * 1000;

@@ -34,11 +34,23 @@ struct reading {
     struct list node;
 };
 
+/* A topic of which every partition is read. */
+struct following {
+    struct topic_watch watch;
+    struct kq_consumer *consumer;
+    char *topic;
+    enum kq_start start; /* of the partitions that it begins with */
+    int64_t position;
+    uint32_t count; /* partitions being read */
+    struct list node;
+};
+
 struct kq_consumer {
     struct kq_client *client;
     struct list node; /* client->consumers */
     /* the loop's */
     struct list readings;
+    struct list followings;
     struct list filling; /* of struct page */
     struct list dirty;   /* on client->dirty while `filling` is not empty */
     bool paused;
@@ -166,7 +178,7 @@ static size_t record_size(const struct client_record *record)
 
 /* ---- what the engine says ---- */
 
-static struct kq_message *say(struct reading *reading,
+static struct kq_message *say(const struct reading *reading,
                               enum kq_message_type type, int64_t offset,
                               size_t size, struct page **page)
 {
@@ -280,6 +292,7 @@ struct consumer_task {
     struct task task;
     struct kq_consumer *consumer;
     struct reading *reading;
+    struct following *following;
     enum kq_start start;
     int64_t position;
 };
@@ -301,6 +314,7 @@ struct kq_consumer *kq_consumer_new(struct kq_client *client)
     consumer->client = client;
     list_init(&consumer->node);
     list_init(&consumer->readings);
+    list_init(&consumer->followings);
     list_init(&consumer->filling);
     list_init(&consumer->dirty);
     list_init(&consumer->ready);
@@ -323,6 +337,14 @@ static void run_free(struct kq_client *client, struct task *task)
         free(reading->topic);
         free(reading);
     }
+    while ((node = list_pop(&consumer->followings)) != NULL) {
+        struct following *following =
+            container_of(node, struct following, node);
+
+        client_unwatch_topic(&following->watch);
+        free(following->topic);
+        free(following);
+    }
     list_remove(&consumer->node);
     list_remove(&consumer->dirty);
     pages_free(&consumer->filling);
@@ -343,7 +365,25 @@ void kq_consumer_free(struct kq_consumer *consumer)
     free(consumer);
 }
 
-static void run_subscribe(struct kq_client *client, struct task *task)
+static struct reading *reading_new(struct kq_consumer *consumer,
+                                   const char *topic, uint32_t partition)
+{
+    struct reading *reading = calloc(1, sizeof *reading);
+
+    ASSERT(reading != NULL);
+    reading->consumer = consumer;
+    reading->topic = strdup(topic);
+    ASSERT(reading->topic != NULL);
+    list_init(&reading->node);
+    reading->subscription.partition = partition;
+    reading->subscription.on_record = on_record;
+    reading->subscription.on_end = on_end;
+    reading->subscription.on_error = on_error;
+    return reading;
+}
+
+static void reading_begin(struct reading *reading, enum kq_start start,
+                          int64_t position)
 {
     static const enum client_start starts[] = {
         [KQ_START_OFFSET] = CLIENT_START_OFFSET,
@@ -351,14 +391,20 @@ static void run_subscribe(struct kq_client *client, struct task *task)
         [KQ_START_END] = CLIENT_START_LATEST,
         [KQ_START_TIMESTAMP] = CLIENT_START_TIMESTAMP,
     };
-    struct consumer_task *at = container_of(task, struct consumer_task, task);
-    struct reading *reading = at->reading;
+    struct kq_consumer *consumer = reading->consumer;
 
-    list_append(&at->consumer->readings, &reading->node);
-    reading->subscription.paused = at->consumer->paused;
-    client_subscribe(client->engine, &reading->subscription, reading->topic,
-                     reading->subscription.partition, starts[at->start],
-                     at->position);
+    list_append(&consumer->readings, &reading->node);
+    reading->subscription.paused = consumer->paused;
+    client_subscribe(consumer->client->engine, &reading->subscription,
+                     reading->topic, reading->subscription.partition,
+                     starts[start], position);
+}
+
+static void run_subscribe(struct kq_client *client, struct task *task)
+{
+    struct consumer_task *at = container_of(task, struct consumer_task, task);
+
+    reading_begin(at->reading, at->start, at->position);
     task_finish(client, task);
 }
 
@@ -366,22 +412,70 @@ void kq_consumer_subscribe(struct kq_consumer *consumer, const char *topic,
                            int32_t partition, enum kq_start start,
                            int64_t position)
 {
-    struct reading *reading = calloc(1, sizeof *reading);
-    struct consumer_task task = {.task.run = run_subscribe,
-                                 .consumer = consumer,
-                                 .reading = reading,
-                                 .start = start,
-                                 .position = position};
+    struct consumer_task task = {
+        .task.run = run_subscribe,
+        .consumer = consumer,
+        .reading = reading_new(consumer, topic, (uint32_t)partition),
+        .start = start,
+        .position = position};
 
-    ASSERT(reading != NULL);
-    reading->consumer = consumer;
-    reading->topic = strdup(topic);
-    ASSERT(reading->topic != NULL);
-    list_init(&reading->node);
-    reading->subscription.partition = (uint32_t)partition;
-    reading->subscription.on_record = on_record;
-    reading->subscription.on_end = on_end;
-    reading->subscription.on_error = on_error;
+    client_run(consumer->client, &task.task);
+}
+
+/* ---- whole topics ---- */
+
+/* What is new has nothing before its beginning, wherever the others began. */
+static void on_partitions(struct topic_watch *watch, uint32_t count)
+{
+    struct following *following = container_of(watch, struct following, watch);
+    bool first = following->count == 0;
+
+    while (following->count < count)
+        reading_begin(reading_new(following->consumer, following->topic,
+                                  following->count++),
+                      first ? following->start : KQ_START_BEGINNING,
+                      following->position);
+}
+
+static void on_no_topic(struct topic_watch *watch, enum error error)
+{
+    struct following *following = container_of(watch, struct following, watch);
+    struct page *page;
+    struct kq_message *message = message_new(following->consumer, 0, &page);
+
+    *message = (struct kq_message){.type = KQ_MESSAGE_STOPPED,
+                                   .error = (enum kq_error)error,
+                                   .topic = following->topic,
+                                   .partition = -1};
+}
+
+static void run_follow(struct kq_client *client, struct task *task)
+{
+    struct following *following =
+        container_of(task, struct consumer_task, task)->following;
+
+    list_append(&following->consumer->followings, &following->node);
+    client_watch_topic(client->engine, &following->watch, following->topic);
+    task_finish(client, task);
+}
+
+void kq_consumer_subscribe_topic(struct kq_consumer *consumer,
+                                 const char *topic, enum kq_start start,
+                                 int64_t position)
+{
+    struct following *following = calloc(1, sizeof *following);
+    struct consumer_task task = {
+        .task.run = run_follow, .consumer = consumer, .following = following};
+
+    ASSERT(following != NULL);
+    following->consumer = consumer;
+    following->topic = strdup(topic);
+    ASSERT(following->topic != NULL);
+    following->start = start;
+    following->position = position;
+    list_init(&following->node);
+    following->watch.on_partitions = on_partitions;
+    following->watch.on_error = on_no_topic;
     client_run(consumer->client, &task.task);
 }
 

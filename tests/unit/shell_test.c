@@ -195,6 +195,7 @@ static void test_consumers_come_and_go(void **state)
 
         kq_consumer_subscribe(consumer, "t", 0, KQ_START_BEGINNING, 0);
         kq_consumer_subscribe(consumer, "t", 1, KQ_START_END, 0);
+        kq_consumer_subscribe_topic(consumer, "u", KQ_START_END, 0);
         assert_int_equal(kq_consumer_poll(consumer, 5, &messages), 0);
         kq_consumer_free(consumer);
     }

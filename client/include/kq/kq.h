@@ -129,6 +129,8 @@ struct kq_options {
     uint32_t in_flight_max;     /* produce requests a broker */
     int64_t request_timeout_ms; /* of one try */
     int64_t delivery_timeout_ms; /* of a record, all tries */
+    int64_t metadata_age_ms;     /* after so long, it is asked anew which
+                                    partitions there are and who leads them */
     uint32_t fetch_bytes;        /* a partition and request */
     int64_t fetch_wait_ms;       /* a broker waits so long for new records */
     uint64_t consume_bytes;      /* read ahead for one consumer */
@@ -241,6 +243,14 @@ KQ_API void kq_consumer_free(struct kq_consumer *consumer); /* takes NULL */
 KQ_API void kq_consumer_subscribe(struct kq_consumer *consumer,
                                   const char *topic, int32_t partition,
                                   enum kq_start start, int64_t position);
+
+/* Reads a whole topic: the partitions that there are from `start`, and those
+ * that are added to it later from their beginning, within about
+ * metadata_age_ms. When there is no such topic, a message STOPPED comes with
+ * partition -1. */
+KQ_API void kq_consumer_subscribe_topic(struct kq_consumer *consumer,
+                                        const char *topic, enum kq_start start,
+                                        int64_t position);
 
 /* Waits at most so long (0: not at all) for messages; returns how many, and
  * points at them. They are the consumer's and go with the next poll. The
