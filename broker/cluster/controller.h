@@ -76,8 +76,9 @@ struct intent {
     uint64_t changes_read;            /* by the sender; replica lost */
     struct intent_item *items;
     size_t item_count;
-    const char *name; /* topics */
-    uint32_t partition_count;
+    const char *name;          /* topics */
+    uint32_t partition_count;  /* altering: so many from now on; 0: as it is */
+    uint32_t partitions_known; /* altering: to who asks; 0: not said */
     uint32_t replication_factor;
     const struct intent_config *configs;
     size_t config_count;
@@ -91,6 +92,7 @@ struct controller_options {
     int64_t coalesce_us;
     uint32_t min_insync_replicas; /* of topics that do not say */
     int64_t flush_ms;             /* likewise */
+    uint32_t partitions_max;      /* of a topic */
 };
 
 struct controller {

@@ -11,6 +11,7 @@
 #include "cluster/controller_write.h"
 #include "cluster/topic_config.h"
 #include "seam/memory.h"
+#include "seam/trace.h"
 
 #define CONFIGS_MAX 64
 
@@ -31,6 +32,16 @@ static enum error refuse(struct intent *intent, enum error error,
     return error;
 }
 
+static enum error refuse_partitions(const struct controller *controller,
+                                    struct intent *intent)
+{
+    snprintf(intent->detail, sizeof intent->detail,
+             "%u partitions are wanted, and a topic has at most %u "
+             "(topic.partitions.max)",
+             intent->partition_count, controller->options.partitions_max);
+    return ERROR_INVALID_ARGUMENT;
+}
+
 static enum error check_create(struct controller *controller,
                                struct intent *intent)
 {
@@ -40,10 +51,11 @@ static enum error check_create(struct controller *controller,
                       "a-z A-Z 0-9 . _ - and is not . or ..");
     if (metadata_topic(controller->metadata, intent->name) != NULL)
         return ERROR_TOPIC_EXISTS;
-    if (intent->partition_count == 0 ||
-        intent->partition_count > PARTITIONS_PER_TOPIC_MAX)
+    if (intent->partition_count == 0)
         return refuse(intent, ERROR_INVALID_ARGUMENT,
-                      "a topic has 1 to 10000 partitions");
+                      "a topic has at least one partition");
+    if (intent->partition_count > controller->options.partitions_max)
+        return refuse_partitions(controller, intent);
     if (intent->replication_factor == 0 ||
         intent->replication_factor > REPLICAS_MAX)
         return refuse(intent, ERROR_INVALID_ARGUMENT,
@@ -83,25 +95,34 @@ static int64_t flush_ms_of(const struct controller *controller,
     return config_number(configs, "flush.ms", controller->options.flush_ms);
 }
 
-/* Replicas of successive partitions go round the brokers, from a random
- * first one; so do the preferred leaders. */
-static void place(struct controller *controller, struct intent *intent,
-                  struct partition_state *states)
+/* So many partitions more, alike. */
+struct placement {
+    uint32_t count;
+    uint64_t first; /* a place among the live brokers */
+    uint32_t replica_count;
+    uint32_t min;
+    bool lazy;
+};
+
+/* Replicas of successive partitions go round the brokers; so do the preferred
+ * leaders. Caller frees. */
+static struct partition_state *place(struct controller *controller,
+                                     const struct placement *placement)
 {
     struct live_brokers live = {controller->live_count, controller->live};
-    struct configs configs = {intent->configs, intent->config_count};
-    uint64_t start = random_below(&controller->random, live.count);
-    uint32_t min = min_of(controller, &configs);
-    bool lazy = flush_ms_of(controller, &configs) != 0;
+    struct partition_state *states =
+        heap_alloc(controller->seam->heap, placement->count * sizeof *states);
 
-    for (uint32_t p = 0; p < intent->partition_count; p++) {
+    for (uint32_t p = 0; p < placement->count; p++) {
+        uint64_t first = placement->first + p;
         uint32_t replicas[REPLICAS_MAX];
 
-        for (uint32_t r = 0; r < intent->replication_factor; r++)
-            replicas[r] = live.brokers[(start + p + r) % live.count].broker_id;
-        partition_state_create(&states[p], replicas, intent->replication_factor,
-                               min, lazy, &live);
+        for (uint32_t r = 0; r < placement->replica_count; r++)
+            replicas[r] = live.brokers[(first + r) % live.count].broker_id;
+        partition_state_create(&states[p], replicas, placement->replica_count,
+                               placement->min, placement->lazy, &live);
     }
+    return states;
 }
 
 static struct bytes encode_topic(struct heap *heap, const struct uuid *id,
@@ -145,19 +166,16 @@ static size_t chunk_bytes(struct heap *heap, const struct uuid *id,
     return data.size;
 }
 
-static size_t new_bytes(struct controller *controller,
-                        const struct intent *intent,
-                        const struct partition_state *states)
+static size_t states_bytes(struct heap *heap, const struct uuid *id,
+                           const struct partition_state *states, uint32_t count)
 {
     size_t bytes = 0;
 
-    for (uint32_t at = 0; at < intent->partition_count;
-         at += CHUNK_PARTITIONS) {
-        uint32_t left = intent->partition_count - at;
+    for (uint32_t at = 0; at < count; at += CHUNK_PARTITIONS) {
+        uint32_t left = count - at;
 
-        bytes +=
-            chunk_bytes(controller->seam->heap, &intent->topic_id, states + at,
-                        left < CHUNK_PARTITIONS ? left : CHUNK_PARTITIONS);
+        bytes += chunk_bytes(heap, id, states + at,
+                             left < CHUNK_PARTITIONS ? left : CHUNK_PARTITIONS);
     }
     return bytes;
 }
@@ -174,6 +192,8 @@ static bool fits(struct intent *intent, uint32_t partitions, size_t bytes)
              partitions, bytes, (unsigned)CONTROLLER_TOPIC_BYTES_MAX,
              intent->kind == INTENT_CREATE_TOPIC
                  ? "make a topic of fewer partitions or replicas"
+             : intent->partition_count > 0
+                 ? "add fewer, or make another topic"
                  : "this topic's flush.ms and min.insync.replicas stay as "
                    "they are");
     return false;
@@ -185,6 +205,9 @@ bool controller_stage_create(struct controller *controller,
     struct controller_write *write = controller->write;
     struct heap *heap = controller->seam->heap;
     struct configs configs = {intent->configs, intent->config_count};
+    struct placement placement = {
+        intent->partition_count, 0, intent->replication_factor,
+        min_of(controller, &configs), flush_ms_of(controller, &configs) != 0};
     enum error error = check_create(controller, intent);
 
     if (error != ERROR_NONE) {
@@ -193,11 +216,11 @@ bool controller_stage_create(struct controller *controller,
     }
     random_fill(&controller->random, &intent->topic_id,
                 sizeof intent->topic_id);
-    write->new_states =
-        heap_alloc(heap, intent->partition_count * sizeof *write->new_states);
-    place(controller, intent, write->new_states);
+    placement.first = random_below(&controller->random, controller->live_count);
+    write->new_states = place(controller, &placement);
     if (!fits(intent, intent->partition_count,
-              new_bytes(controller, intent, write->new_states))) {
+              states_bytes(heap, &intent->topic_id, write->new_states,
+                           intent->partition_count))) {
         heap_free(heap, write->new_states);
         write->new_states = NULL;
         intent_finish(intent, ERROR_INVALID_ARGUMENT);
@@ -305,12 +328,115 @@ static void stage_states(struct controller *controller, struct topic *topic,
     }
 }
 
-static enum error check_alter(struct intent *intent, const struct topic *topic)
+/* ---- more partitions ---- */
+
+/* The spreading goes on behind the broker that the last partition begins
+ * with. */
+static uint64_t place_after(const struct controller *controller,
+                            const struct topic *topic)
+{
+    uint32_t last = topic->states[topic->partition_count - 1].replicas[0];
+    uint64_t at = 0;
+
+    while (at < controller->live_count &&
+           controller->live[at].broker_id <= last)
+        at++;
+    return at;
+}
+
+static void stage_added(struct controller_write *write, struct topic *topic,
+                        const struct partition_state *added, uint32_t to)
+{
+    uint32_t at = topic->partition_count;
+
+    while (at < to) {
+        uint32_t chunk = at / CHUNK_PARTITIONS;
+        uint32_t known = at % CHUNK_PARTITIONS;
+        uint32_t left = to - chunk * CHUNK_PARTITIONS;
+        uint32_t count = left < CHUNK_PARTITIONS ? left : CHUNK_PARTITIONS;
+        struct staged_chunk *staged =
+            controller_stage_grown(write, topic, chunk, count);
+
+        memcpy(staged->states + known, added + (at - topic->partition_count),
+               (count - known) * sizeof *added);
+        staged->changed = true;
+        at += count - known;
+    }
+}
+
+/* The whole topic must fit into a write, or its settings could not be altered
+ * any more. */
+static bool stage_partitions(struct controller *controller, struct topic *topic,
+                             struct intent *intent,
+                             const struct configs *configs)
+{
+    struct heap *heap = controller->seam->heap;
+    uint32_t to = intent->partition_count;
+    struct placement placement = {
+        to - topic->partition_count, place_after(controller, topic),
+        topic->states[0].replica_count, min_of(controller, configs),
+        flush_ms_of(controller, configs) != 0};
+    struct partition_state *added = place(controller, &placement);
+    bool good = fits(
+        intent, to,
+        states_bytes(heap, &topic->id, topic->states, topic->partition_count) +
+            states_bytes(heap, &topic->id, added, placement.count));
+
+    if (good)
+        stage_added(controller->write, topic, added, to);
+    heap_free(heap, added);
+    return good;
+}
+
+/* Asked again after its answer was lost, or somebody else was quicker. */
+static bool was_done(const struct intent *intent, const struct topic *topic)
+{
+    return intent->partition_count == topic->partition_count &&
+           intent->partitions_known > 0 &&
+           intent->partitions_known < intent->partition_count;
+}
+
+static enum error check_partitions(const struct controller *controller,
+                                   struct intent *intent,
+                                   const struct topic *topic)
+{
+    uint32_t replicas = topic->states[0].replica_count;
+
+    if (intent->config_count > 0)
+        return refuse(intent, ERROR_INVALID_ARGUMENT,
+                      "partitions are added by a request of their own, "
+                      "without settings");
+    if (was_done(intent, topic))
+        return ERROR_NONE;
+    if (intent->partition_count <= topic->partition_count) {
+        snprintf(intent->detail, sizeof intent->detail,
+                 "it has %u partitions, and %u are wanted: there can be more, "
+                 "never fewer",
+                 topic->partition_count, intent->partition_count);
+        return ERROR_INVALID_ARGUMENT;
+    }
+    if (intent->partition_count > controller->options.partitions_max)
+        return refuse_partitions(controller, intent);
+    if (replicas > controller->live_count) {
+        snprintf(intent->detail, sizeof intent->detail,
+                 "its partitions have %u replicas, and %u brokers are alive",
+                 replicas, controller->live_count);
+        return ERROR_INVALID_REPLICATION;
+    }
+    return ERROR_NONE;
+}
+
+/* ---- alterations ---- */
+
+static enum error check_alter(const struct controller *controller,
+                              struct intent *intent, const struct topic *topic)
 {
     if (topic == NULL)
         return ERROR_UNKNOWN_TOPIC;
-    if (!topic_loaded(topic))
+    if (!topic_settled(topic)) /* what is not known would be written over */
         return ERROR_AGAIN;
+    if (intent->partition_count > 0)
+        return check_partitions(controller, intent, topic);
     if (intent->config_count == 0)
         return refuse(intent, ERROR_INVALID_ARGUMENT, "no setting is named");
     if (intent->config_count > CONFIGS_MAX)
@@ -319,37 +445,57 @@ static enum error check_alter(struct intent *intent, const struct topic *topic)
     return configs_good(intent) ? ERROR_NONE : ERROR_INVALID_CONFIG;
 }
 
+static bool stage_alteration(struct controller *controller, struct topic *topic,
+                             struct intent *intent,
+                             const struct configs *configs)
+{
+    if (intent->partition_count > 0)
+        return stage_partitions(controller, topic, intent, configs);
+    if (!names_states(intent))
+        return true;
+    if (!fits(intent, topic->partition_count,
+              altered_bytes(controller, topic, min_of(controller, configs),
+                            flush_ms_of(controller, configs) != 0)))
+        return false;
+    stage_states(controller, topic, configs);
+    return true;
+}
+
 bool controller_stage_alter(struct controller *controller,
                             struct intent *intent)
 {
     struct controller_write *write = controller->write;
     struct heap *heap = controller->seam->heap;
     struct topic *topic = metadata_topic(controller->metadata, intent->name);
-    enum error error = check_alter(intent, topic);
+    enum error error = check_alter(controller, intent, topic);
     struct intent_config *items;
     struct configs configs;
+    bool staged;
 
+    if (error == ERROR_NONE && was_done(intent, topic)) {
+        SOMETIMES(controller->seam->trace, ADDITION_REPEATED);
+        intent_finish(intent, ERROR_NONE);
+        return false;
+    }
     if (error != ERROR_NONE) {
         intent_finish(intent, error);
         return false;
     }
-    items = heap_alloc(heap, (topic->config_count + intent->config_count) *
+    items = heap_alloc(heap, (topic->config_count + intent->config_count + 1) *
                                  sizeof *items);
     configs = (struct configs){items, merge(topic, intent, items)};
-    if (names_states(intent) &&
-        !fits(intent, topic->partition_count,
-              altered_bytes(controller, topic, min_of(controller, &configs),
-                            flush_ms_of(controller, &configs) != 0))) {
-        heap_free(heap, items);
+    staged = stage_alteration(controller, topic, intent, &configs);
+    if (staged) {
+        write->altered_topic = topic;
+        write->altered_flush_ms = flush_ms_of(controller, &configs);
+        write->topic_node =
+            encode_topic(heap, &topic->id,
+                         intent->partition_count > 0 ? intent->partition_count
+                                                     : topic->partition_count,
+                         &configs);
+    } else {
         intent_finish(intent, ERROR_INVALID_ARGUMENT);
-        return false;
     }
-    write->altered_topic = topic;
-    write->altered_flush_ms = flush_ms_of(controller, &configs);
-    write->topic_node =
-        encode_topic(heap, &topic->id, topic->partition_count, &configs);
-    if (names_states(intent))
-        stage_states(controller, topic, &configs);
     heap_free(heap, items);
-    return true;
+    return staged;
 }

@@ -81,34 +81,67 @@ static struct staged_chunk *find_staged(struct controller_write *write,
     return NULL;
 }
 
-/* About what it takes in ZooKeeper; rather more. */
-static size_t staged_bytes(const struct staged_chunk *staged)
+static struct staged_chunk *staged_new(struct controller_write *write,
+                                       struct topic *topic, uint32_t chunk,
+                                       uint32_t count)
 {
-    /* all partitions of a topic have as many replicas */
-    return 64 + staged->count * (48 + 16 * staged->states[0].replica_count);
+    struct staged_chunk *staged =
+        heap_alloc(write->controller->seam->heap,
+                   sizeof *staged + count * sizeof staged->states[0]);
+
+    staged->topic = topic;
+    staged->chunk = chunk;
+    staged->version = CHUNK_NEW;
+    staged->count = count;
+    /* rather more; all partitions of a topic have as many replicas */
+    staged->bytes = 64 + count * (48 + 16 * topic->states[0].replica_count);
+    list_init(&staged->node);
+    list_append(&write->chunks, &staged->node);
+    write->chunk_count++;
+    write->bytes += staged->bytes;
+    return staged;
+}
+
+static void unstage(struct controller_write *write, struct staged_chunk *staged)
+{
+    list_remove(&staged->node);
+    write->chunk_count--;
+    write->bytes -= staged->bytes;
+    heap_free(write->controller->seam->heap, staged);
 }
 
 struct staged_chunk *controller_stage_chunk(struct controller_write *write,
                                             struct topic *topic, uint32_t chunk)
 {
     struct staged_chunk *staged = find_staged(write, topic, chunk);
-    uint32_t count = topic_chunk_size(topic, chunk);
 
     if (staged != NULL)
         return staged;
-    staged = heap_alloc(write->controller->seam->heap,
-                        sizeof *staged + count * sizeof staged->states[0]);
-    staged->topic = topic;
-    staged->chunk = chunk;
+    staged = staged_new(write, topic, chunk, topic_chunk_size(topic, chunk));
     staged->version = topic->chunk_versions[chunk];
-    staged->count = count;
     memcpy(staged->states, topic->states + chunk * CHUNK_PARTITIONS,
-           count * sizeof staged->states[0]);
-    list_init(&staged->node);
-    list_append(&write->chunks, &staged->node);
-    write->chunk_count++;
-    write->bytes += staged_bytes(staged);
+           staged->count * sizeof staged->states[0]);
     return staged;
+}
+
+struct staged_chunk *controller_stage_grown(struct controller_write *write,
+                                            struct topic *topic, uint32_t chunk,
+                                            uint32_t count)
+{
+    struct staged_chunk *known = NULL;
+    struct staged_chunk *grown;
+
+    if (chunk < topic->chunk_count)
+        known = controller_stage_chunk(write, topic, chunk);
+    grown = staged_new(write, topic, chunk, count);
+    if (known == NULL)
+        return grown;
+    ASSERT(known->count <= count);
+    grown->version = known->version;
+    memcpy(grown->states, known->states,
+           known->count * sizeof known->states[0]);
+    unstage(write, known);
+    return grown;
 }
 
 /* The same; NULL when it is not there and the write is full. */
@@ -120,14 +153,6 @@ static struct staged_chunk *stage(struct controller_write *write,
          write->bytes > CONTROLLER_WRITE_BYTES_MAX))
         return NULL;
     return controller_stage_chunk(write, topic, chunk);
-}
-
-static void unstage(struct controller_write *write, struct staged_chunk *staged)
-{
-    list_remove(&staged->node);
-    write->chunk_count--;
-    write->bytes -= staged_bytes(staged);
-    heap_free(write->controller->seam->heap, staged);
 }
 
 static struct live_brokers live_of(const struct controller *controller)
@@ -169,7 +194,7 @@ static void decide_all(struct controller *controller,
 {
     for (struct topic *topic = metadata_first(controller->metadata); topic;
          topic = metadata_next(topic)) {
-        if (!topic_loaded(topic))
+        if (!topic_settled(topic))
             continue;
         for (uint32_t i = 0; i < topic->chunk_count; i++)
             if (!decide_chunk(controller, write, topic, i))
@@ -189,7 +214,7 @@ static struct partition_state *state_of(struct controller *controller,
         metadata_topic_by_id(controller->metadata, &item->topic_id);
 
     *error = ERROR_UNKNOWN_TOPIC;
-    if (topic == NULL || !topic_loaded(topic))
+    if (topic == NULL || !topic_settled(topic))
         return NULL;
     *error = ERROR_UNKNOWN_PARTITION;
     if (item->partition >= topic->partition_count)
@@ -342,8 +367,9 @@ static bool is_large(const struct controller *controller,
     size_t partitions = intent->partition_count;
     size_t replicas = intent->replication_factor;
 
-    if (intent->kind == INTENT_ALTER_TOPIC && topic && topic_loaded(topic)) {
-        partitions = topic->partition_count;
+    if (intent->kind == INTENT_ALTER_TOPIC && topic && topic_settled(topic)) {
+        if (partitions < topic->partition_count)
+            partitions = topic->partition_count;
         replicas = topic->states[0].replica_count;
     }
     return intent->kind != INTENT_DELETE_TOPIC &&
@@ -426,30 +452,50 @@ static void mark_reported(struct controller *controller,
     }
 }
 
-static void apply_topic(struct controller *controller,
-                        struct controller_write *write)
+static struct topic *apply_topic(struct controller *controller,
+                                 struct controller_write *write,
+                                 int32_t version)
 {
-    struct intent *intent = write->topic_intent;
     struct heap *heap = controller->seam->heap;
     Kq__TopicNode *node;
     struct topic *topic;
     void *block;
 
-    if (write->deleted_topic != NULL)
-        metadata_remove_topic(controller->metadata, write->deleted_topic);
-    if (write->new_states == NULL && write->altered_topic == NULL)
-        return;
     node = znode_unpack(heap, &kq__topic_node__descriptor, write->topic_node,
                         &block);
     ASSERT(node != NULL);
-    topic = metadata_apply_topic(
-        controller->metadata, intent->name,
-        write->altered_topic ? write->altered_topic->version + 1 : 0, node);
+    topic = metadata_apply_topic(controller->metadata,
+                                 write->topic_intent->name, version, node);
     ASSERT(topic != NULL);
-    for (uint32_t i = 0; write->new_states && i < topic->chunk_count; i++)
-        metadata_apply_chunk(controller->metadata, topic, i, 0,
-                             write->new_states + i * CHUNK_PARTITIONS);
     heap_free(heap, block);
+    return topic;
+}
+
+static void apply_new_topic(struct controller *controller,
+                            struct controller_write *write)
+{
+    struct topic *topic = apply_topic(controller, write, 0);
+
+    for (uint32_t i = 0; i < topic->chunk_count; i++)
+        metadata_apply_chunk(
+            controller->metadata, topic,
+            &(struct chunk_states){i, 0, topic_chunk_size(topic, i),
+                                   write->new_states + i * CHUNK_PARTITIONS});
+}
+
+static void apply_chunks(struct controller *controller,
+                         struct controller_write *write)
+{
+    list_for_each (at, &write->chunks) {
+        struct staged_chunk *staged =
+            container_of(at, struct staged_chunk, node);
+
+        if (staged->topic != NULL && staged->changed)
+            metadata_apply_chunk(
+                controller->metadata, staged->topic,
+                &(struct chunk_states){staged->chunk, staged->version + 1,
+                                       staged->count, staged->states});
+    }
 }
 
 static void free_write(struct controller_write *write)
@@ -469,16 +515,15 @@ static void committed(struct controller *controller,
     struct list *node;
 
     controller->changes_version++;
-    list_for_each (at, &write->chunks) {
-        struct staged_chunk *staged =
-            container_of(at, struct staged_chunk, node);
-
-        if (staged->topic != NULL && staged->changed)
-            metadata_apply_chunk(controller->metadata, staged->topic,
-                                 staged->chunk, staged->version + 1,
-                                 staged->states);
-    }
-    apply_topic(controller, write);
+    if (write->altered_topic != NULL) /* it may get room for more chunks */
+        apply_topic(controller, write, write->altered_topic->version + 1);
+    if (write->altered_topic != NULL && write->altered_topic->grown != NULL)
+        SOMETIMES(controller->seam->trace, PARTITIONS_ADDED);
+    apply_chunks(controller, write);
+    if (write->deleted_topic != NULL)
+        metadata_remove_topic(controller->metadata, write->deleted_topic);
+    if (write->new_states != NULL)
+        apply_new_topic(controller, write);
     while ((node = list_pop(&write->intents)) != NULL) {
         struct intent *intent = container_of(node, struct intent, node);
 
@@ -578,14 +623,17 @@ static void add_chunks(struct controller_write *write, struct op_list *list)
 
         if (!staged->changed)
             continue;
-        znode_chunk_path(op_add(list, COORD_SET,
-                                znode_chunk_encode(
-                                    controller->seam->heap, &staged->topic->id,
-                                    staged->chunk * CHUNK_PARTITIONS,
-                                    staged->states, staged->count),
-                                staged->version),
-                         staged->topic->name, staged->chunk);
-        controller_add_change(controller, &staged->topic->id, staged->chunk);
+        znode_chunk_path(
+            op_add(
+                list, staged->version == CHUNK_NEW ? COORD_CREATE : COORD_SET,
+                znode_chunk_encode(controller->seam->heap, &staged->topic->id,
+                                   staged->chunk * CHUNK_PARTITIONS,
+                                   staged->states, staged->count),
+                staged->version),
+            staged->topic->name, staged->chunk);
+        if (staged->topic != write->altered_topic) /* else all are read */
+            controller_add_change(controller, &staged->topic->id,
+                                  staged->chunk);
     }
 }
 
@@ -642,7 +690,7 @@ static void add_deleted_topic(struct controller_write *write,
     const struct topic *topic = write->deleted_topic;
     const struct bytes none = {NULL, 0};
 
-    for (uint32_t i = 0; i < topic->chunk_count; i++)
+    for (uint32_t i = 0; i < topic_chunks(topic); i++)
         znode_chunk_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),
                          topic->name, i);
     znode_state_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),

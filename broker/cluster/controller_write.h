@@ -14,10 +14,13 @@ struct staged_chunk {
     struct topic *topic; /* NULL: freed while the write was in flight */
     uint32_t chunk;
     int32_t version; /* expected; the next one is version + 1 */
+    size_t bytes;    /* about what it takes in ZooKeeper */
     bool changed;
     uint32_t count;
     struct partition_state states[];
 };
+
+#define CHUNK_NEW (-1) /* a version: it is created */
 
 struct controller_write {
     struct controller *controller;
@@ -60,9 +63,14 @@ void intent_finish(struct intent *intent, enum error error);
 struct staged_chunk *controller_stage_chunk(struct controller_write *write,
                                             struct topic *topic,
                                             uint32_t chunk);
+/* The same with room for `count` states, of which the caller writes those
+ * that the topic does not have yet. */
+struct staged_chunk *controller_stage_grown(struct controller_write *write,
+                                            struct topic *topic, uint32_t chunk,
+                                            uint32_t count);
 
 /* cluster/controller_topics.c: stage one topic's creation, deletion or
- * alteration; false when the intent was answered with an error instead. */
+ * alteration; false when the intent was answered instead. */
 bool controller_stage_create(struct controller *controller,
                              struct intent *intent);
 bool controller_stage_delete(struct controller *controller,

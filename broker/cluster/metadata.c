@@ -78,6 +78,8 @@ static void free_configs(struct heap *heap, struct topic *topic)
 
 static void topic_free(struct heap *heap, struct topic *topic)
 {
+    if (topic->grown != NULL)
+        topic_free(heap, topic->grown);
     free_configs(heap, topic);
     heap_free(heap, topic->chunk_versions);
     heap_free(heap, topic->states);
@@ -113,30 +115,122 @@ static void change_configs(struct metadata *metadata, struct topic *topic,
                                       topic->partition_count);
 }
 
-static struct topic *topic_new(struct metadata *metadata, const char *name,
-                               const struct uuid *id, const Kq__TopicNode *node)
+/* So many partitions, of which nothing is known yet. */
+static struct topic *topic_of(struct heap *heap, uint32_t partition_count)
 {
-    struct heap *heap = metadata->seam->heap;
     struct topic *topic = heap_alloc(heap, sizeof *topic);
 
-    topic->name = heap_strdup(heap, name);
-    topic->id = *id;
-    topic->partition_count = node->partition_count;
-    topic->seen = true; /* newer than the names a scan under way was given */
-    topic->states =
-        heap_alloc(heap, node->partition_count * sizeof *topic->states);
+    topic->partition_count = partition_count;
+    topic->states = heap_alloc(heap, partition_count * sizeof *topic->states);
     topic->chunk_count =
-        (node->partition_count + CHUNK_PARTITIONS - 1) / CHUNK_PARTITIONS;
+        (partition_count + CHUNK_PARTITIONS - 1) / CHUNK_PARTITIONS;
     topic->chunk_versions =
         heap_alloc(heap, topic->chunk_count * sizeof *topic->chunk_versions);
     for (uint32_t i = 0; i < topic->chunk_count; i++)
         topic->chunk_versions[i] = -1;
     topic->chunks_missing = topic->chunk_count;
+    return topic;
+}
+
+static struct topic *topic_new(struct metadata *metadata, const char *name,
+                               const struct uuid *id, const Kq__TopicNode *node)
+{
+    struct heap *heap = metadata->seam->heap;
+    struct topic *topic = topic_of(heap, node->partition_count);
+
+    topic->name = heap_strdup(heap, name);
+    topic->id = *id;
+    topic->seen = true; /* newer than the names a scan under way was given */
     set_configs(heap, topic, node);
     RB_INSERT(topics_by_name, &metadata->by_name, topic);
     RB_INSERT(topics_by_id, &metadata->by_id, topic);
     return topic;
 }
+
+/* ---- chunks ---- */
+
+static bool may_put(const struct topic *topic, const struct chunk_states *chunk)
+{
+    return chunk->chunk < topic->chunk_count &&
+           chunk->count >= topic_chunk_size(topic, chunk->chunk);
+}
+
+/* False when it is older than what is known. */
+static bool put_chunk(struct topic *topic, const struct chunk_states *chunk)
+{
+    uint32_t at = chunk->chunk;
+
+    if (chunk->version <= topic->chunk_versions[at])
+        return false;
+    if (topic->chunk_versions[at] == -1)
+        topic->chunks_missing--;
+    topic->chunk_versions[at] = chunk->version;
+    memcpy(topic->states + at * CHUNK_PARTITIONS, chunk->states,
+           topic_chunk_size(topic, at) * sizeof *chunk->states);
+    return true;
+}
+
+/* The topic has more partitions. Chunks that stay as large are known; the
+ * others are shown when all of them are. */
+static void topic_grow(struct heap *heap, struct topic *topic,
+                       uint32_t partition_count)
+{
+    struct topic *grown = topic->grown;
+
+    if (partition_count <=
+        (grown ? grown->partition_count : topic->partition_count))
+        return;
+    if (grown != NULL)
+        topic_free(heap, grown);
+    topic->grown = grown = topic_of(heap, partition_count);
+    for (uint32_t i = 0; i < topic->chunk_count; i++) {
+        const struct chunk_states known = {
+            i, topic->chunk_versions[i], topic_chunk_size(topic, i),
+            topic->states + i * CHUNK_PARTITIONS};
+
+        if (may_put(grown, &known))
+            put_chunk(grown, &known);
+    }
+}
+
+/* All of them are there. */
+static void adopt_grown(struct metadata *metadata, struct topic *topic)
+{
+    struct topic *grown = topic->grown;
+    struct topic old = *topic;
+    uint32_t first = old.partition_count / CHUNK_PARTITIONS * CHUNK_PARTITIONS;
+
+    topic->partition_count = grown->partition_count;
+    topic->states = grown->states;
+    topic->chunk_count = grown->chunk_count;
+    topic->chunk_versions = grown->chunk_versions;
+    topic->chunks_missing = 0;
+    topic->grown = NULL;
+    grown->states = old.states;
+    grown->chunk_versions = old.chunk_versions;
+    topic_free(metadata->seam->heap, grown);
+    metadata->listener->on_states(metadata->listener, topic, first,
+                                  topic->partition_count - first);
+}
+
+bool metadata_apply_chunk(struct metadata *metadata, struct topic *topic,
+                          const struct chunk_states *chunk)
+{
+    bool known = may_put(topic, chunk);
+    bool added = topic->grown && may_put(topic->grown, chunk);
+
+    if (known && put_chunk(topic, chunk))
+        metadata->listener->on_states(metadata->listener, topic,
+                                      chunk->chunk * CHUNK_PARTITIONS,
+                                      topic_chunk_size(topic, chunk->chunk));
+    if (added)
+        put_chunk(topic->grown, chunk);
+    if (added && topic_loaded(topic->grown))
+        adopt_grown(metadata, topic);
+    return known || added;
+}
+
+/* ---- topics ---- */
 
 struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
                                    int32_t version, const Kq__TopicNode *node)
@@ -150,6 +244,7 @@ struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
         return NULL;
     if (topic != NULL && uuid_equal(&topic->id, &id)) {
         change_configs(metadata, topic, version, node);
+        topic_grow(metadata->seam->heap, topic, node->partition_count);
         return topic;
     }
     if (topic != NULL)
@@ -157,22 +252,6 @@ struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
     topic = topic_new(metadata, name, &id, node);
     topic->version = version;
     return topic;
-}
-
-void metadata_apply_chunk(struct metadata *metadata, struct topic *topic,
-                          uint32_t chunk, int32_t version,
-                          const struct partition_state *states)
-{
-    uint32_t first = chunk * CHUNK_PARTITIONS;
-    uint32_t count = topic_chunk_size(topic, chunk);
-
-    if (version <= topic->chunk_versions[chunk])
-        return; /* an older reading than what is known */
-    if (topic->chunk_versions[chunk] == -1)
-        topic->chunks_missing--;
-    topic->chunk_versions[chunk] = version;
-    memcpy(topic->states + first, states, count * sizeof *states);
-    metadata->listener->on_states(metadata->listener, topic, first, count);
 }
 
 void metadata_remove_topic(struct metadata *metadata, struct topic *topic)

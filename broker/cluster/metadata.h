@@ -38,6 +38,17 @@ struct topic {
     size_t config_count;
     int32_t version; /* of /topics/NAME: its configs */
     bool seen;       /* by the rescan under way */
+    /* With more partitions, while their states are being read: nobody sees
+     * one of them before all are there. Has partitions and chunks only. */
+    struct topic *grown;
+};
+
+/* A chunk as it lies in ZooKeeper. */
+struct chunk_states {
+    uint32_t chunk;
+    int32_t version;
+    uint32_t count;
+    const struct partition_state *states; /* so many */
 };
 
 RB_HEAD(topics_by_name, topic);
@@ -109,15 +120,29 @@ static inline bool topic_loaded(const struct topic *topic)
 {
     return topic->chunks_missing == 0;
 }
+/* And no partitions are still to be shown: nothing that is known of it is a
+ * part of what ZooKeeper has. */
+static inline bool topic_settled(const struct topic *topic)
+{
+    return topic_loaded(topic) && topic->grown == NULL;
+}
+/* Chunks that it has in ZooKeeper, as far as its znode was read. */
+static inline uint32_t topic_chunks(const struct topic *topic)
+{
+    return topic->grown ? topic->grown->chunk_count : topic->chunk_count;
+}
 /* The value of a configuration key of the topic, or NULL. */
 const char *topic_config_value(const struct topic *topic, const char *key);
 
-/* The controller's own writes, once committed. `version`: of the znode. */
+/* The controller's own writes, once committed. `version`: of the znode. A
+ * topic that has more partitions now shows them when the last of their chunks
+ * is applied. */
 struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
                                    int32_t version, const Kq__TopicNode *node);
-void metadata_apply_chunk(struct metadata *metadata, struct topic *topic,
-                          uint32_t chunk, int32_t version,
-                          const struct partition_state *states);
+/* It may hold more partitions than the topic is known to have: these are not
+ * taken. False when it holds less. */
+bool metadata_apply_chunk(struct metadata *metadata, struct topic *topic,
+                          const struct chunk_states *chunk);
 void metadata_remove_topic(struct metadata *metadata, struct topic *topic);
 
 /* Partitions in a chunk of the topic. */

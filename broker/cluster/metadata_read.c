@@ -5,8 +5,9 @@
  *     scan: changes (sync, watch) + brokers + controller + list of topics
  *             -> each topic -> each of its chunks; all in -> ready
  *     watch on changes fires: changes again; per entry: a chunk, a topic
- *             whose settings changed, a deletion, or brokers and controller; a
- * gap, or an unknown topic: scan
+ *             whose settings changed or that has more partitions (and its
+ *             chunks), a deletion, or brokers and controller; a gap, or an
+ *             unknown topic: scan
  *
  * Readings run side by side; one that fails makes everything be read again
  * after a while, because what it would have said is not known.
@@ -223,7 +224,7 @@ static void apply_change(struct metadata *metadata, const Kq__Change *change)
         metadata->rescan_wanted = true; /* a new one: find its name */
     } else if (change->has_settings && change->settings) {
         read_topic(metadata, topic->name); /* and its chunks */
-    } else if (change->chunk < topic->chunk_count) {
+    } else if (change->chunk < topic_chunks(topic)) {
         read_chunk(metadata, topic, change->chunk);
     }
 }
@@ -278,18 +279,17 @@ static void got_topic(struct metadata *metadata, const char *name,
         return;
     }
     topic->seen = true;
-    for (uint32_t i = 0; i < topic->chunk_count; i++)
+    for (uint32_t i = 0; i < topic_chunks(topic); i++)
         read_chunk(metadata, topic, i);
 }
 
 /* Every partition of the chunk, in its place, or it is damaged. */
-static bool decode_chunk(struct topic *topic, uint32_t chunk,
-                         const Kq__PartitionStates *node,
+static bool decode_chunk(uint32_t chunk, const Kq__PartitionStates *node,
                          struct partition_state *states)
 {
     uint32_t first = chunk * CHUNK_PARTITIONS;
 
-    if (node->n_partitions != topic_chunk_size(topic, chunk))
+    if (node->n_partitions > CHUNK_PARTITIONS)
         return false;
     for (uint32_t i = 0; i < node->n_partitions; i++)
         if (node->partitions[i]->partition != first + i ||
@@ -299,12 +299,15 @@ static bool decode_chunk(struct topic *topic, uint32_t chunk,
     return true;
 }
 
-static void got_chunk(struct metadata *metadata, struct topic *topic,
-                      uint32_t chunk, int32_t version,
+static void got_chunk(struct metadata_read *read,
                       const Kq__PartitionStates *node)
 {
+    struct metadata *metadata = read->metadata;
+    struct topic *topic = read->topic;
     struct heap *heap = metadata->seam->heap;
     struct partition_state *states;
+    struct chunk_states chunk = {read->chunk, read->request.stat.version,
+                                 (uint32_t)node->n_partitions, NULL};
     struct uuid id;
 
     if (!uuid_from_bytes(node->topic_id.data, node->topic_id.len, &id) ||
@@ -312,13 +315,12 @@ static void got_chunk(struct metadata *metadata, struct topic *topic,
         metadata->rescan_wanted = true; /* created anew under this name */
         return;
     }
-    states = heap_alloc(heap, CHUNK_PARTITIONS * sizeof *states);
-    if (decode_chunk(topic, chunk, node, states))
-        metadata_apply_chunk(metadata, topic, chunk, version, states);
-    else
+    chunk.states = states = heap_alloc(heap, CHUNK_PARTITIONS * sizeof *states);
+    if (!decode_chunk(chunk.chunk, node, states) ||
+        !metadata_apply_chunk(metadata, topic, &chunk))
         trace_log(metadata->seam->trace, TRACE_ERROR,
                   "znode " ZNODE_TOPICS "/%s/state/%u is damaged: ignored",
-                  topic->name, chunk);
+                  topic->name, chunk.chunk);
     heap_free(heap, states);
 }
 
@@ -363,8 +365,7 @@ static void got(struct metadata_read *read)
     } else if (read->kind == READ_TOPIC) {
         got_topic(metadata, read->name, read->request.stat.version, node);
     } else if (read->topic != NULL) {
-        got_chunk(metadata, read->topic, read->chunk,
-                  read->request.stat.version, node);
+        got_chunk(read, node);
     }
     heap_free(metadata->seam->heap, block);
 }

@@ -202,6 +202,8 @@ void handle_alter_topic(struct session *session, struct frame *frame)
         configs[i].value = request->changes[i]->value;
     }
     control->intent.name = request->name;
+    control->intent.partition_count = request->partition_count;
+    control->intent.partitions_known = request->known_partition_count;
     control->intent.configs = configs;
     control->intent.config_count = request->n_changes;
     submit(control);

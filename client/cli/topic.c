@@ -23,10 +23,14 @@ static const char help[] =
     "       kq topic list\n"
     "       kq topic describe NAME\n"
     "       kq topic alter NAME [--config KEY=VALUE]... [--default KEY]...\n"
+    "       kq topic alter NAME --partitions N\n"
     "       kq topic truncate NAME --partition P --before OFFSET\n"
     "       kq topic delete NAME\n"
     "\n"
-    "  --partitions N      partitions (default: the brokers' num.partitions)\n"
+    "  --partitions N      partitions (default: the brokers' num.partitions);\n"
+    "                      alter: so many from now on, more than there are;\n"
+    "                      records with a key may go to another partition "
+    "then\n"
     "  --replicas N        replicas of each (default: the brokers'\n"
     "                      default.replication.factor)\n"
     "  --config KEY=VALUE  a setting of the topic: retention.ms,\n"
@@ -121,16 +125,18 @@ static void print_topic(const struct kq_cluster *cluster)
 
 /* ---- the actions ---- */
 
-static bool all_led(const struct kq_topic *topic)
+static bool all_led(const struct kq_topic *topic, size_t count)
 {
     for (size_t i = 0; i < topic->partition_count; i++)
         if (topic->partitions[i].leader < 0)
             return false;
-    return topic->partition_count > 0;
+    return topic->partition_count >= count;
 }
 
-/* So that the next command finds it, whichever broker it asks. */
-static bool wait_until_led(struct kq_client *client, const char *name)
+/* So that the next command finds it, whichever broker it asks: `count`
+ * partitions, at least. */
+static bool wait_until_led(struct kq_client *client, const char *name,
+                           size_t count)
 {
     int64_t deadline_ms = now_ms() + READY_MS;
 
@@ -138,7 +144,7 @@ static bool wait_until_led(struct kq_client *client, const char *name)
         struct kq_cluster *cluster;
         bool led = kq_cluster_describe(client, name, REQUEST_TIMEOUT_MS,
                                        &cluster) == KQ_ERROR_NONE &&
-                   all_led(&cluster->topics[0]);
+                   all_led(&cluster->topics[0], count);
 
         kq_cluster_free(cluster);
         if (led)
@@ -160,7 +166,7 @@ static int topic_create(struct kq_client *client, struct topic_command *command)
         return fail(exit_code_of(error), "cannot create topic '%s': %s%s%s",
                     command->name, kq_error_sentence(error),
                     *detail ? ": " : "", detail);
-    if (!wait_until_led(client, command->name))
+    if (!wait_until_led(client, command->name, 1))
         return fail(EXIT_ENVIRONMENT,
                     "topic '%s' was created, but not all of its partitions "
                     "have a leader yet; see 'kq topic describe %s'",
@@ -219,13 +225,44 @@ static void wait_until_told(struct kq_client *client,
     }
 }
 
+static int add_partitions(struct kq_client *client,
+                          struct topic_command *command)
+{
+    char detail[KQ_DETAIL_BYTES];
+    uint32_t count = command->options.partitions;
+    enum kq_error error;
+
+    if (command->options.setting_count > 0)
+        return fail_usage("topic", "change partitions and settings by two "
+                                   "commands");
+    error = kq_topic_add_partitions(client, command->name, count,
+                                    REQUEST_TIMEOUT_MS, detail);
+    if (error != KQ_ERROR_NONE)
+        return fail(exit_code_of(error),
+                    "cannot give topic '%s' %u partitions: %s%s%s",
+                    command->name, count, kq_error_sentence(error),
+                    *detail ? ": " : "", detail);
+    if (!wait_until_led(client, command->name, count))
+        return fail(EXIT_ENVIRONMENT,
+                    "topic '%s' has %u partitions, but not all of them have a "
+                    "leader yet; see 'kq topic describe %s'",
+                    command->name, count, command->name);
+    printf("topic %s has %u partitions\n", command->name, count);
+    return EXIT_DONE;
+}
+
 static int topic_alter(struct kq_client *client, struct topic_command *command)
 {
     char detail[KQ_DETAIL_BYTES];
     enum kq_error error;
 
+    if (command->options.replicas > 0)
+        return fail_usage("topic", "the replicas of a topic stay as they are");
+    if (command->options.partitions > 0)
+        return add_partitions(client, command);
     if (command->options.setting_count == 0)
-        return fail_usage("topic", "name a setting by --config or --default");
+        return fail_usage("topic", "name a setting by --config or --default, "
+                                   "or --partitions");
     error = kq_topic_alter(client, command->name, command->settings,
                            command->options.setting_count, REQUEST_TIMEOUT_MS,
                            detail);

@@ -208,6 +208,39 @@ enum kq_error kq_topic_alter(struct kq_client *client, const char *name,
     return error;
 }
 
+enum kq_error kq_topic_add_partitions(struct kq_client *client,
+                                      const char *name, uint32_t partitions,
+                                      int64_t timeout_ms,
+                                      char detail[KQ_DETAIL_BYTES])
+{
+    Kq__AlterTopicRequest body = KQ__ALTER_TOPIC_REQUEST__INIT;
+    struct question question;
+    struct kq_cluster *cluster;
+    enum kq_error error;
+
+    if (detail != NULL)
+        *detail = '\0';
+    if (partitions == 0)
+        return KQ_ERROR_INVALID_ARGUMENT;
+    /* With what is known now, a request whose answer is lost can be repeated.
+     */
+    error = kq_cluster_describe(client, name, timeout_ms, &cluster);
+    if (error != KQ_ERROR_NONE)
+        return error;
+    question_init(&question, timeout_ms);
+    question.to_controller = true;
+    question.detail = detail;
+    body.name = (char *)(uintptr_t)name;
+    body.has_partition_count = 1;
+    body.partition_count = partitions;
+    body.has_known_partition_count = 1;
+    body.known_partition_count = (uint32_t)cluster->topics[0].partition_count;
+    kq_cluster_free(cluster);
+    question.message.body_case = KQ__MESSAGE__BODY_ALTER_TOPIC_REQUEST;
+    question.message.alter_topic_request = &body;
+    return ask(client, &question);
+}
+
 enum kq_error kq_records_delete(struct kq_client *client,
                                 const struct kq_deletion *deletion,
                                 int64_t timeout_ms, int64_t *log_start_offset,

@@ -111,6 +111,8 @@ struct ending {
     int64_t heal_within_us;
     const struct ending_partition *partitions; /* borrowed until return */
     size_t partition_count;
+    const char *refused; /* a topic that an operator's request about was never
+                            answered with success; NULL: none */
 };
 
 struct judge;

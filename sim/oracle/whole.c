@@ -47,6 +47,11 @@ static void on_end(struct judge *judge, void *state,
                    text);
         return;
     }
+    if (ending->refused != NULL)
+        judge_fail(judge, ORACLE_WHOLE, NULL, JUDGE_NODES_MAX, -1,
+                   "%" PRId64 " ms after faults stopped an operator is still "
+                   "not told that topic '%s' has the partitions asked for",
+                   ending->heal_within_us / 1000, ending->refused);
     if (!judge_mended(judge, MEND_US))
         judge_fail(judge, ORACLE_WHOLE, NULL, JUDGE_NODES_MAX, -1,
                    "%" PRId64 " ms after faults stopped damage that was found "

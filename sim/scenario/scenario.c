@@ -75,6 +75,7 @@ static void read_one_topic(struct loader *loader, yaml_node_t *name,
         loader->scenario->brokers < 3 ? loader->scenario->brokers : 3;
     read_mapping(loader, node, "a topic", topic_fields, COUNT_OF(topic_fields),
                  topic);
+    topic->partitions_max = topic->partitions;
     if (topic->replicas > loader->scenario->brokers)
         complain(loader, name,
                  "topic '%s' has %lld replicas; there are %lld brokers",

@@ -44,7 +44,8 @@ struct settings {
 
 struct scenario_topic {
     char *name;
-    int64_t partitions;
+    int64_t partitions;     /* as it is made */
+    int64_t partitions_max; /* as steps may make it */
     int64_t replicas;
     struct settings config;
     bool late;                 /* made by a step, not at the start */
@@ -149,9 +150,11 @@ struct scenario_step {
     int64_t bytes;     /* disk-capacity; -1: what is used at that time */
     int64_t byte;      /* rot; 0: any */
     int64_t directory; /* disk-fails, disk-replaced: 1 .. log_dirs */
-    int64_t topic; /* create-topic, delete-topic, alter-topic, truncate, rot */
+    int64_t topic; /* create-topic, delete-topic, alter-topic, add-partitions,
+                      truncate, rot */
     int64_t partition;
     struct settings config; /* alter-topic */
+    int64_t partitions;     /* add-partitions: so many from now on */
     int64_t before;         /* truncate */
 };
 

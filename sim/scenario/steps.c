@@ -41,6 +41,7 @@ struct draft {
     bool has_bytes;
     bool has_place;
     bool has_config;
+    bool has_to;
     bool has_directory;
     bool has_before;
     bool has_byte;
@@ -158,6 +159,7 @@ QUALIFIER(read_place, has_place, read_partition, topic)
 QUALIFIER(read_byte, has_byte, read_count, byte)
 QUALIFIER(read_before, has_before, read_count, before)
 QUALIFIER(read_config, has_config, read_topic_config, config)
+QUALIFIER(read_to, has_to, read_count, partitions)
 #undef QUALIFIER
 
 static const struct field step_fields[] = {
@@ -181,6 +183,8 @@ static const struct field step_fields[] = {
      "which byte of the segment rots; else any of its first 16384"},
     {"before", read_before, 0, false, 1, INT64_MAX, "the first that stays"},
     {"config", read_config, 0, false, 0, 0, "the topic's other settings"},
+    {"to", read_to, 0, false, 2, SCENARIO_PARTITIONS_MAX,
+     "how many partitions it has then"},
 };
 
 static bool may_hold(enum step_action action)
@@ -218,6 +222,26 @@ static void check_directory(struct loader *loader, yaml_node_t *node,
     else if (takes && draft->step.directory > loader->scenario->log_dirs)
         complain(loader, node, "a broker has log directories 1 to %lld only",
                  (long long)loader->scenario->log_dirs);
+}
+
+static void check_partitions(struct loader *loader, yaml_node_t *node,
+                             const struct draft *draft)
+{
+    bool takes = draft->step.action == STEP_ADD_PARTITIONS;
+    const struct scenario_topic *topic;
+
+    if (draft->has_to != takes)
+        complain(loader, node,
+                 takes ? "%s needs 'to': how many partitions there are then"
+                       : "to belongs to add-partitions, not to %s",
+                 step_name(draft->step.action));
+    if (!takes || loader->scenario->topic_count == 0)
+        return;
+    topic = &loader->scenario->topics[draft->step.topic];
+    if (draft->step.partitions <= topic->partitions)
+        complain(loader, node,
+                 "topic '%s' begins with %lld partitions: 'to' is more",
+                 topic->name, (long long)topic->partitions);
 }
 
 static void check_qualifiers(struct loader *loader, yaml_node_t *node,
@@ -258,6 +282,7 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                                      "changes, such as {retention.ms: 5s}",
                  name);
     check_directory(loader, node, draft);
+    check_partitions(loader, node, draft);
     if (draft->has_hold && !may_hold(action))
         complain(loader, node, "%s cannot be undone: leave 'for' out", name);
 }
@@ -299,7 +324,7 @@ static void read_step(struct loader *loader, yaml_node_t *node,
                  "stop, start, pause, resume, cut, heal, expire, clock-jump, "
                  "wipe, disk-fails, disk-replaced, save-image, old-image, "
                  "rot, disk-capacity, create-topic, delete-topic, "
-                 "alter-topic, truncate");
+                 "alter-topic, add-partitions, truncate");
         settings_release(&draft.step.config);
         return;
     }
@@ -311,6 +336,28 @@ static void read_step(struct loader *loader, yaml_node_t *node,
         loader->scenario->topic_count > 0)
         loader->scenario->topics[draft.step.topic].late = true;
     *step = draft.step;
+}
+
+/* Before any step is read: what they speak of may be added by another. */
+static void note_added(struct loader *loader, yaml_node_t *node)
+{
+    struct scenario *scenario = loader->scenario;
+    yaml_node_t *name = mapping_find(loader, node, "add-partitions");
+    yaml_node_t *to = mapping_find(loader, node, "to");
+    int64_t count;
+
+    if (name == NULL || name->type != YAML_SCALAR_NODE || to == NULL ||
+        to->type != YAML_SCALAR_NODE ||
+        !parse_count((const char *)to->data.scalar.value, &count) ||
+        count > SCENARIO_PARTITIONS_MAX)
+        return; /* complained of when the step is read */
+    for (size_t i = 0; i < scenario->topic_count; i++) {
+        struct scenario_topic *topic = &scenario->topics[i];
+
+        if (strcmp(topic->name, (const char *)name->data.scalar.value) == 0 &&
+            count > topic->partitions_max)
+            topic->partitions_max = count;
+    }
 }
 
 void read_steps(struct loader *loader, yaml_node_t *node, void *to,
@@ -329,6 +376,8 @@ void read_steps(struct loader *loader, yaml_node_t *node, void *to,
     }
     scenario->steps = loader_alloc(count, sizeof *scenario->steps);
     scenario->step_count = count;
+    for (size_t i = 0; i < count; i++)
+        note_added(loader, list_item(loader, node, i));
     for (size_t i = 0; i < count; i++)
         read_step(loader, list_item(loader, node, i), &scenario->steps[i]);
 }

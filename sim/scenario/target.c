@@ -85,10 +85,10 @@ bool parse_place(struct loader *loader, yaml_node_t *node, const char *text,
         complain_topic(loader, node, name);
         return false;
     }
-    if (*partition >= loader->scenario->topics[at].partitions) {
+    if (*partition >= loader->scenario->topics[at].partitions_max) {
         complain(loader, node, "topic '%s' has partitions 0 to %lld only",
                  loader->scenario->topics[at].name,
-                 (long long)loader->scenario->topics[at].partitions - 1);
+                 (long long)loader->scenario->topics[at].partitions_max - 1);
         return false;
     }
     *topic = at;

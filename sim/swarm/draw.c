@@ -432,6 +432,15 @@ static void draw_operator(struct draw *draw)
                    ", config: {segment.bytes: %" PRId64 "}}",
                    topic, magnitude(draw, SUBJECT_OPERATOR, 4096, 65536));
     }
+    if (chance(draw, SUBJECT_OPERATOR, 20)) {
+        begin_row(draw);
+        write_line(draw,
+                   "  - {at: [1s, 3s], add-partitions: t%" PRId64
+                   ", to: %" PRId64 "}",
+                   topic,
+                   draw->topics[topic].partitions +
+                       magnitude(draw, SUBJECT_OPERATOR, 1, 6));
+    }
 }
 
 static void draw_steps(struct draw *draw)

@@ -3,6 +3,7 @@
  * One function a kind of step, and one to undo it where it can be.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "sim/workload/step.h"
 
@@ -163,8 +164,8 @@ static void replace_directory(struct run *run, const struct party *party,
     run_directory_name(run, directory, name);
     judge_time(run->judge, world_now_us(run->world));
     for (size_t i = 0; i < run->scenario->topic_count; i++)
-        for (int64_t k = 0; k < run->topics[i].topic->partitions; k++) {
-            struct partition_key key = run_key(run, i, (uint32_t)k);
+        for (uint32_t k = 0; k < run->topics[i].partition_count; k++) {
+            struct partition_key key = run_key(run, i, k);
 
             replica_is_gone(run, host, name, &key);
         }
@@ -265,6 +266,7 @@ static void delete_topic(struct run *run, size_t index)
         return;
     topic->exists = false;
     topic->deleting = true;
+    memset(topic->additions, 0, sizeof topic->additions);
     judge_time(run->judge, world_now_us(run->world));
     judge_topic_gone(run->judge, &topic->id);
 }
@@ -281,6 +283,20 @@ static bool alter_topic(struct run *run, const struct scenario_step *step)
     judge_time(run->judge, world_now_us(run->world));
     judge_alter(run->judge, (size_t)step->topic, &topic->judged);
     return true;
+}
+
+/* False while as many wait as there may be, or there is no topic. */
+static bool add_partitions(struct run *run, const struct scenario_step *step)
+{
+    struct run_topic *topic = &run->topics[step->topic];
+
+    for (size_t i = 0; topic->exists && i < ADDITIONS_MAX; i++) {
+        if (topic->additions[i].to != 0)
+            continue;
+        topic->additions[i].to = (uint32_t)step->partitions;
+        return true;
+    }
+    return false;
 }
 
 static void truncate_partition(struct run *run,
@@ -419,6 +435,8 @@ bool act_do(struct run *run, struct act *act)
         return true;
     case STEP_ALTER_TOPIC:
         return alter_topic(run, step);
+    case STEP_ADD_PARTITIONS:
+        return add_partitions(run, step);
     default:
         return on_nodes(run, act);
     }

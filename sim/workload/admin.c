@@ -19,6 +19,7 @@
 struct ask {
     struct worker *worker;
     size_t topic;
+    struct uuid id; /* of that topic */
     Kq__Message message;
     Kq__CreateTopicRequest create;
     Kq__DeleteTopicRequest delete;
@@ -165,6 +166,69 @@ static void alter(struct worker *worker, size_t index)
                    ask);
 }
 
+/* ---- more partitions ---- */
+
+/* True when nobody needs to ask again: it was done, or the topic has more by
+ * now. */
+static bool was_added(struct run_topic *topic, uint32_t to,
+                      const Kq__AlterTopicResponse *response)
+{
+    if (response->error == ERROR_NONE)
+        run_topic_has(topic, to);
+    return response->error == ERROR_NONE ||
+           (response->error == ERROR_INVALID_ARGUMENT &&
+            topic->partition_count > to);
+}
+
+static void added(void *context, enum error error, const Kq__Message *answer)
+{
+    struct ask *ask = context;
+    struct run_topic *topic = &ask->worker->run->topics[ask->topic];
+    uint32_t to = ask->alter.partition_count;
+
+    for (size_t i = 0; i < ADDITIONS_MAX; i++) {
+        struct addition *addition = &topic->additions[i];
+
+        if (addition->to != to || !addition->open ||
+            !uuid_equal(&topic->id, &ask->id))
+            continue;
+        addition->open = false;
+        if (error == ERROR_NONE && answer != NULL &&
+            answer->body_case == KQ__MESSAGE__BODY_ALTER_TOPIC_RESPONSE &&
+            was_added(topic, to, answer->alter_topic_response))
+            addition->to = 0;
+        break;
+    }
+    ask_free(ask);
+}
+
+/* What waits is asked for at once, as by several operators. */
+static void add_partitions(struct worker *worker, size_t index)
+{
+    struct run_topic *topic = &worker->run->topics[index];
+
+    for (size_t i = 0; i < ADDITIONS_MAX; i++) {
+        struct addition *addition = &topic->additions[i];
+        struct ask *ask;
+
+        if (addition->to == 0 || addition->open)
+            continue;
+        addition->open = true;
+        ask = ask_new(worker, index);
+        ask->id = topic->id;
+        kq__alter_topic_request__init(&ask->alter);
+        ask->alter.name = topic->topic->name;
+        ask->alter.has_partition_count = 1;
+        ask->alter.partition_count = addition->to;
+        ask->alter.has_known_partition_count = 1;
+        ask->alter.known_partition_count = (uint32_t)topic->topic->partitions;
+        ask->message.body_case = KQ__MESSAGE__BODY_ALTER_TOPIC_REQUEST;
+        ask->message.alter_topic_request = &ask->alter;
+        client_request(worker->client, &ask->message, true, REQUEST_US, added,
+                       ask);
+    }
+}
+
 static void truncated(void *context, enum error error,
                       const Kq__Message *answer)
 {
@@ -198,10 +262,10 @@ static void truncate_one(struct worker *worker, size_t index)
     uint32_t partition = 0;
     struct ask *ask;
 
-    while (partition < (uint32_t)topic->topic->partitions &&
+    while (partition < topic->partition_count &&
            topic->partitions[partition].truncate_to == 0)
         partition++;
-    if (partition == (uint32_t)topic->topic->partitions)
+    if (partition == topic->partition_count)
         return;
     ask = ask_new(worker, index);
     kq__delete_records_request__init(&ask->records);
@@ -220,6 +284,8 @@ static void look_after(struct worker *worker, size_t index)
 {
     struct run_topic *topic = &worker->run->topics[index];
 
+    if (topic->exists)
+        add_partitions(worker, index);
     if (topic->open)
         return;
     if (topic->deleting)
@@ -240,7 +306,7 @@ static void take_partition(struct run_topic *topic,
 {
     struct run_partition *partition;
 
-    if (metadata->partition >= (uint32_t)topic->topic->partitions)
+    if (metadata->partition >= topic->partition_count)
         return;
     partition = &topic->partitions[metadata->partition];
     partition->led = metadata->has_leader && metadata->error == ERROR_NONE;
@@ -267,8 +333,11 @@ static void take_topic(struct run *run, const Kq__TopicMetadata *metadata)
         run_topic_exists(run, index, &id); /* the answer was lost */
     if (!topic->exists || !uuid_equal(&topic->id, &id))
         return;
+    run_topic_has(topic, metadata->n_partitions);
     for (size_t i = 0; i < metadata->n_partitions; i++)
         take_partition(topic, metadata->partitions[i]);
+    for (size_t i = metadata->n_partitions; i < topic->partition_count; i++)
+        topic->partitions[i].led = false; /* that broker does not know it */
 }
 
 static void described(void *context, enum error error,
@@ -331,7 +400,7 @@ static void write_each(struct worker *worker, size_t index)
 
     if (!topic->exists)
         return;
-    for (uint32_t i = 0; i < (uint32_t)topic->topic->partitions; i++) {
+    for (uint32_t i = 0; i < topic->partition_count; i++) {
         struct run_partition *partition = &topic->partitions[i];
         struct sending sending = {.topic = index,
                                   .partition = i,
@@ -352,14 +421,14 @@ static void read_each(struct worker *worker)
     struct heap *heap = worker->seam->heap;
 
     for (size_t t = 0; t < run->scenario->topic_count; t++)
-        worker->reader_count += (size_t)run->topics[t].topic->partitions;
+        worker->reader_count += run->topics[t].partition_count;
     worker->readers =
         heap_alloc(heap, worker->reader_count * sizeof(struct reader *));
     worker->reader_count = 0;
     for (size_t t = 0; t < run->scenario->topic_count; t++)
-        for (int64_t i = 0; i < run->topics[t].topic->partitions; i++)
+        for (uint32_t i = 0; i < run->topics[t].partition_count; i++)
             worker->readers[worker->reader_count++] =
-                reader_new(worker, t, (uint32_t)i, true);
+                reader_new(worker, t, i, true);
 }
 
 static void tick(struct timer *timer)
@@ -370,7 +439,8 @@ static void tick(struct timer *timer)
 
     for (size_t i = 0; i < run->scenario->topic_count; i++) {
         look_after(worker, i);
-        missing |= run->topics[i].wanted && !run->topics[i].exists;
+        missing |= (run->topics[i].wanted && !run->topics[i].exists) ||
+                   run_topic_asked(&run->topics[i]);
         if (run->phase == PHASE_HEAL)
             write_each(worker, i);
     }

@@ -74,12 +74,21 @@ struct run_partition {
 };
 
 #define ALTERATIONS_MAX 8
+#define ADDITIONS_MAX   4
+
+/* Partitions that an operator wants more; several may at once. */
+struct addition {
+    uint32_t to; /* 0: none */
+    bool open;   /* a request is under way */
+};
 
 struct run_topic {
     const struct scenario_topic *topic;
     struct judge_topic judged; /* as it was last asked for */
     const struct settings *alterations[ALTERATIONS_MAX]; /* to be made */
     size_t alteration_count;
+    struct addition additions[ADDITIONS_MAX]; /* to be made */
+    uint32_t partition_count;                 /* that it is known to have */
     struct uuid id;
     bool wanted;
     bool exists;
@@ -145,6 +154,7 @@ struct worker {
     uint64_t batches;
     struct reader **readers; /* by partition */
     size_t reader_count;
+    struct topic_watch watch; /* a consumer's */
     bool metadata_open;
     int64_t next_metadata_us;
 };
@@ -205,6 +215,10 @@ void run_history(struct run *run, const struct history *event);
 bool run_is_whole(const struct run *run);
 /* A topic is there, and this is its id. */
 void run_topic_exists(struct run *run, size_t topic, const struct uuid *id);
+/* It has so many partitions, at least. */
+void run_topic_has(struct run_topic *topic, size_t partition_count);
+/* An operator was not told yet that it has the partitions asked for. */
+bool run_topic_asked(const struct run_topic *topic);
 /* Records that any client still waits for, of this topic. */
 uint64_t run_unanswered(const struct run *run, size_t topic);
 

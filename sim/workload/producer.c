@@ -32,7 +32,7 @@ static void send_batch(struct worker *worker)
 
     if (plan->partition < 0)
         sending.partition =
-            (uint32_t)(worker->batches % (uint64_t)topic->topic->partitions);
+            (uint32_t)(worker->batches % topic->partition_count);
     worker->batches++;
     for (int64_t i = 0; i < plan->batch; i++)
         if (!worker_send(worker, &sending))

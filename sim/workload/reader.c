@@ -135,8 +135,52 @@ void reader_again(struct reader *reader, bool latest)
 
 static void stop(struct worker *worker)
 {
+    client_unwatch_topic(&worker->watch);
     for (size_t i = 0; i < worker->reader_count; i++)
         client_unsubscribe(&worker->readers[i]->subscription);
+}
+
+static void read_each(struct worker *worker, size_t count)
+{
+    size_t topic = (size_t)worker->host->consumer->topic;
+    size_t old = worker->reader_count;
+
+    if (count <= old)
+        return;
+    worker->readers = heap_grow(worker->seam->heap, worker->readers,
+                                old * sizeof(struct reader *),
+                                count * sizeof(struct reader *));
+    for (size_t i = old; i < count; i++)
+        worker->readers[i] = reader_new(worker, topic, (uint32_t)i, false);
+    worker->reader_count = count;
+}
+
+static void on_partitions(struct topic_watch *watch, uint32_t count)
+{
+    struct worker *worker = container_of(watch, struct worker, watch);
+
+    if (count <= SCENARIO_PARTITIONS_MAX)
+        read_each(worker, count);
+}
+
+static void on_no_topic(struct topic_watch *watch, enum error error)
+{
+    (void)watch; /* looked at again */
+    (void)error;
+}
+
+/* What is added to it is read too, as the engine hears of it. */
+static void watch_topic(struct worker *worker)
+{
+    const struct run_topic *topic =
+        &worker->run->topics[worker->host->consumer->topic];
+
+    if (worker->watch.client != NULL || !topic->exists ||
+        topic->topic->partitions_max == topic->topic->partitions)
+        return;
+    worker->watch.on_partitions = on_partitions;
+    worker->watch.on_error = on_no_topic;
+    client_watch_topic(worker->client, &worker->watch, topic->topic->name);
 }
 
 static void look(struct timer *timer)
@@ -150,8 +194,12 @@ static void look(struct timer *timer)
         stop(worker);
         return;
     }
-    for (size_t i = 0; i < worker->reader_count; i++)
-        reader_again(worker->readers[i], plan->latest);
+    watch_topic(worker);
+    for (size_t i = 0; i < worker->reader_count; i++) {
+        bool added = i >= (size_t)run->topics[plan->topic].topic->partitions;
+
+        reader_again(worker->readers[i], plan->latest && !added);
+    }
     worker_wake(worker, LOOK_US);
 }
 
@@ -159,15 +207,9 @@ void consumer_begin(struct worker *worker)
 {
     const struct scenario_consumer *plan = worker->host->consumer;
     const struct run *run = worker->run;
-    size_t topic = (size_t)plan->topic;
-    size_t count = (size_t)run->topics[topic].topic->partitions;
     int64_t at_us = world_now_us(run->world) - run->start_us;
 
-    worker->readers =
-        heap_alloc(worker->seam->heap, count * sizeof(struct reader *));
-    worker->reader_count = count;
-    for (size_t i = 0; i < count; i++)
-        worker->readers[i] = reader_new(worker, topic, (uint32_t)i, false);
+    read_each(worker, (size_t)run->topics[plan->topic].topic->partitions);
     worker->timer.fire = look;
     worker_wake(worker, at_us < plan->from_us ? plan->from_us - at_us : 0);
 }

@@ -122,8 +122,16 @@ void run_topic_exists(struct run *run, size_t topic, const struct uuid *id)
         return;
     state->exists = true;
     state->id = *id;
+    state->partition_count = (uint32_t)state->topic->partitions;
     memset(state->partitions, 0, sizeof state->partitions);
     judge_topic_is(run->judge, id, topic);
+}
+
+void run_topic_has(struct run_topic *topic, size_t partition_count)
+{
+    ASSERT(partition_count <= SCENARIO_PARTITIONS_MAX);
+    if (topic->partition_count < partition_count)
+        topic->partition_count = (uint32_t)partition_count;
 }
 
 uint64_t run_unanswered(const struct run *run, size_t topic)
@@ -136,9 +144,19 @@ uint64_t run_unanswered(const struct run *run, size_t topic)
     return count;
 }
 
+bool run_topic_asked(const struct run_topic *topic)
+{
+    for (size_t i = 0; i < ADDITIONS_MAX; i++)
+        if (topic->additions[i].to != 0)
+            return true;
+    return false;
+}
+
 static bool topic_is_whole(const struct run_topic *topic)
 {
-    for (int64_t i = 0; i < topic->topic->partitions; i++) {
+    if (run_topic_asked(topic))
+        return false;
+    for (uint32_t i = 0; i < topic->partition_count; i++) {
         const struct run_partition *partition = &topic->partitions[i];
 
         if (!partition->led || partition->replicas == 0 ||
@@ -184,7 +202,7 @@ static bool all_written(const struct run *run)
 
         if (run_unanswered(run, t) > 0)
             return false;
-        for (int64_t i = 0; topic->exists && i < topic->topic->partitions; i++)
+        for (uint32_t i = 0; topic->exists && i < topic->partition_count; i++)
             if (!topic->partitions[i].written)
                 return false;
     }
@@ -217,7 +235,7 @@ static bool closing_done(void *context)
     if (over(run))
         return true;
     for (size_t t = 0; t < run->scenario->topic_count; t++)
-        for (int64_t i = 0; i < run->topics[t].topic->partitions; i++)
+        for (uint32_t i = 0; i < run->topics[t].partition_count; i++)
             if (run->topics[t].exists && !run->topics[t].partitions[i].read)
                 return false;
     return true;
@@ -268,20 +286,33 @@ static void begin_closing(struct run *run)
             node_crash(run->clients[i].node, NODE_CRASH_PROCESS);
 }
 
+/* As many as it has, or as an operator asks for in vain. */
+static uint32_t wanted_count(const struct run_topic *topic)
+{
+    uint32_t count = topic->exists ? topic->partition_count
+                                   : (uint32_t)topic->topic->partitions;
+
+    for (size_t i = 0; i < ADDITIONS_MAX; i++)
+        if (count < topic->additions[i].to)
+            count = topic->additions[i].to;
+    return count;
+}
+
 static void end(struct run *run, int64_t within_us)
 {
     struct ending_partition *partitions =
         calloc(SCENARIO_PARTITIONS_MAX * (run->scenario->topic_count + 1),
                sizeof *partitions);
-    struct ending ending = {within_us, partitions, 0};
+    struct ending ending = {within_us, partitions, 0, NULL};
 
     if (partitions == NULL)
         abort();
     for (size_t t = 0; t < run->scenario->topic_count; t++) {
         const struct run_topic *topic = &run->topics[t];
 
-        for (uint32_t i = 0; topic->wanted && i < topic->topic->partitions;
-             i++) {
+        if (topic->exists && run_topic_asked(topic))
+            ending.refused = topic->topic->name;
+        for (uint32_t i = 0; topic->wanted && i < wanted_count(topic); i++) {
             const struct run_partition *state = &topic->partitions[i];
 
             partitions[ending.partition_count++] = (struct ending_partition){

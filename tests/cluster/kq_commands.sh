@@ -149,6 +149,25 @@ expect 2 'give a whole number from 4096 to' \
 expect 2 'name a setting' kq topic alter small
 expect 2 "'nonsense': no such topic" \
     kq topic alter nonsense --config retention.ms=1h
+expect 0 '^topic small has 3 partitions' kq topic alter small --partitions 3
+soon ', 3 partitions' kq topic describe small
+expect 0 'segment.bytes=65536' kq topic describe small
+# a broker that lags makes it a repeated request: done
+for _ in $(seq 600); do
+    kq topic alter small --partitions 3 >/dev/null 2>&1 || break
+    sleep 0.1
+done
+expect 2 'it has 3 partitions, and 2 are wanted' \
+    kq topic alter small --partitions 2
+expect 2 'it has 3 partitions, and 3 are wanted' \
+    kq topic alter small --partitions 3
+expect 2 "'10001' is not a number from 1 to 10000" \
+    kq topic alter small --partitions 10001
+expect 2 'by two commands' \
+    kq topic alter small --partitions 4 --config retention.ms=1h
+expect 2 'replicas of a topic stay' kq topic alter small --replicas 2
+expect 2 "topic 'nonsense' 4 partitions: no such topic" \
+    kq topic alter nonsense --partitions 4
 expect 0 'deleted topic small' kq topic delete small
 expect 0 ' 0 offline, 0 under min, 0 under-replicated' kq cluster status
 
@@ -192,6 +211,45 @@ done
 expect 2 'only produce takes several topics' kq bench consume bench spread
 expect 2 'no such topic' kq bench produce bench nonsense --records 1
 expect 0 'consumed 2040 records' kq bench consume bench
+
+echo "== partitions are added under a reader"
+# printed LINE: within a minute
+printed() {
+    checks=$((checks + 1))
+    for _ in $(seq 600); do
+        grep -qxF -- "$1" followed && return 0
+        sleep 0.1
+    done
+    echo "FAILED: the reader does not print '$1'"
+    failures=$((failures + 1))
+}
+expect 0 'created' kq topic create growing --partitions 1 --replicas 3
+kq consume growing --from end --format '%p %v\n' >followed 2>/dev/null &
+reader=$!
+for _ in $(seq 600); do # it is at the end when it prints one of these
+    echo first | kq produce growing 2>/dev/null
+    [ -s followed ] && break
+    sleep 0.1
+done
+printed '0 first'
+expect 0 'has 4 partitions' kq topic alter growing --partitions 4
+soon ', 4 partitions' kq topic describe growing
+expect 0 ' 0 offline, 0 under min' kq cluster status
+for partition in 0 1 2 3; do
+    echo "in $partition" >in
+    soon '^1 record' kq produce growing --partition $partition --file in
+done
+for partition in 0 1 2 3; do
+    printed "$partition in $partition"
+done
+kill -INT $reader
+wait $reader
+expect 0 '^in 3$' kq consume growing --partition 3 --stop-at-end
+seq 400 | sed 's/.*/&\t&/' | kq produce growing --key-separator '\t' 2>/dev/null
+expect 0 '^400$' sh -c "kq consume growing --stop-at-end --format '%k\n' |
+    grep -c '[0-9]'"
+expect 0 '^4$' sh -c "kq consume growing --stop-at-end --format '%p %k\n' |
+    grep ' [0-9]' | cut -d' ' -f1 | sort -u | wc -l"
 
 echo "== clocks"
 expect 0 'broker 1 believes its wall clock' \

@@ -72,7 +72,8 @@ static struct topic *add_topic(struct fixture *fixture, uint32_t number,
     node.partition_count = 1;
     topic = metadata_apply_topic(&fixture->metadata, name, 0, &node);
     assert_non_null(topic);
-    metadata_apply_chunk(&fixture->metadata, topic, 0, 0, state);
+    metadata_apply_chunk(&fixture->metadata, topic,
+                         &(struct chunk_states){0, 0, 1, state});
     return topic;
 }
 
@@ -83,7 +84,8 @@ static int setup(void **state)
                                    .log_level = TRACE_ERROR,
                                    .name = "test",
                                    .without_disk = true};
-    struct controller_options controller = {.broker_id = 1};
+    struct controller_options controller = {
+        .broker_id = 1, .partitions_max = PARTITIONS_PER_TOPIC_MAX};
 
     fixture = (struct fixture){.loop = loop_new(&options)};
     fixture.seam = loop_seam(fixture.loop);

@@ -178,6 +178,10 @@ static void test_requests_time_out(void **state)
     assert_string_equal(detail, "");
     assert_int_equal(kq_topic_delete(client, "t", 100, NULL),
                      KQ_ERROR_TIMED_OUT);
+    assert_int_equal(kq_topic_add_partitions(client, "t", 2, 100, detail),
+                     KQ_ERROR_TIMED_OUT);
+    assert_int_equal(kq_topic_add_partitions(client, "t", 0, 100, detail),
+                     KQ_ERROR_INVALID_ARGUMENT);
     assert_int_equal(kq_cluster_describe(client, NULL, 100, &cluster),
                      KQ_ERROR_TIMED_OUT);
     assert_null(cluster);

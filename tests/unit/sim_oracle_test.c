@@ -144,7 +144,7 @@ static void end_at(struct judge *judge, int64_t read_to)
                                          .written = true,
                                          .read = true,
                                          .read_to = read_to};
-    struct ending ending = {1000, &partition, 1};
+    struct ending ending = {1000, &partition, 1, NULL};
 
     judge_end(judge, &ending);
 }
@@ -578,7 +578,16 @@ static void test_not_whole(void **state)
 {
     struct ending_partition partition = {
         .key = key, .led = true, .in_sync = 2, .replicas = 3};
-    struct ending ending = {1000, &partition, 1};
+    struct ending ending = {1000, &partition, 1, NULL};
+
+    good_run(*state);
+    judge_end(*state, &ending);
+    assert_broken(*state, ORACLE_WHOLE);
+}
+
+static void test_operator_is_not_told(void **state)
+{
+    struct ending ending = {1000, NULL, 0, "orders"};
 
     good_run(*state);
     judge_end(*state, &ending);
@@ -587,7 +596,7 @@ static void test_not_whole(void **state)
 
 static void test_deleted_topic_is_forgotten(void **state)
 {
-    struct ending ending = {1000, NULL, 0};
+    struct ending ending = {1000, NULL, 0, NULL};
 
     good_run(*state);
     judge_topic_gone(*state, &key.topic_id);
@@ -671,6 +680,7 @@ int main(void)
         CASE(test_uncommitted_removed),
         CASE(test_old_not_removed),
         CASE(test_not_whole),
+        CASE(test_operator_is_not_told),
         CASE(test_deleted_topic_is_forgotten),
     };
 

@@ -290,6 +290,17 @@ KQ_API enum kq_error kq_topic_alter(struct kq_client *client, const char *name,
                                     size_t count, int64_t timeout_ms,
                                     char detail[KQ_DETAIL_BYTES]);
 
+/* Gives a topic more partitions: `partitions` from now on. Records with a key
+ * may go to another partition from then on. It asks a broker how many there
+ * are and then the controller, each for at most timeout_ms. INVALID_ARGUMENT:
+ * it has as many or more, or may not have so many. After TIMED_OUT, look how
+ * many it has before it is asked again. */
+KQ_API enum kq_error kq_topic_add_partitions(struct kq_client *client,
+                                             const char *name,
+                                             uint32_t partitions,
+                                             int64_t timeout_ms,
+                                             char detail[KQ_DETAIL_BYTES]);
+
 struct kq_deletion {
     const char *topic;
     int32_t partition;
