@@ -28,14 +28,15 @@ failed() {
     FAILURES=$((FAILURES + 1))
 }
 
-# Stops what cluster_up() and `other` started.
+# Stops what cluster_up(), hosts_up() and `other` started.
 cluster_down() {
     local pid mount
 
     for pid in "${OTHERS[@]}"; do
         kill "$pid" 2>/dev/null
     done
-    [ -z "$CLUSTER" ] || "$KQ" dev down --dir "$CLUSTER" >/dev/null
+    ! declare -F hosts_down >/dev/null || hosts_down
+    [ ! -e "$CLUSTER/cluster" ] || "$KQ" dev down --dir "$CLUSTER" >/dev/null
     for mount in "${MOUNTS[@]}"; do
         ! mountpoint -q "$mount" || umount "$mount" || umount --lazy "$mount"
     done
@@ -112,6 +113,44 @@ eventually() {
 
 healthy() {
     "$KQ" cluster status
+}
+
+# ---- a load, and what became of it ----
+
+LOADS=()
+
+# load_begin TOPIC...: idempotent producers with acks=all, until load_end
+load_begin() {
+    local topic
+
+    for topic in "$@"; do
+        python3 tests/cluster/offer.py "$LOAD_RECORDS_A_SECOND" \
+            --until "$CLUSTER/enough" --count "$CLUSTER/offered-$topic" |
+            "$KQ" produce "$topic" --report "$CLUSTER/acknowledged-$topic" \
+                2>"$CLUSTER/produce-$topic.err" &
+        LOADS+=($!)
+        other $!
+    done
+}
+
+load_acknowledged() {
+    cat "$CLUSTER"/acknowledged-* | wc -l
+}
+
+load_end() {
+    touch "$CLUSTER/enough"
+    wait "${LOADS[@]}"
+}
+
+# load_check TOPIC [RETAINED]: every acknowledged record is read at its offset,
+# and none twice. RETAINED: so many records of it retention may not remove
+load_check() {
+    tail -n 2 "$CLUSTER/produce-$1.err"
+    "$KQ" consume "$1" --from beginning --stop-at-end \
+        --format '%p %o %v\n' >"$CLUSTER/read" || failed "consuming $1 failed"
+    python3 tests/cluster/verify.py "$CLUSTER/acknowledged-$1" \
+        "$CLUSTER/read" "$(cat "$CLUSTER/offered-$1")" ${2+"$2"} ||
+        failed "topic $1: see above"
 }
 
 # Lines that differ and are easy to find again, always the same.

@@ -100,22 +100,6 @@ cut_power() { # broker...
     done
 }
 
-offer() { # topic
-    python3 tests/cluster/offer.py "$LOAD_RECORDS_A_SECOND" \
-        --until "$CLUSTER/enough" --count "$CLUSTER/offered-$1" |
-        "$KQ" produce "$1" --report "$CLUSTER/acknowledged-$1" \
-            2>"$CLUSTER/produce-$1.err"
-}
-
-check() { # topic, records that may not be removed
-    tail -n 2 "$CLUSTER/produce-$1.err"
-    "$KQ" consume "$1" --from beginning --stop-at-end \
-        --format '%p %o %v\n' >"$CLUSTER/read" || failed "consuming $1 failed"
-    python3 tests/cluster/verify.py "$CLUSTER/acknowledged-$1" \
-        "$CLUSTER/read" "$(cat "$CLUSTER/offered-$1")" ${2+"$2"} ||
-        failed "topic $1: see above"
-}
-
 cluster_directory
 types=(ext4 xfs)
 for broker in 1 2; do
@@ -129,12 +113,7 @@ cluster_up 3 --set log.retention.check.interval.ms=500 \
     --config segment.bytes=262144 \
     --config retention.bytes=$RETENTION_BYTES || exit 1
 
-producers=()
-for topic in whole short; do
-    offer "$topic" &
-    producers+=($!)
-    other $!
-done
+load_begin whole short
 
 for ((cut = 1; cut <= CUTS; cut++)); do
     sleep "$((1 + RANDOM % 3)).$((RANDOM % 10))"
@@ -155,17 +134,16 @@ for ((cut = 1; cut <= CUTS; cut++)); do
         }
     done
     say "cut $cut of $CUTS: broker ${brokers[*]}$again;" \
-        "$(cat "$CLUSTER"/acknowledged-* | wc -l) records acknowledged"
+        "$(load_acknowledged) records acknowledged"
     eventually 60 healthy || {
         failed "not all replicas are in sync 60 s after cut $cut"
         "$KQ" cluster status
     }
 done
 
-touch "$CLUSTER/enough"
-wait "${producers[@]}"
-check whole
-check short $((RETENTION_BYTES / RECORD_BYTES_MAX))
+load_end
+load_check whole
+load_check short $((RETENTION_BYTES / RECORD_BYTES_MAX))
 "$KQ" dev down --dir "$CLUSTER" >/dev/null
 for broker in 1 2 3; do
     "$KQ" log verify "$(data_of "$broker")" >"$CLUSTER/verify-$broker" || {
