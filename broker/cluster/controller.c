@@ -314,6 +314,24 @@ static bool same_brokers(const struct controller *controller,
     return true;
 }
 
+static void balance_later(struct controller *controller)
+{
+    if (controller->options.balance_us > 0)
+        timer_start(controller->seam->timers, &controller->balance,
+                    controller->seam->now.monotonic_us +
+                        controller->options.balance_us);
+}
+
+static void balance_fire(struct timer *timer)
+{
+    struct controller *controller =
+        container_of(timer, struct controller, balance);
+
+    controller->balance_all = true;
+    controller_run(controller);
+    balance_later(controller);
+}
+
 static void activate(struct controller *controller)
 {
     if (controller->state != CONTROLLER_LOADING ||
@@ -322,6 +340,7 @@ static void activate(struct controller *controller)
     set_state(controller, CONTROLLER_ACTIVE);
     controller->decide_all = true;
     controller->brokers_changed = true;
+    balance_later(controller);
     controller_run(controller);
 }
 
@@ -400,6 +419,7 @@ void controller_init(struct controller *controller, struct seam *seam,
     controller->watch.fire = watch_fire;
     controller->retry.fire = retry_fire;
     controller->coalesce.fire = coalesce_fire;
+    controller->balance.fire = balance_fire;
     controller->brokers_listener.on_brokers = on_brokers;
     list_init(&controller->intents);
     brokers_init(&controller->brokers, seam, coord,
@@ -418,7 +438,9 @@ static void leave_post(struct controller *controller, enum error error)
 {
     brokers_stop(&controller->brokers);
     timer_stop(controller->seam->timers, &controller->coalesce);
+    timer_stop(controller->seam->timers, &controller->balance);
     controller->decide_all = false;
+    controller->balance_all = false;
     controller_write_drop(controller, error);
     fail_intents(controller, ERROR_NOT_CONTROLLER);
 }

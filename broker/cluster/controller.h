@@ -90,6 +90,7 @@ struct intent {
 struct controller_options {
     uint32_t broker_id;
     int64_t coalesce_us;
+    int64_t balance_us;           /* 0: leaders stay where they are */
     uint32_t min_insync_replicas; /* of topics that do not say */
     int64_t flush_ms;             /* likewise */
     uint32_t partitions_max;      /* of a topic */
@@ -125,8 +126,10 @@ struct controller {
     /* what is to be decided */
     struct list intents;
     bool decide_all;
+    bool balance_all;     /* leaders go back to the preferred replicas */
     bool brokers_changed; /* to be told in `changes` */
     struct timer coalesce;
+    struct timer balance;
     struct controller_write *write; /* in flight or being gathered */
     /* /changes as it stands */
     Kq__Change changes[CHANGES_KEPT];

@@ -160,6 +160,23 @@ static struct live_brokers live_of(const struct controller *controller)
     return (struct live_brokers){controller->live_count, controller->live};
 }
 
+static void decide(struct controller *controller, struct staged_chunk *staged,
+                   struct partition_state *state,
+                   const struct live_brokers *live)
+{
+    bool orphan = state->leader == NO_BROKER && state->eligible.count > 0;
+
+    if (partition_state_decide(state, live)) {
+        staged->changed = true;
+        if (orphan && state->leader != NO_BROKER)
+            SOMETIMES(controller->seam->trace, ELECTED_FROM_ELIGIBLE);
+    }
+    if (controller->balance_all && partition_state_prefer(state, live)) {
+        staged->changed = true;
+        SOMETIMES(controller->seam->trace, LEADER_WENT_HOME);
+    }
+}
+
 /* Decides every partition of one chunk; false when the write is full. */
 static bool decide_chunk(struct controller *controller,
                          struct controller_write *write, struct topic *topic,
@@ -172,15 +189,8 @@ static bool decide_chunk(struct controller *controller,
         return false;
     for (uint32_t i = 0; i < staged->count; i++, key.partition++) {
         struct live_brokers live = controller_live(controller, &key);
-        uint32_t was = staged->states[i].eligible.count;
-        uint32_t leader = staged->states[i].leader;
 
-        if (!partition_state_decide(&staged->states[i], &live))
-            continue;
-        staged->changed = true;
-        if (leader == NO_BROKER && was > 0 &&
-            staged->states[i].leader != NO_BROKER)
-            SOMETIMES(controller->seam->trace, ELECTED_FROM_ELIGIBLE);
+        decide(controller, staged, &staged->states[i], &live);
     }
     if (!staged->changed)
         unstage(write, staged);
@@ -201,6 +211,12 @@ static void decide_all(struct controller *controller,
                 return;
     }
     controller->decide_all = false;
+    controller->balance_all = false;
+}
+
+static bool must_decide(const struct controller *controller)
+{
+    return controller->decide_all || controller->balance_all;
 }
 
 /* The staged state of a partition; NULL with an error when there is none,
@@ -767,7 +783,7 @@ static void nothing_staged(struct controller *controller,
     }
     free_write(write);
     /* what found no room among so much that stays as it is goes next */
-    if (controller->decide_all || !list_empty(&controller->intents))
+    if (must_decide(controller) || !list_empty(&controller->intents))
         timer_start(controller->seam->timers, &controller->coalesce,
                     controller->seam->now.monotonic_us);
 }
@@ -791,11 +807,11 @@ void controller_run(struct controller *controller)
         refuse_all(controller);
         return;
     }
-    if (list_empty(&controller->intents) && !controller->decide_all &&
+    if (list_empty(&controller->intents) && !must_decide(controller) &&
         !controller->brokers_changed)
         return;
     controller->write = write = write_new(controller);
-    if (controller->decide_all)
+    if (must_decide(controller))
         decide_all(controller, write);
     stage_intents(controller);
     if (anything_staged(write))

@@ -231,6 +231,22 @@ bool partition_state_decide(struct partition_state *state,
     return changed;
 }
 
+bool partition_state_prefer(struct partition_state *state,
+                            const struct live_brokers *live)
+{
+    const struct live_broker *broker =
+        live_broker_find(live, state->replicas[0]);
+
+    if (state->leader == NO_BROKER || broker == NULL || !broker->reported ||
+        broker->broker_id == state->leader ||
+        !replica_set_has_epoch(&state->isr, broker->broker_id,
+                               broker->broker_epoch))
+        return false;
+    set_leader(state, broker->broker_id);
+    state->partition_epoch++;
+    return true;
+}
+
 static bool remove_older(struct replica_set *set, uint32_t broker_id,
                          uint64_t broker_epoch)
 {

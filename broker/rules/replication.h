@@ -109,6 +109,12 @@ void partition_state_configure(struct partition_state *state, uint32_t min,
 bool partition_state_decide(struct partition_state *state,
                             const struct live_brokers *live);
 
+/* The preferred leader, the first of the assignment, leads again if it is in
+ * sync and its broker has said which of its replicas are lossy. Nothing else
+ * changes. True when the state changed. */
+bool partition_state_prefer(struct partition_state *state,
+                            const struct live_brokers *live);
+
 /* A broker said that its replica lost records: entries of it from before
  * `broker_epoch` leave ISR and eligible, unless the partition is fresh: then
  * there was nothing to lose. If it was the last of a lazy

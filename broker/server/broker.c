@@ -283,6 +283,7 @@ static void init_parts(struct broker *broker)
     struct controller_options controller = {
         .broker_id = (uint32_t)config->broker_id,
         .coalesce_us = config->controller_coalesce_ms * 1000,
+        .balance_us = config->leader_balance_ms * 1000,
         .min_insync_replicas = (uint32_t)config->min_insync_replicas,
         .partitions_max = (uint32_t)config->partitions_max,
         .flush_ms = config->flush_ms,
