@@ -482,6 +482,7 @@ void controller_submit(struct controller *controller, struct intent *intent)
     intent->error = ERROR_NONE;
     intent->detail[0] = '\0';
     intent->staged_items = 0;
+    intent->moved = 0;
     list_init(&intent->node);
     list_append(&controller->intents, &intent->node);
     if (!timer_running(&controller->coalesce))

@@ -40,7 +40,8 @@ enum intent_kind {
     INTENT_REPLICA_LOST,
     INTENT_CREATE_TOPIC,
     INTENT_DELETE_TOPIC,
-    INTENT_ALTER_TOPIC
+    INTENT_ALTER_TOPIC,
+    INTENT_ELECT
 };
 
 struct intent_item {
@@ -76,13 +77,17 @@ struct intent {
     uint64_t changes_read;            /* by the sender; replica lost */
     struct intent_item *items;
     size_t item_count;
-    const char *name;          /* topics */
+    const char *name;          /* topics; elect: NULL for all of them */
     uint32_t partition_count;  /* altering: so many from now on; 0: as it is */
     uint32_t partitions_known; /* altering: to who asks; 0: not said */
     uint32_t replication_factor;
     const struct intent_config *configs;
     size_t config_count;
     struct uuid topic_id; /* result of a creation */
+    /* result of an election: partitions that the preferred replica leads
+     * again, and those that it does not lead */
+    uint32_t moved;
+    uint32_t left;
     struct list node;
     size_t staged_items; /* the controller's: items already looked at */
 };

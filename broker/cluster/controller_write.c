@@ -365,6 +365,48 @@ static bool sender_is_live(const struct controller *controller,
            broker->broker_epoch == intent->sender.broker_epoch;
 }
 
+/* False when the write is full. */
+static bool elect_chunk(struct controller *controller, struct intent *intent,
+                        struct topic *topic, uint32_t chunk)
+{
+    struct partition_key key = {topic->id, chunk * CHUNK_PARTITIONS};
+    struct staged_chunk *staged = stage(controller->write, topic, chunk);
+
+    if (staged == NULL)
+        return false;
+    for (uint32_t i = 0; i < staged->count; i++, key.partition++) {
+        struct partition_state *state = &staged->states[i];
+        struct live_brokers live = controller_live(controller, &key);
+
+        if (partition_state_prefer(state, &live)) {
+            staged->changed = true;
+            intent->moved++;
+        } else if (state->leader != state->replicas[0]) {
+            intent->left++;
+        }
+    }
+    if (!staged->changed)
+        unstage(controller->write, staged);
+    return true;
+}
+
+/* Preferred leaders, of one topic or of all. False when the write is full:
+ * what has moved is looked at again, and stays. */
+static bool stage_elect(struct controller *controller, struct intent *intent)
+{
+    intent->left = 0;
+    for (struct topic *topic = metadata_first(controller->metadata); topic;
+         topic = metadata_next(topic)) {
+        if (!topic_loaded(topic) ||
+            (intent->name != NULL && strcmp(intent->name, topic->name) != 0))
+            continue;
+        for (uint32_t i = 0; i < topic->chunk_count; i++)
+            if (!elect_chunk(controller, intent, topic, i))
+                return false;
+    }
+    return true;
+}
+
 static bool stage_topic(struct controller *controller, struct intent *intent)
 {
     if (intent->kind == INTENT_CREATE_TOPIC)
@@ -415,6 +457,16 @@ static bool stage_intent(struct controller *controller, struct intent *intent)
             return false;
         }
         if (!stage_items(controller, intent))
+            return false;
+        list_append(&write->intents, &intent->node);
+        return true;
+    case INTENT_ELECT:
+        if (intent->name != NULL &&
+            metadata_topic(controller->metadata, intent->name) == NULL) {
+            intent_finish(intent, ERROR_UNKNOWN_TOPIC);
+            return true;
+        }
+        if (!stage_elect(controller, intent))
             return false;
         list_append(&write->intents, &intent->node);
         return true;

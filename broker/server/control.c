@@ -91,6 +91,21 @@ static void answer_lost(struct control *control)
     session_answer(control->session, control->correlation_id, &message);
 }
 
+static void answer_elect(struct control *control)
+{
+    const struct intent *intent = &control->intent;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__ElectLeadersResponse response = KQ__ELECT_LEADERS_RESPONSE__INIT;
+
+    response.error = intent->error;
+    response.has_moved = response.has_left = 1;
+    response.moved = intent->moved;
+    response.left = intent->left;
+    message.body_case = control->answer;
+    message.elect_leaders_response = &response;
+    session_answer(control->session, control->correlation_id, &message);
+}
+
 static void control_done(struct intent *intent)
 {
     struct control *control = container_of(intent, struct control, intent);
@@ -108,6 +123,9 @@ static void control_done(struct intent *intent)
         break;
     case INTENT_REPLICA_LOST:
         answer_lost(control);
+        break;
+    case INTENT_ELECT:
+        answer_elect(control);
         break;
     }
     heap_free(heap, (void *)(uintptr_t)intent->configs);
@@ -206,6 +224,15 @@ void handle_alter_topic(struct session *session, struct frame *frame)
     control->intent.partitions_known = request->known_partition_count;
     control->intent.configs = configs;
     control->intent.config_count = request->n_changes;
+    submit(control);
+}
+
+void handle_elect_leaders(struct session *session, struct frame *frame)
+{
+    struct control *control = control_new(
+        session, frame, INTENT_ELECT, KQ__MESSAGE__BODY_ELECT_LEADERS_RESPONSE);
+
+    control->intent.name = frame->message->elect_leaders_request->topic;
     submit(control);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kq cluster status: who is there, and which partitions are not well.
+ * kq cluster elect: preferred replicas lead again.
  * kq cluster believe-clock: an operator vouches for a broker's wall clock.
  */
 #include <getopt.h>
@@ -15,12 +16,20 @@
 
 static const char help[] =
     "Usage: kq cluster status [--bootstrap HOST:PORT,...]\n"
+    "       kq cluster elect [--topic NAME] [--bootstrap HOST:PORT,...]\n"
     "       kq cluster believe-clock --broker N [--bootstrap HOST:PORT,...]\n"
     "\n"
     "status shows brokers, controller, log directories that are offline, and\n"
     "the partitions that are offline (without a leader), under min (too few\n"
     "in-sync replicas for acks=all) or under-replicated. Exit 0 when there\n"
     "are none, else 1.\n"
+    "\n"
+    "elect: the preferred replica of each partition, the first that\n"
+    "'kq topic describe' names, leads again if it is in sync; of one topic\n"
+    "or of all. Brokers do so by themselves at times\n"
+    "(leader.balance.interval.ms). What was written with acks=1 a moment\n"
+    "before may be lost, as at any change of leaders. Exit 0 when all are\n"
+    "led by their preferred replicas, else 1.\n"
     "\n"
     "believe-clock: a broker that does not believe its wall clock deletes\n"
     "nothing by time; look at that clock, set it right if it is wrong, then\n"
@@ -133,14 +142,21 @@ static int print_cluster(struct kq_client *client,
                : EXIT_CHECK;
 }
 
-static int status(struct kq_client *client, int64_t broker)
+struct cluster_command {
+    const char *bootstrap;
+    const char *topic; /* NULL: none was named */
+    int64_t broker;    /* -1: none was named */
+};
+
+static int status(struct kq_client *client,
+                  const struct cluster_command *command)
 {
     struct kq_cluster *cluster;
     enum kq_error error =
         kq_cluster_describe(client, NULL, REQUEST_TIMEOUT_MS, &cluster);
     int code;
 
-    (void)broker;
+    (void)command;
     if (error != KQ_ERROR_NONE)
         return fail(exit_code_of(error), "cannot describe the cluster: %s",
                     kq_error_sentence(error));
@@ -149,8 +165,32 @@ static int status(struct kq_client *client, int64_t broker)
     return code;
 }
 
-static int believe_clock(struct kq_client *client, int64_t broker)
+static int elect(struct kq_client *client,
+                 const struct cluster_command *command)
 {
+    struct kq_election election;
+    enum kq_error error =
+        kq_leaders_elect(client, command->topic, REQUEST_TIMEOUT_MS, &election);
+
+    if (error == KQ_ERROR_UNKNOWN_TOPIC)
+        return fail(exit_code_of(error), "topic '%s': %s", command->topic,
+                    kq_error_sentence(error));
+    if (error != KQ_ERROR_NONE)
+        return fail(exit_code_of(error), "cannot elect leaders: %s",
+                    kq_error_sentence(error));
+    printf("%zu partitions are led by their preferred replica again\n",
+           election.moved);
+    if (election.left == 0)
+        return EXIT_DONE;
+    printf("%zu are not: it is not in sync; see 'kq cluster status'\n",
+           election.left);
+    return EXIT_CHECK;
+}
+
+static int believe_clock(struct kq_client *client,
+                         const struct cluster_command *command)
+{
+    int64_t broker = command->broker;
     struct kq_clock clock;
     enum kq_error error;
 
@@ -172,20 +212,17 @@ static int believe_clock(struct kq_client *client, int64_t broker)
 
 static const struct {
     const char *name;
-    int (*run)(struct kq_client *client, int64_t broker);
-} actions[] = {{"status", status}, {"believe-clock", believe_clock}};
+    int (*run)(struct kq_client *client, const struct cluster_command *command);
+} actions[] = {
+    {"status", status}, {"elect", elect}, {"believe-clock", believe_clock}};
 
 #define ACTIONS (sizeof actions / sizeof actions[0])
-
-struct cluster_command {
-    const char *bootstrap;
-    int64_t broker; /* -1: none was named */
-};
 
 #define TO(member) OPTION_TO(struct cluster_command, member)
 static const struct command_option options[] = {
     {"broker", 0, OPTION_NUMBER, "the number of a broker", TO(broker),
      .maximum = INT32_MAX},
+    {"topic", 0, OPTION_TEXT, TO(topic)},
     {"bootstrap", 'b', OPTION_TEXT, TO(bootstrap)},
     {0},
 };
@@ -207,13 +244,14 @@ int command_cluster(int argc, char **argv)
            strcmp(argv[optind], actions[action].name) != 0)
         action++;
     if (argc - optind != 1 || action == ACTIONS)
-        return fail_usage("cluster", "say 'kq cluster status' or 'kq cluster "
-                                     "believe-clock --broker N'");
+        return fail_usage("cluster", "say 'kq cluster status', 'kq cluster "
+                                     "elect' or 'kq cluster believe-clock "
+                                     "--broker N'");
     kq_options_init(&client_options);
     client = cluster_connect(command.bootstrap, &client_options, &code);
     if (client == NULL)
         return code;
-    code = actions[action].run(client, command.broker);
+    code = actions[action].run(client, &command);
     kq_client_free(client);
     return code;
 }

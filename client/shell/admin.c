@@ -21,6 +21,7 @@ struct question {
     enum kq_error error;
     int64_t offset; /* the log start; how far a clock is off */
     bool believed;
+    struct kq_election election;
     char *detail;                /* KQ_DETAIL_BYTES, or NULL */
     struct kq_cluster **cluster; /* metadata: where the copy goes, or NULL */
 };
@@ -64,6 +65,13 @@ static void keep_answer(struct question *question, const Kq__Message *answer)
             (enum kq_error)error_from_code(answer->clock_response->error);
         question->believed = answer->clock_response->believed;
         question->offset = answer->clock_response->apart_ms;
+        return;
+    case KQ__MESSAGE__BODY_ELECT_LEADERS_RESPONSE:
+        question->error = (enum kq_error)error_from_code(
+            answer->elect_leaders_response->error);
+        question->election =
+            (struct kq_election){answer->elect_leaders_response->moved,
+                                 answer->elect_leaders_response->left};
         return;
     case KQ__MESSAGE__BODY_METADATA_RESPONSE:
         if (question->cluster != NULL)
@@ -262,6 +270,23 @@ enum kq_error kq_records_delete(struct kq_client *client,
     error = ask(client, &question);
     if (log_start_offset != NULL)
         *log_start_offset = question.offset;
+    return error;
+}
+
+enum kq_error kq_leaders_elect(struct kq_client *client, const char *topic,
+                               int64_t timeout_ms, struct kq_election *election)
+{
+    Kq__ElectLeadersRequest body = KQ__ELECT_LEADERS_REQUEST__INIT;
+    struct question question;
+    enum kq_error error;
+
+    question_init(&question, timeout_ms);
+    question.to_controller = true;
+    body.topic = (char *)(uintptr_t)topic;
+    question.message.body_case = KQ__MESSAGE__BODY_ELECT_LEADERS_REQUEST;
+    question.message.elect_leaders_request = &body;
+    error = ask(client, &question);
+    *election = question.election;
     return error;
 }
 

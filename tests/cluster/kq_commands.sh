@@ -106,7 +106,8 @@ same 'docs/operations.md does not hold the keys of kafkaesqued --help' \
     keys documented
 
 echo "== up"
-expect 0 'up: 3 brokers' kq dev up --brokers 3 || exit 1
+expect 0 'up: 3 brokers' kq dev up --brokers 3 \
+    --set leader.balance.interval.ms=0 || exit 1
 expect 0 'up: 3 brokers' kq dev up
 expect 2 'holds a cluster of 3 brokers' kq dev up --brokers 2
 expect 0 '4 of 4 processes run' kq dev status
@@ -278,15 +279,23 @@ expect 2 'give --partition and --before' kq topic truncate short --before 1
 expect 2 'is not an offset' kq topic truncate short --partition 0 --before x
 
 echo "== kill, start, down"
+expect 0 'created topic led' kq topic create led --partitions 3 --replicas 3
 expect 0 'killed broker 2' kq dev kill 2
 expect 1 '3 of 4 processes run' kq dev status
 expect 1 'broker 2 does not run' kq dev kill 2
 expect 2 'has no broker 9' kq dev kill 9
 expect 0 '^1000 records' sh -c 'seq 1000 | kq produce lines'
+expect 0 '[1-9][0-9]* are not: it is not in sync' sh -c '
+    for i in $(seq 100); do kq cluster elect || exit 0; sleep 0.2; done; exit 1'
 expect 0 'started broker 2' kq dev start 2
 expect 0 'runs already' kq dev start 2
 expect 0 '' sh -c 'for i in $(seq 100); do
     kq cluster status && exit 0; sleep 0.2; done; exit 1'
+expect 2 "topic 'nonsense': no such topic" kq cluster elect --topic nonsense
+expect 0 '^[1-9][0-9]* partitions are led by their preferred' \
+    kq cluster elect --topic led
+expect 0 ' partitions are led by their preferred' kq cluster elect
+expect 0 '^0 partitions' kq cluster elect
 cp kq-dev/broker-1/pid pid
 sleep 60 &
 sed "s/^[0-9]* /$! /" pid >kq-dev/broker-1/pid

@@ -316,6 +316,18 @@ KQ_API enum kq_error kq_records_delete(struct kq_client *client,
                                        int64_t *log_start_offset,
                                        char detail[KQ_DETAIL_BYTES]);
 
+struct kq_election {
+    size_t moved; /* partitions that the preferred replica leads again */
+    size_t left;  /* that another one leads, or none: it is not in sync */
+};
+
+/* Lets the preferred replicas, the first of each assignment, lead again where
+ * they are in sync; `topic` NULL: of all topics. Brokers do so by themselves
+ * at times. It can be asked again. */
+KQ_API enum kq_error kq_leaders_elect(struct kq_client *client,
+                                      const char *topic, int64_t timeout_ms,
+                                      struct kq_election *election);
+
 struct kq_clock {
     bool believed;    /* else nothing is deleted by time */
     int64_t apart_ms; /* from the time that the broker goes by */
