@@ -7,25 +7,52 @@
 
 #include "sim/twins.h"
 
+static bool rule_is_asked(const struct world *world,
+                          const struct fault_rule *rule, enum fault_point point,
+                          const struct node *node)
+{
+    const struct world_fault *fault = &rule->fault;
+
+    if (fault->point != point || (fault->node != NULL && fault->node != node))
+        return false;
+    if (world->now_us < fault->from_us || world->now_us >= fault->until_us)
+        return false;
+    return fault->limit == 0 || rule->fired < fault->limit;
+}
+
+static bool is_next(struct fault_rule *rule)
+{
+    if (rule->next == rule->fault.nth_count ||
+        rule->fault.nths[rule->next] != rule->asked)
+        return false;
+    rule->next++;
+    return true;
+}
+
 static bool rule_fires(struct world *world, struct fault_rule *rule,
                        struct node *node)
 {
     const struct world_fault *fault = &rule->fault;
 
-    if (fault->node != NULL && fault->node != node)
-        return false;
-    if (world->now_us < fault->from_us || world->now_us >= fault->until_us)
-        return false;
-    if (fault->limit > 0 && rule->fired >= fault->limit)
-        return false;
     rule->asked++;
     if (fault->nth > 0)
         return rule->asked == fault->nth;
+    if (fault->nth_count > 0)
+        return is_next(rule);
     return (double)(world_random(world, node,
                                  PURPOSE_FAULT_RATE + (uint32_t)fault->point) >>
                     11) *
                0x1p-53 <
            fault->rate;
+}
+
+static void tell_asked(struct world *world, struct node *node, unsigned index,
+                       bool fires)
+{
+    struct world_observer *observer = world->options.observer;
+
+    if (observer != NULL && observer->on_asked != NULL)
+        observer->on_asked(observer, node, index, fires);
 }
 
 /* Rules by rate all draw at every asking, so that whether one fires does not
@@ -43,12 +70,14 @@ static bool answer(void *context, enum fault_point point)
     }
     for (unsigned i = 0; i < world->rule_count; i++) {
         struct fault_rule *rule = &world->rules[i];
+        bool hit;
 
-        if (rule->fault.point != point || !rule_fires(world, rule, node) ||
-            fires)
+        if (!rule_is_asked(world, rule, point, node))
             continue;
-        rule->fired++;
-        fires = true;
+        hit = rule_fires(world, rule, node) && !fires;
+        rule->fired += hit;
+        fires |= hit;
+        tell_asked(world, node, i, hit);
     }
     if (!fires)
         return false;
@@ -76,7 +105,7 @@ unsigned world_add_fault(struct world *world, const struct world_fault *fault)
     ASSERT(rules != NULL);
     ASSERT(fault->point < FAULT_COUNT);
     world->rules = rules;
-    rules[world->rule_count] = (struct fault_rule){*fault, 0, 0};
+    rules[world->rule_count] = (struct fault_rule){.fault = *fault};
     world->armed[fault->point] = true;
     fault_control(answer, world, world->armed);
     return world->rule_count++;

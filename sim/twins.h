@@ -98,6 +98,7 @@ struct random *streams_find(struct streams *streams, uint32_t purpose);
 struct fault_rule {
     struct world_fault fault;
     uint64_t asked; /* of whom it is about, in its span */
+    size_t next;    /* of its nths */
     uint64_t fired;
 };
 

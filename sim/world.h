@@ -58,6 +58,10 @@ struct world_observer {
                                    const struct disk_place *place);
     void (*on_damage)(struct world_observer *observer, struct node *node,
                       const struct disk_place *place);
+    /* A fault (its index) was asked in its span whether it fires. `node` may
+     * be NULL. */
+    void (*on_asked)(struct world_observer *observer, struct node *node,
+                     unsigned fault, bool fires);
 };
 
 struct world_options {
@@ -211,8 +215,10 @@ bool world_zookeeper_expire(struct world *world, struct node *node);
 struct world_fault {
     enum fault_point point;
     struct node *node; /* NULL: any */
-    uint64_t nth; /* fires at the nth asking (1..) in its span; 0: by rate */
-    double rate;  /* probability of each asking */
+    uint64_t nth; /* fires at the nth asking (1..) in its span; 0: not so */
+    const uint64_t *nths; /* at each of these, which grow; borrowed for the */
+    size_t nth_count;     /* life of the world; none of both: by rate */
+    double rate;          /* probability of each asking */
     int64_t from_us;
     int64_t until_us; /* INT64_MAX: for ever */
     uint64_t limit;   /* at most so many times; 0: no limit */

@@ -233,7 +233,7 @@ bool everywhere_run(const struct everywhere *everywhere)
 
     if (report == NULL)
         abort();
-    run_scenario(everywhere->scenario, everywhere->seed, NULL, NULL, report);
+    run_scenario(everywhere->scenario, everywhere->seed, NULL, report);
     good = report->result == RUN_PASS;
     if (!good)
         report_failure(everywhere->json ? stderr : stdout, everywhere->scenario,

@@ -156,8 +156,10 @@ static void take(struct state *state, size_t run,
 static void run_one(const struct state *state, size_t run,
                     struct run_report *report)
 {
-    run_scenario(scenario_of(state, run), seed_of(state, run),
-                 strike_of(state, run), state->sweep->trace, report);
+    struct run_extras extras = {.strike = strike_of(state, run),
+                                .trace = state->sweep->trace};
+
+    run_scenario(scenario_of(state, run), seed_of(state, run), &extras, report);
 }
 
 static void write_all(int to, const void *data, size_t size)

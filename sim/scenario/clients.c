@@ -87,7 +87,7 @@ static const struct field producer_fields[] = {
      "when it ends; else with the duration"},
 };
 
-static const struct scenario_producer producer_defaults = {
+const struct scenario_producer producer_defaults = {
     .clients = 1,
     .interval_us = 200000,
     .batch = 1,

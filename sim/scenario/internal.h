@@ -88,12 +88,14 @@ field_reader read_oracles; /* uint64_t, a set */
 field_reader read_marks;   /* uint64_t, a set */
 field_reader read_profile; /* enum disk_profile */
 field_reader read_damage;  /* bool: unbounded */
+const char *point_name(enum fault_point point);
+const char *mark_name(size_t mark);
+const char *profile_name(enum disk_profile profile); /* not drawn */
 
 /* ---- settings.c ---- */
 
 field_reader read_broker_config; /* struct settings */
 field_reader read_topic_config;  /* struct settings */
-void settings_release(struct settings *settings);
 /* Fills judged of every topic, and the defaults that hang on the brokers'
  * configuration. */
 void resolve_topics(struct loader *loader);
@@ -108,12 +110,26 @@ bool parse_target(struct loader *loader, yaml_node_t *node,
 bool parse_place(struct loader *loader, yaml_node_t *node, const char *text,
                  int64_t *topic, int64_t *partition);
 
+/* "controller"; of those with a number or a partition what stands before. */
+const char *target_word(enum target_kind kind);
+
 /* ---- clients.c, steps.c ---- */
+
+extern const struct scenario_producer producer_defaults;
+
+const char *condition_name(enum condition_kind kind);
 
 field_reader read_producers;
 field_reader read_consumers;
 field_reader read_steps;
 field_reader read_faults;
+
+/* ---- scenario.c ---- */
+
+#define SCENARIO_RESTART_DELAY_US 1000000
+#define SCENARIO_CLOCK_SLACK_MS   100
+/* Those that are judged when the file names none. */
+uint64_t scenario_oracles(bool unbounded);
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 

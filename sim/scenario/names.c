@@ -30,6 +30,21 @@ static const char *const profiles[] = {
 #undef DISK_PROFILE
 };
 
+const char *point_name(enum fault_point point)
+{
+    return points[point];
+}
+
+const char *mark_name(size_t mark)
+{
+    return marks[mark];
+}
+
+const char *profile_name(enum disk_profile profile)
+{
+    return profiles[profile - DISK_PROFILE_DRAWN - 1];
+}
+
 /* The index of the name a node holds, or -1 and a complaint. */
 static int find(struct loader *loader, yaml_node_t *node, const char *what,
                 const char *const names[], size_t count)

@@ -180,6 +180,11 @@ static const struct field top_fields[] = {
     (1ULL << ORACLE_INVENTED | 1ULL << ORACLE_VISIBLE |                        \
      1ULL << ORACLE_ONE_LEADER | 1ULL << ORACLE_SOUND)
 
+uint64_t scenario_oracles(bool unbounded)
+{
+    return unbounded ? SAFE : (1ULL << ORACLE_COUNT) - 1;
+}
+
 static void finish(struct loader *loader)
 {
     struct scenario *scenario = loader->scenario;
@@ -225,10 +230,10 @@ static struct scenario *scenario_new(const char *path)
     scenario->zookeepers = 3;
     scenario->log_dirs = 1;
     scenario->duration_us = 1000000;
-    scenario->oracles = (1ULL << ORACLE_COUNT) - 1;
+    scenario->oracles = scenario_oracles(false);
     scenario->heal_within_us = -1;
-    scenario->restart_delay_us = 1000000;
-    scenario->clock_slack_ms = 100;
+    scenario->restart_delay_us = SCENARIO_RESTART_DELAY_US;
+    scenario->clock_slack_ms = SCENARIO_CLOCK_SLACK_MS;
     return scenario;
 }
 
@@ -339,6 +344,8 @@ void scenario_free(struct scenario *scenario)
     for (size_t i = 0; i < scenario->step_count; i++)
         settings_release(&scenario->steps[i].config);
     free(scenario->steps);
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        free(scenario->faults[i].nths);
     free(scenario->faults);
     settings_release(&scenario->config);
     free(scenario->description);

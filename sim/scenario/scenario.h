@@ -19,8 +19,9 @@
 #define SCENARIO_BROKERS_MAX    7
 #define SCENARIO_ZOOKEEPERS_MAX 7
 #define SCENARIO_CLIENTS_MAX    32
-#define SCENARIO_FAULTS_MAX     32
-#define SCENARIO_STEPS_MAX      64
+#define SCENARIO_FAULTS_MAX     256
+#define SCENARIO_NTHS_MAX       65536 /* of a fault */
+#define SCENARIO_STEPS_MAX      1024
 #define SCENARIO_PARTITIONS_MAX 64
 #define SCENARIO_TOPICS_MAX     16
 #define SCENARIO_LOG_DIRS_MAX   4
@@ -162,8 +163,9 @@ struct scenario_fault {
     unsigned line;
     enum fault_point point;
     struct target node; /* EVERYBODY: any */
-    int64_t nth;
-    double rate;
+    uint64_t *nths;     /* it fires at these askings, which grow; none: by */
+    size_t nth_count;
+    double rate; /* the chance of each */
     int64_t from_us;
     int64_t until_us;
     int64_t limit;
@@ -201,6 +203,7 @@ struct scenario {
     uint64_t oracles; /* set */
     struct scenario_least at_least;
     int64_t heal_within_us;
+    bool heal_within_given; /* else it follows from the configuration */
     int64_t stale_us; /* how long metadata may show a broker that is gone */
     int64_t settle_us;
     int64_t restart_delay_us;
@@ -225,11 +228,28 @@ struct scenario *scenario_load(const char *path, struct complaints *complaints);
 /* Takes NULL. */
 void scenario_free(struct scenario *scenario);
 
+/* The text that scenario_parse() makes this of, in one fixed form and without
+ * comments; caller frees. */
+char *scenario_write(const struct scenario *scenario);
+
 /* A commented scenario to begin with. */
 extern const char scenario_template[];
 
 const char *step_name(enum step_action action);
 
+enum step_takes {
+    TAKES_NODES,
+    TAKES_LINK,
+    TAKES_CLOCK,
+    TAKES_CAPACITY,
+    TAKES_ROT, /* nodes and a partition */
+    TAKES_TOPIC,
+    TAKES_DIRECTORY,
+    TAKES_PLACE /* a partition */
+};
+enum step_takes step_takes(enum step_action action);
+
+void settings_release(struct settings *settings);
 /* What the oracles hold a topic to, once it has these settings too. */
 void settings_apply(const struct settings *settings, struct judge_topic *topic);
 

@@ -294,6 +294,7 @@ void resolve_topics(struct loader *loader)
 
     for (size_t i = 0; i < scenario->topic_count; i++)
         resolve_topic(&scenario->topics[i], config);
+    scenario->heal_within_given = scenario->heal_within_us >= 0;
     scenario->stale_us = config->session_timeout_ms * 1000;
     if (scenario->heal_within_us < 0)
         scenario->heal_within_us = (config->session_timeout_ms +

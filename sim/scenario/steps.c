@@ -7,10 +7,8 @@
 
 #include "sim/scenario/internal.h"
 
-enum step_takes { NODES, LINK, CLOCK, CAPACITY, ROT, TOPIC, DIRECTORY, PLACE };
-
 static const enum step_takes takes_of[] = {
-#define STEP(name, key, takes, sentence) takes,
+#define STEP(name, key, takes, sentence) TAKES_##takes,
 #include "sim/scenario/step.def"
 #undef STEP
 };
@@ -24,6 +22,19 @@ static const char *const step_names[] = {
 const char *step_name(enum step_action action)
 {
     return step_names[action];
+}
+
+static const char *const conditions[] = {"appended", "committed", "elected",
+                                         "truncated", "strict"};
+
+enum step_takes step_takes(enum step_action action)
+{
+    return takes_of[action];
+}
+
+const char *condition_name(enum condition_kind kind)
+{
+    return conditions[kind - CONDITION_APPENDED];
 }
 
 /* While a step is read: which action and which qualifiers were given. */
@@ -95,11 +106,11 @@ static void read_action(struct loader *loader, yaml_node_t *node, void *to,
     draft->has_action = true;
     step->action = (enum step_action)field->minimum;
     step->line = (unsigned)node->start_mark.line + 1;
-    if (takes_of[step->action] == LINK)
+    if (takes_of[step->action] == TAKES_LINK)
         read_link(loader, node, step);
-    else if (takes_of[step->action] == TOPIC)
+    else if (takes_of[step->action] == TAKES_TOPIC)
         read_topic(loader, node, &step->topic, field);
-    else if (takes_of[step->action] == PLACE)
+    else if (takes_of[step->action] == TAKES_PLACE)
         read_partition(loader, node, &step->topic, field);
     else
         read_nodes(loader, node, step);
@@ -109,8 +120,6 @@ static void read_action(struct loader *loader, yaml_node_t *node, void *to,
 static void read_when(struct loader *loader, yaml_node_t *node, void *to,
                       const struct field *field)
 {
-    static const char *const kinds[] = {"appended", "committed", "elected",
-                                        "truncated", "strict"};
     struct draft *draft = to;
     struct condition *when = &draft->step.when;
     const char *text = scalar(loader, node, field->key);
@@ -128,12 +137,12 @@ static void read_when(struct loader *loader, yaml_node_t *node, void *to,
                  text);
         return;
     }
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        if (strcmp(kind, kinds[i]) == 0)
+    for (size_t i = 0; i < COUNT_OF(conditions); i++)
+        if (strcmp(kind, conditions[i]) == 0)
             when->kind = (enum condition_kind)(CONDITION_APPENDED + i);
     if (when->kind == CONDITION_NONE)
         complain(loader, node, "a partition is not '%s'%s", kind,
-                 did_you_mean(kind, kinds, COUNT_OF(kinds)));
+                 did_you_mean(kind, conditions, COUNT_OF(conditions)));
     parse_place(loader, node, place, &when->topic, &when->partition);
 }
 
@@ -211,7 +220,7 @@ static void check_directory(struct loader *loader, yaml_node_t *node,
                             const struct draft *draft)
 {
     const char *name = step_name(draft->step.action);
-    bool takes = takes_of[draft->step.action] == DIRECTORY;
+    bool takes = takes_of[draft->step.action] == TAKES_DIRECTORY;
 
     if (draft->has_directory != takes)
         complain(loader, node,
@@ -382,6 +391,31 @@ void read_steps(struct loader *loader, yaml_node_t *node, void *to,
         read_step(loader, list_item(loader, node, i), &scenario->steps[i]);
 }
 
+/* One number, or several that grow. */
+static void read_nths(struct loader *loader, yaml_node_t *node, void *to,
+                      const struct field *field)
+{
+    struct scenario_fault *fault = to;
+    size_t count = list_count(node);
+
+    if (count == 0 || count > SCENARIO_NTHS_MAX) {
+        complain(loader, node, "nth takes one to %d numbers",
+                 SCENARIO_NTHS_MAX);
+        return;
+    }
+    fault->nths = loader_alloc(count, sizeof *fault->nths);
+    for (size_t i = 0; i < count; i++) {
+        yaml_node_t *item = list_item(loader, node, i);
+        int64_t nth = 0;
+
+        read_count(loader, item, &nth, field);
+        if (i > 0 && nth > 0 && (uint64_t)nth <= fault->nths[i - 1])
+            complain(loader, item,
+                     "each number of nth is greater than the one before");
+        fault->nths[fault->nth_count++] = (uint64_t)nth;
+    }
+}
+
 #define FAULT_FIELD(member) offsetof(struct scenario_fault, member)
 
 static const struct field fault_fields[] = {
@@ -389,8 +423,8 @@ static const struct field fault_fields[] = {
      "a fault point; 'kqsim faults' lists them"},
     {"node", read_target, FAULT_FIELD(node), false, 0, 0,
      "whom it befalls; else any"},
-    {"nth", read_count, FAULT_FIELD(nth), false, 1, INT64_MAX,
-     "it fires at the so many-th asking"},
+    {"nth", read_nths, 0, false, 1, INT64_MAX,
+     "it fires at the so many-th asking, or at each of several"},
     {"rate", read_chance, FAULT_FIELD(rate), false, 0, 0,
      "the chance of each asking"},
     {"from", read_duration, FAULT_FIELD(from_us), false, 0, 0,

@@ -26,6 +26,20 @@ static const struct {
     {"followers", TARGET_FOLLOWERS},
 };
 
+const char *target_word(enum target_kind kind)
+{
+    static const char *const initials[] = {
+        [TARGET_BROKER] = "b", [TARGET_CLIENT] = "c", [TARGET_ZOOKEEPER] = "z"};
+
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (words[i].kind == kind)
+            return words[i].name;
+    for (size_t i = 0; i < COUNT_OF(roles); i++)
+        if (roles[i].kind == kind)
+            return roles[i].name;
+    return kind < COUNT_OF(initials) ? initials[kind] : "nobody";
+}
+
 static int find_topic(const struct scenario *scenario, const char *name,
                       size_t length)
 {

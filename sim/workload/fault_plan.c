@@ -23,13 +23,15 @@ static void give(struct run *run, size_t index, struct node *node)
                            : run->scenario->duration_us;
     struct world_fault fault = {.point = plan->point,
                                 .node = node,
-                                .nth = (uint64_t)plan->nth,
+                                .nths = plan->nths,
+                                .nth_count = plan->nth_count,
                                 .rate = plan->rate,
                                 .from_us = run->start_us + plan->from_us,
                                 .until_us = run->start_us + until_us,
                                 .limit = (uint64_t)plan->limit};
 
-    state->index[state->count++] = world_add_fault(run->world, &fault);
+    state->index[state->count] = world_add_fault(run->world, &fault);
+    run_decided_rule(run, state->index[state->count++], index);
 }
 
 static void begin(struct run *run, size_t index)

@@ -13,6 +13,7 @@
 #include "client/engine/client.h"
 #include "seam/timer.h"
 #include "server/broker.h"
+#include "sim/workload/decided.h"
 #include "sim/workload/run.h"
 #include "sim/world.h"
 
@@ -23,8 +24,11 @@ enum {
     RANDOM_STEP = 1000,
     RANDOM_TARGET = 1100,
     RANDOM_CLIENT = 1200,
-    RANDOM_ROT = 1201
+    RANDOM_ROT = 1201,
+    RANDOM_MORE_STEPS = 2000 /* + the index: beyond RANDOM_STEPS_MAX of them */
 };
+
+#define RANDOM_STEPS_MAX (RANDOM_TARGET - RANDOM_STEP)
 
 struct run;
 
@@ -126,6 +130,7 @@ struct run {
     struct list pending; /* calls that the world was asked for */
     struct list undone;  /* steps to be undone */
     size_t next_undo;
+    struct decisions *decisions; /* borrowed; NULL: nobody asks for them */
     char unsound[RUN_MESSAGE_BYTES];
 };
 
@@ -246,6 +251,13 @@ void run_disk_call(struct run *run, struct broker_host *host,
 void run_later(struct run *run, int64_t delay_us,
                void (*call)(struct run *run, size_t index), size_t index);
 void run_later_release(struct run *run);
+
+/* ---- decided.c: told of all that was drawn ---- */
+
+/* A fault of the scenario became one of the world. */
+void run_decided_rule(struct run *run, unsigned rule, size_t fault);
+void run_decided_asking(struct run *run, const struct node *node, unsigned rule,
+                        bool fires);
 
 /* Who is meant, now. */
 struct party {

@@ -106,6 +106,12 @@ static void on_damage(struct world_observer *observer, struct node *node,
     atlas_damaged(run, run_broker(run, node), place);
 }
 
+static void on_asked(struct world_observer *observer, struct node *node,
+                     unsigned fault, bool fires)
+{
+    run_decided_asking(run_of(observer), node, fault, fires);
+}
+
 /* ---- topics ---- */
 
 struct partition_key run_key(const struct run *run, size_t topic,
@@ -416,13 +422,13 @@ static void report_vacuous(struct run *run)
             return;
         }
     for (size_t i = 0; i < scenario->fault_count; i++)
-        if (scenario->faults[i].nth > 0 && report->faults[i] == 0) {
+        if (scenario->faults[i].nth_count > 0 && report->faults[i] == 0) {
             report_error(report,
-                         "the fault in line %u (%s, nth %" PRId64
+                         "the fault in line %u (%s, nth %" PRIu64
                          ") never took effect",
                          scenario->faults[i].line,
                          fault_describe(scenario->faults[i].point)->name,
-                         scenario->faults[i].nth);
+                         scenario->faults[i].nths[0]);
             return;
         }
 }
@@ -490,12 +496,13 @@ static uint64_t oracles_of(const struct scenario *scenario)
                : scenario->oracles;
 }
 
-static void build(struct run *run, FILE *trace, struct judge_topic *topics)
+static void build(struct run *run, const struct run_extras *extras,
+                  struct judge_topic *topics)
 {
     const struct scenario *scenario = run->scenario;
     struct world_options options = {.seed = run->seed,
                                     .observer = &run->observer,
-                                    .trace = trace,
+                                    .trace = extras->trace,
                                     .wall_start_ms = WALL_START_MS,
                                     .disk_profile = scenario->disk_profile};
     struct judge_options judge = {.oracles = oracles_of(scenario),
@@ -504,8 +511,8 @@ static void build(struct run *run, FILE *trace, struct judge_topic *topics)
                                   .topics = topics,
                                   .topic_count = scenario->topic_count};
 
-    run->observer = (struct world_observer){on_fact, on_down,    on_up,
-                                            on_disk, may_damage, on_damage};
+    run->observer = (struct world_observer){
+        on_fact, on_down, on_up, on_disk, may_damage, on_damage, on_asked};
     list_init(&run->pending);
     list_init(&run->undone);
     run->story = story_new();
@@ -536,9 +543,9 @@ static int64_t wall_ms(void)
 }
 
 void run_scenario(const struct scenario *scenario, uint64_t seed,
-                  const struct run_strike *strike, FILE *trace,
-                  struct run_report *report)
+                  const struct run_extras *extras, struct run_report *report)
 {
+    static const struct run_extras none = {NULL, NULL, NULL};
     struct run *run = calloc(1, sizeof *run);
     struct judge_topic *topics =
         calloc(scenario->topic_count + 1, sizeof *topics);
@@ -551,9 +558,12 @@ void run_scenario(const struct scenario *scenario, uint64_t seed,
     run->scenario = scenario;
     run->seed = seed;
     run->report = report;
-    if (strike != NULL)
-        report->strike = *strike;
-    build(run, trace, topics);
+    if (extras == NULL)
+        extras = &none;
+    run->decisions = extras->decisions;
+    if (extras->strike != NULL)
+        report->strike = *extras->strike;
+    build(run, extras, topics);
     set_up = run_phases(run);
     fill_report(run, set_up);
     world_free(run->world);

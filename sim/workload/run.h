@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "sim/scenario/scenario.h"
+#include "sim/workload/decided.h"
 #include "sim/workload/disk_kind.h"
 
 #define RUN_MESSAGE_BYTES 704
@@ -66,9 +67,15 @@ struct run_report {
     struct disk_point struck_at;
 };
 
-/* `strike`: may be NULL. `trace`: text of everything that happens, or NULL. */
+/* What a run is to do and to tell besides; each may be NULL. */
+struct run_extras {
+    const struct run_strike *strike;
+    FILE *trace; /* text of everything that happens */
+    struct decisions *decisions;
+};
+
+/* `extras`: NULL when there are none. */
 void run_scenario(const struct scenario *scenario, uint64_t seed,
-                  const struct run_strike *strike, FILE *trace,
-                  struct run_report *report);
+                  const struct run_extras *extras, struct run_report *report);
 
 #endif

@@ -14,6 +14,7 @@
 
 struct step_run {
     int64_t left;    /* times to come; -1: until the end */
+    int64_t zero_us; /* its times count from here */
     int64_t elected; /* leaders and cuts seen, for conditions */
     int64_t truncated;
     int64_t strict;
@@ -23,10 +24,12 @@ struct step_run {
 static int64_t draw(struct run *run, size_t index, const struct span *span)
 {
     uint64_t width = (uint64_t)(span->to_us - span->from_us) + 1;
+    uint32_t purpose =
+        (index < RANDOM_STEPS_MAX ? RANDOM_STEP : RANDOM_MORE_STEPS) +
+        (uint32_t)index;
 
     return span->from_us +
-           (int64_t)world_random_below(run->world, NULL,
-                                       RANDOM_STEP + (uint32_t)index, width);
+           (int64_t)world_random_below(run->world, NULL, purpose, width);
 }
 
 /* ---- undoing ---- */
@@ -52,9 +55,15 @@ static void undo(struct run *run, size_t number)
     }
 }
 
+static int64_t since_zero(const struct run *run, size_t index)
+{
+    return world_now_us(run->world) - run->steps[index].zero_us;
+}
+
 static void keep(struct run *run, size_t index, const struct act *act)
 {
     const struct scenario_step *step = &run->scenario->steps[index];
+    int64_t hold_us = draw(run, index, &step->hold);
     struct done *done = malloc(sizeof *done);
 
     if (done == NULL)
@@ -62,7 +71,8 @@ static void keep(struct run *run, size_t index, const struct act *act)
     done->act = *act;
     done->act.number = run->next_undo++;
     list_append(&run->undone, &done->node);
-    run_later(run, draw(run, index, &step->hold), undo, done->act.number);
+    run_later(run, hold_us, undo, done->act.number);
+    run_decided_step(run, act, index, since_zero(run, index), hold_us);
 }
 
 /* Each node by a draw of its own; a link as a whole. */
@@ -71,8 +81,10 @@ static void undo_later(struct run *run, size_t index, const struct act *act)
     const struct scenario_step *step = &run->scenario->steps[index];
     struct act one = {.step = step, .count = 1};
 
-    if (step->hold.from_us < 0)
+    if (step->hold.from_us < 0) {
+        run_decided_step(run, act, index, since_zero(run, index), -1);
         return;
+    }
     if (step->action == STEP_CUT) {
         keep(run, index, act);
         return;
@@ -116,6 +128,7 @@ void run_steps_begin(struct run *run)
         const struct scenario_step *step = &scenario->steps[i];
 
         run->steps[i].left = step->times;
+        run->steps[i].zero_us = run->start_us;
         if (step->when.kind == CONDITION_NONE)
             run_later(run, draw(run, i, &step->at), fire, i);
     }
@@ -169,6 +182,7 @@ void run_steps_fact(struct run *run, unsigned node, const struct fact *fact)
             !met(run, &step->when, state, node, fact))
             continue;
         state->due = true;
+        state->zero_us = world_now_us(run->world);
         run_later(run, draw(run, i, &step->after), fire, i);
     }
 }

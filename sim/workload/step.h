@@ -18,6 +18,9 @@ struct act {
 
 /* False when nobody is meant at the moment: nothing was done. */
 bool act_do(struct run *run, struct act *act);
+/* It was done, and will be undone after hold_us (-1: it will not). */
+void run_decided_step(struct run *run, const struct act *act, size_t index,
+                      int64_t at_us, int64_t hold_us);
 void act_undo(struct run *run, const struct act *act);
 
 #endif

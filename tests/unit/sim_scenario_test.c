@@ -248,6 +248,7 @@ static void test_faults_and_the_rest(void **state)
                    "  - {point: disk/sync/eio, node: b2, nth: 3}\n"
                    "  - {point: net/reset, rate: 2%, from: 1s, until: 2s,\n"
                    "     limit: 4}\n"
+                   "  - {point: net/delay, nth: [2, 5]}\n"
                    "oracles: [order-per-producer, whole-again]\n"
                    "at-least: {sent: 5, acked: 4, read: 3}\n"
                    "heal-within: 40s\n"
@@ -258,7 +259,11 @@ static void test_faults_and_the_rest(void **state)
 
     (void)state;
     assert_int_equal(scenario->faults[0].point, FAULT_DISK_SYNC_EIO);
-    assert_int_equal(scenario->faults[0].nth, 3);
+    assert_int_equal(scenario->faults[0].nths[0], 3);
+    assert_int_equal(scenario->faults[0].nth_count, 1);
+    assert_int_equal(scenario->faults[1].nth_count, 0);
+    assert_int_equal(scenario->faults[2].nth_count, 2);
+    assert_int_equal(scenario->faults[2].nths[1], 5);
     assert_int_equal(scenario->faults[1].node.kind, TARGET_EVERYBODY);
     assert_true(scenario->faults[1].rate == 0.02);
     assert_int_equal(scenario->faults[1].limit, 4);
@@ -426,6 +431,11 @@ static void test_steps_that_make_no_sense(void **state)
     complains(HEAD "faults:\n  - {point: net/reset}\n",
               "x.yaml:8:5: a fault needs either 'nth' (once, at that asking) "
               "or 'rate' (a chance)\n");
+    complains(HEAD "faults:\n  - {point: net/reset, nth: [3, 9, 9]}\n",
+              "x.yaml:8:36: each number of nth is greater than the one "
+              "before\n");
+    complains(HEAD "faults:\n  - {point: net/reset, nth: []}\n",
+              "x.yaml:8:29: nth takes one to 65536 numbers\n");
 }
 
 static void test_settings_out_of_range(void **state)
