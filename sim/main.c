@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "sim/report/everywhere.h"
+#include "sim/shrink/shrink.h"
 #include "sim/swarm/swarm.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3 };
@@ -25,6 +26,8 @@ static const char usage[] =
     "       kqsim swarm [--seed S [--print] | --seeds N [--from S]]\n"
     "                 [--minutes M] [--jobs J] [--json] [--trace FILE]\n"
     "                 draw cluster, topics, load and faults from each seed\n"
+    "       kqsim shrink FILE --seed S [-o OUT] [--minutes M] [--jobs J]\n"
+    "                 find the smallest scenario that fails as this run does\n"
     "       kqsim lint FILE|DIR...     check scenario files\n"
     "       kqsim new FILE             write a scenario to begin with\n"
     "       kqsim faults               list the fault points\n"
@@ -169,8 +172,9 @@ struct options {
     const char *node;
     const char *at;
     uint64_t limit;
-    uint64_t minutes; /* the rest: of swarm */
-    bool print;
+    uint64_t minutes; /* of swarm and shrink */
+    bool print;       /* of swarm */
+    const char *out;  /* of shrink */
 };
 
 static int take_number(const char *option, const char *text, uint64_t minimum,
@@ -224,6 +228,8 @@ static int take_option(struct options *options, int count, char **arguments,
         return take_number(name, value, 1, &options->jobs);
     if (strcmp(name, "--trace") == 0)
         return take_text(name, value, "the name of a file", &options->trace);
+    if (strcmp(name, "-o") == 0)
+        return take_text(name, value, "the name of a file", &options->out);
     if (strcmp(name, "--how") == 0)
         return take_text(name, value, "power, process, error, full or short",
                          &options->how);
@@ -244,7 +250,7 @@ static int take_options(struct options *options, int count, char **arguments)
 
     *options = (struct options){.first_seed = 1, .seeds = 1, .jobs = 1};
     for (int i = 0; i < count && code == EXIT_DONE; i++) {
-        if (strncmp(arguments[i], "--", 2) == 0)
+        if (arguments[i][0] == '-')
             code = take_option(options, count, arguments, &i);
         else
             code = walk(&options->files, arguments[i]);
@@ -314,7 +320,17 @@ static int take_run_options(struct options *options, int count,
                     "no scenario: name files or directories that hold *.yaml");
     if (options->print || options->minutes > 0)
         return fail(EXIT_USAGE, "--print and --minutes belong to kqsim swarm");
+    if (options->out != NULL)
+        return fail(EXIT_USAGE, "-o belongs to kqsim shrink");
     return EXIT_DONE;
+}
+
+static int refuse_others(const struct options *options)
+{
+    return strikes(options)
+               ? fail(EXIT_USAGE, "--how, --node, --at and --limit belong to "
+                                  "kqsim crash-everywhere")
+               : EXIT_DONE;
 }
 
 static int command_run(int count, char **arguments)
@@ -323,9 +339,8 @@ static int command_run(int count, char **arguments)
     struct plan plan = {NULL, 0};
     int code = take_run_options(&options, count, arguments);
 
-    if (code == EXIT_DONE && strikes(&options))
-        code = fail(EXIT_USAGE, "--how, --node, --at and --limit belong to "
-                                "kqsim crash-everywhere");
+    if (code == EXIT_DONE)
+        code = refuse_others(&options);
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)
@@ -417,6 +432,89 @@ static int command_crash_everywhere(int count, char **arguments)
     return code;
 }
 
+/* ---- shrink ---- */
+
+/* It took minutes: what cannot be in its file goes to standard output. */
+static int write_out(const struct options *options, const char *text)
+{
+    FILE *file = options->out ? fopen(options->out, "w") : stdout;
+    int problem = file ? 0 : errno;
+
+    if (fputs(text, file ? file : stdout) < 0 || fflush(file) != 0)
+        problem = errno;
+    if (file != NULL && file != stdout && fclose(file) != 0)
+        problem = errno;
+    if (problem == 0)
+        return EXIT_DONE;
+    return fail(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                options->out ? options->out : "to standard output",
+                strerror(problem));
+}
+
+static int tell_shrunk(const struct options *options, enum shrink_end end,
+                       const struct shrunk *shrunk)
+{
+    if (end == SHRINK_PASSES)
+        return fail(EXIT_USAGE, "nothing to shrink: seed %" PRIu64 " passes",
+                    options->first_seed);
+    if (end == SHRINK_PROVES_NOTHING)
+        return fail(EXIT_USAGE,
+                    "nothing to shrink: no oracle speaks of seed %" PRIu64
+                    ": %s",
+                    options->first_seed, shrunk->message);
+    fprintf(stderr,
+            "left after %" PRIu64 " runs: steps %zu, occurrences of faults "
+            "%zu, clients %zu: %s\n",
+            shrunk->runs, shrunk->steps, shrunk->occurrences, shrunk->clients,
+            shrunk->message);
+    if (end == SHRINK_OUT_OF_TIME)
+        fputs("time ran out: it may hold more than is needed; see --minutes\n",
+              stderr);
+    return write_out(options, shrunk->text);
+}
+
+#define SHRINK_MINUTES 5
+
+static int shrink(const struct options *options,
+                  const struct scenario *scenario)
+{
+    struct shrink_plan plan = {
+        .scenario = scenario,
+        .seed = options->first_seed,
+        .out = options->out ? options->out : "FILE",
+        .minutes = options->minutes > 0 ? options->minutes : SHRINK_MINUTES,
+        .jobs = (unsigned)options->jobs};
+    struct shrunk shrunk;
+    enum shrink_end end = shrink_run(&plan, &shrunk);
+    int code = tell_shrunk(options, end, &shrunk);
+
+    free(shrunk.text);
+    return code;
+}
+
+static int command_shrink(int count, char **arguments)
+{
+    struct options options;
+    struct plan plan = {NULL, 0};
+    int code = take_options(&options, count, arguments);
+
+    if (code == EXIT_DONE)
+        code = refuse_others(&options);
+    if (code == EXIT_DONE && (options.files.count != 1 || !options.has_seed))
+        code = fail(EXIT_USAGE, "kqsim shrink takes one scenario and the "
+                                "--seed of a run that fails");
+    if (code == EXIT_DONE && (options.json || options.trace || options.print))
+        code = fail(EXIT_USAGE, "kqsim shrink takes --seed, -o, --minutes and "
+                                "--jobs");
+    if (code == EXIT_DONE)
+        code = load(&options.files, &plan);
+    if (code == EXIT_DONE)
+        code = shrink(&options, plan.scenarios[0]);
+    plan_release(&plan);
+    files_release(&options.files);
+    return code;
+}
+
 /* ---- swarm ---- */
 
 static int swarm(const struct options *options)
@@ -461,12 +559,14 @@ static int command_swarm(int count, char **arguments)
     if (code == EXIT_DONE && options.files.count > 0)
         code = fail(EXIT_USAGE, "kqsim swarm draws its scenarios and takes no "
                                 "file: see kqsim run");
-    else if (code == EXIT_DONE && strikes(&options))
-        code = fail(EXIT_USAGE, "--how, --node, --at and --limit belong to "
-                                "kqsim crash-everywhere");
-    else if (code == EXIT_DONE && (options.print || options.trace) && !single)
+    else if (code == EXIT_DONE)
+        code = refuse_others(&options);
+    if (code == EXIT_DONE && (options.print || options.trace) && !single)
         code = fail(EXIT_USAGE, "--print and --trace are for a single run: "
                                 "one --seed");
+    if (code == EXIT_DONE && options.out != NULL)
+        code = fail(EXIT_USAGE, "-o belongs to kqsim shrink: --print, then "
+                                "shrink what it wrote");
     if (code == EXIT_DONE)
         code =
             options.print ? print_drawn(options.first_seed) : swarm(&options);
@@ -559,6 +659,7 @@ static const struct {
     {"marks", command_marks},
     {"crash-everywhere", command_crash_everywhere},
     {"swarm", command_swarm},
+    {"shrink", command_shrink},
 };
 
 int main(int count, char **arguments)

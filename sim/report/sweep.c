@@ -82,6 +82,8 @@ static void tell_scenario(struct state *state, const struct scenario *scenario)
                    tally_vacuous(&state->tally, scenario, sentence);
     FILE *out = state->sweep->json ? stderr : stdout;
 
+    if (state->sweep->quiet)
+        return;
     if (vacuous) {
         state->good = false;
         fprintf(out, "ERROR  %s: %s\n", scenario->path, sentence);
@@ -94,7 +96,8 @@ static void tell_scenario(struct state *state, const struct scenario *scenario)
 
 static void tell_progress(const struct state *state)
 {
-    if (state->runs < 2 || state->sweep->drawn || !isatty(STDERR_FILENO))
+    if (state->runs < 2 || state->sweep->drawn || state->sweep->quiet ||
+        !isatty(STDERR_FILENO))
         return;
     fprintf(stderr, "\r%zu of %zu runs%s", state->told, state->runs,
             state->told == state->runs ? "\r\033[K" : "");
@@ -126,7 +129,7 @@ static void tell_run(struct state *state, size_t run)
     if (sweep->json)
         report_json(stdout, scenario_of(state, run), seed_of(state, run),
                     report);
-    if (report->result != RUN_PASS)
+    if (report->result != RUN_PASS && !sweep->quiet)
         tell_failure(state, run);
     if ((run + 1) % (sweep->seeds * runs_of_seed(state)) == 0)
         tell_scenario(state, scenario_of(state, run));
@@ -310,7 +313,7 @@ bool sweep_run(const struct sweep *sweep)
     state.runs =
         sweep->scenario_count * (size_t)sweep->seeds * runs_of_seed(&state);
     state.reports = memory(state.runs, sizeof *state.reports);
-    if (state.runs == 1)
+    if (state.runs == 1 && !sweep->quiet)
         run_here(&state);
     else
         run_there(&state);

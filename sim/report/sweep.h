@@ -15,6 +15,7 @@ struct sweep {
     uint64_t seeds;
     bool drawn; /* seeds is 1; scenario i runs with seed first_seed + i, and
                    only what fails is told */
+    bool quiet; /* only told() hears of it; no run is made in this process */
     unsigned jobs;
     bool json;
     FILE *trace;                      /* of a single run; NULL: none */
