@@ -397,7 +397,7 @@ static bool stage_elect(struct controller *controller, struct intent *intent)
     intent->left = 0;
     for (struct topic *topic = metadata_first(controller->metadata); topic;
          topic = metadata_next(topic)) {
-        if (!topic_loaded(topic) ||
+        if (!topic_settled(topic) ||
             (intent->name != NULL && strcmp(intent->name, topic->name) != 0))
             continue;
         for (uint32_t i = 0; i < topic->chunk_count; i++)
