@@ -94,8 +94,8 @@ static void check_up_to(struct judge *judge, const struct partition *partition,
     }
 }
 
-/* A lazy topic may lose what was committed when several replicas lose power:
- * who is cut to what is left says so. */
+/* A lazy topic may lose what was committed when several replicas lose power, or
+ * the only one: who is cut to what is left says so, or who leads with it. */
 static void forget(struct judge *judge, const struct partition *partition,
                    struct agreed_partition *agreed, int64_t end_offset)
 {
@@ -107,22 +107,33 @@ static void forget(struct judge *judge, const struct partition *partition,
         agreed->batches.count--;
 }
 
+/* Where the log of a replica ends from now on, for all of them; else -1. */
+static int64_t end_told(const struct fact *fact)
+{
+    if (fact->type == FACT_TRUNCATED)
+        return fact->end_offset;
+    if (fact->type == FACT_ROLE && fact->value == FACT_ROLE_LEADER)
+        return fact->offset;
+    return -1;
+}
+
 static void on_fact(struct judge *judge, void *state,
                     struct partition *partition, unsigned node,
                     const struct fact *fact)
 {
     struct agree_state *agree = state;
     struct agreed_partition *agreed;
+    int64_t end = end_told(fact);
 
     if (fact->type != FACT_HIGH_WATERMARK && fact->type != FACT_OPENED &&
-        fact->type != FACT_TRUNCATED)
+        end < 0)
         return;
     vector_reach(&agree->partitions, partition->index + 1,
                  sizeof(struct agreed_partition));
     agreed = VECTOR_AT(&agree->partitions, struct agreed_partition,
                        partition->index);
-    if (fact->type == FACT_TRUNCATED)
-        forget(judge, partition, agreed, fact->end_offset);
+    if (end >= 0)
+        forget(judge, partition, agreed, end);
     if (fact->type == FACT_HIGH_WATERMARK)
         check_up_to(judge, partition, node, agreed, fact->end_offset);
     else if (fact->end_offset < agreed->checked[node])
