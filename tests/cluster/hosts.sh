@@ -30,8 +30,9 @@ make_hub() {
     mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns &&
         ip link set lo up && ip link add hub type bridge &&
         ip addr add "$(address_of clients)/24" dev hub &&
-        ip link set hub up && iptables -L INPUT >/dev/null || {
-        echo "skipped: no network namespaces or iptables here"
+        ip link set hub up && iptables -L INPUT >/dev/null &&
+        ip link add probe type veth peer name eborp && ip link del probe || {
+        echo "skipped: no bridge, veth or iptables here"
         exit 77
     }
 }
