@@ -198,19 +198,25 @@ bool partition_has_uncommitted_damage(const struct partition *partition)
 {
     const struct log *log = partition->log;
 
-    return log != NULL && log->damaged &&
-           log->damage_offset >= partition->high_watermark;
+    if (log == NULL || !log->damaged)
+        return false;
+    /* a stretch over the watermark: nobody knows yet how far it is damaged */
+    return log->damage_offset >= partition->high_watermark ||
+           (partition->state.replica_count > 1 &&
+            log->damage_end_offset > partition->high_watermark);
 }
 
 int64_t partition_counted_offset(const struct partition *partition)
 {
     const struct log *log = partition->log;
     int64_t counted = log_counted_offset(log);
+    int64_t end = log->damage_offset > partition->high_watermark
+                      ? log->damage_offset
+                      : partition->high_watermark;
 
-    return partition_has_uncommitted_damage(partition) &&
-                   log->damage_offset < counted &&
+    return partition_has_uncommitted_damage(partition) && end < counted &&
                    (partition->state.isr.count > 1 || partition->damage_counts)
-               ? log->damage_offset
+               ? end
                : counted;
 }
 
