@@ -20,51 +20,6 @@ void intent_finish(struct intent *intent, enum error error)
     intent->done(intent);
 }
 
-/* ---- /changes ---- */
-
-void controller_add_change(struct controller *controller,
-                           const struct uuid *topic_id, uint32_t chunk)
-{
-    size_t at = controller->change_count;
-    Kq__Change *change;
-
-    if (at == CHANGES_KEPT) { /* the oldest goes */
-        at = --controller->change_count;
-        memmove(controller->changes, controller->changes + 1,
-                at * sizeof *controller->changes);
-        memmove(controller->change_topics, controller->change_topics + 1,
-                at * sizeof *controller->change_topics);
-        for (size_t i = 0; i < at; i++)
-            controller->changes[i].topic_id.data =
-                controller->change_topics[i].bytes;
-    }
-    change = &controller->changes[at];
-    kq__change__init(change);
-    change->sequence = controller->next_sequence++;
-    if (topic_id != NULL) {
-        controller->change_topics[at] = *topic_id;
-        change->has_topic_id = 1;
-        change->topic_id.data = controller->change_topics[at].bytes;
-        change->topic_id.len = sizeof topic_id->bytes;
-        change->has_chunk = chunk != CHANGE_NO_CHUNK;
-        change->chunk = chunk;
-    }
-    controller->change_count++;
-}
-
-struct bytes controller_changes_encode(struct controller *controller)
-{
-    Kq__ChangesNode node = KQ__CHANGES_NODE__INIT;
-    Kq__Change *pointers[CHANGES_KEPT];
-
-    for (size_t i = 0; i < controller->change_count; i++)
-        pointers[i] = &controller->changes[i];
-    node.next_sequence = controller->next_sequence;
-    node.n_changes = controller->change_count;
-    node.changes = pointers;
-    return znode_pack(controller->seam->heap, &node.base);
-}
-
 /* ---- staging ---- */
 
 static struct staged_chunk *find_staged(struct controller_write *write,
@@ -102,7 +57,8 @@ static struct staged_chunk *staged_new(struct controller_write *write,
     return staged;
 }
 
-static void unstage(struct controller_write *write, struct staged_chunk *staged)
+void controller_unstage(struct controller_write *write,
+                        struct staged_chunk *staged)
 {
     list_remove(&staged->node);
     write->chunk_count--;
@@ -140,78 +96,18 @@ struct staged_chunk *controller_stage_grown(struct controller_write *write,
     grown->version = known->version;
     memcpy(grown->states, known->states,
            known->count * sizeof known->states[0]);
-    unstage(write, known);
+    controller_unstage(write, known);
     return grown;
 }
 
-/* The same; NULL when it is not there and the write is full. */
-static struct staged_chunk *stage(struct controller_write *write,
-                                  struct topic *topic, uint32_t chunk)
+struct staged_chunk *controller_stage(struct controller_write *write,
+                                      struct topic *topic, uint32_t chunk)
 {
     if (find_staged(write, topic, chunk) == NULL &&
         (write->chunk_count >= CONTROLLER_WRITE_CHUNKS_MAX ||
          write->bytes > CONTROLLER_WRITE_BYTES_MAX))
         return NULL;
     return controller_stage_chunk(write, topic, chunk);
-}
-
-static struct live_brokers live_of(const struct controller *controller)
-{
-    return (struct live_brokers){controller->live_count, controller->live};
-}
-
-static void decide(struct controller *controller, struct staged_chunk *staged,
-                   struct partition_state *state,
-                   const struct live_brokers *live)
-{
-    bool orphan = state->leader == NO_BROKER && state->eligible.count > 0;
-
-    if (partition_state_decide(state, live)) {
-        staged->changed = true;
-        if (orphan && state->leader != NO_BROKER)
-            SOMETIMES(controller->seam->trace, ELECTED_FROM_ELIGIBLE);
-    }
-    if (controller->balance_all && partition_state_prefer(state, live)) {
-        staged->changed = true;
-        SOMETIMES(controller->seam->trace, LEADER_WENT_HOME);
-    }
-}
-
-/* Decides every partition of one chunk; false when the write is full. */
-static bool decide_chunk(struct controller *controller,
-                         struct controller_write *write, struct topic *topic,
-                         uint32_t chunk)
-{
-    struct partition_key key = {topic->id, chunk * CHUNK_PARTITIONS};
-    struct staged_chunk *staged = stage(write, topic, chunk);
-
-    if (staged == NULL)
-        return false;
-    for (uint32_t i = 0; i < staged->count; i++, key.partition++) {
-        struct live_brokers live = controller_live(controller, &key);
-
-        decide(controller, staged, &staged->states[i], &live);
-    }
-    if (!staged->changed)
-        unstage(write, staged);
-    return true;
-}
-
-/* What the registered brokers mean for every partition. What does not fit
- * is done by the next write. */
-static void decide_all(struct controller *controller,
-                       struct controller_write *write)
-{
-    for (struct topic *topic = metadata_first(controller->metadata); topic;
-         topic = metadata_next(topic)) {
-        if (!topic_settled(topic))
-            continue;
-        for (uint32_t i = 0; i < topic->chunk_count; i++)
-            if (!decide_chunk(controller, write, topic, i))
-                return;
-    }
-    controller->decide_all = false;
-    controller->balance_all = false;
 }
 
 static bool must_decide(const struct controller *controller)
@@ -235,8 +131,8 @@ static struct partition_state *state_of(struct controller *controller,
     *error = ERROR_UNKNOWN_PARTITION;
     if (item->partition >= topic->partition_count)
         return NULL;
-    *staged =
-        stage(controller->write, topic, item->partition / CHUNK_PARTITIONS);
+    *staged = controller_stage(controller->write, topic,
+                               item->partition / CHUNK_PARTITIONS);
     *error = ERROR_AGAIN;
     if (*staged == NULL)
         return NULL;
@@ -357,54 +253,12 @@ static bool stage_items(struct controller *controller, struct intent *intent)
 static bool sender_is_live(const struct controller *controller,
                            const struct intent *intent)
 {
-    struct live_brokers live = live_of(controller);
+    struct live_brokers live = {controller->live_count, controller->live};
     const struct live_broker *broker =
         live_broker_find(&live, intent->sender.broker_id);
 
     return broker != NULL &&
            broker->broker_epoch == intent->sender.broker_epoch;
-}
-
-/* False when the write is full. */
-static bool elect_chunk(struct controller *controller, struct intent *intent,
-                        struct topic *topic, uint32_t chunk)
-{
-    struct partition_key key = {topic->id, chunk * CHUNK_PARTITIONS};
-    struct staged_chunk *staged = stage(controller->write, topic, chunk);
-
-    if (staged == NULL)
-        return false;
-    for (uint32_t i = 0; i < staged->count; i++, key.partition++) {
-        struct partition_state *state = &staged->states[i];
-        struct live_brokers live = controller_live(controller, &key);
-
-        if (partition_state_prefer(state, &live)) {
-            staged->changed = true;
-            intent->moved++;
-        } else if (state->leader != state->replicas[0]) {
-            intent->left++;
-        }
-    }
-    if (!staged->changed)
-        unstage(controller->write, staged);
-    return true;
-}
-
-/* Preferred leaders, of one topic or of all. False when the write is full:
- * what has moved is looked at again, and stays. */
-static bool stage_elect(struct controller *controller, struct intent *intent)
-{
-    intent->left = 0;
-    for (struct topic *topic = metadata_first(controller->metadata); topic;
-         topic = metadata_next(topic)) {
-        if (!topic_settled(topic) ||
-            (intent->name != NULL && strcmp(intent->name, topic->name) != 0))
-            continue;
-        for (uint32_t i = 0; i < topic->chunk_count; i++)
-            if (!elect_chunk(controller, intent, topic, i))
-                return false;
-    }
-    return true;
 }
 
 static bool stage_topic(struct controller *controller, struct intent *intent)
@@ -466,7 +320,7 @@ static bool stage_intent(struct controller *controller, struct intent *intent)
             intent_finish(intent, ERROR_UNKNOWN_TOPIC);
             return true;
         }
-        if (!stage_elect(controller, intent))
+        if (!controller_stage_elect(controller, intent))
             return false;
         list_append(&write->intents, &intent->node);
         return true;
@@ -571,7 +425,8 @@ static void free_write(struct controller_write *write)
     struct heap *heap = write->controller->seam->heap;
 
     list_for_each_safe (node, &write->chunks)
-        unstage(write, container_of(node, struct staged_chunk, node));
+        controller_unstage(write,
+                           container_of(node, struct staged_chunk, node));
     heap_free(heap, (void *)(uintptr_t)write->topic_node.data);
     heap_free(heap, write->new_states);
     heap_free(heap, write);
@@ -660,143 +515,11 @@ static void write_done(struct coord_request *request)
 
 /* ---- sending ---- */
 
-struct op_list {
-    struct coord_op ops[COORD_MULTI_MAX];
-    char paths[COORD_MULTI_MAX][ZNODE_PATH_BYTES];
-    size_t count;
-};
-
-static char *op_add(struct op_list *list, enum coord_operation operation,
-                    struct bytes data, int32_t version)
+static void send_write(struct controller_write *write)
 {
-    size_t at = list->count++;
-
-    ASSERT(at < COORD_MULTI_MAX);
-    list->ops[at] = (struct coord_op){
-        .operation = operation,
-        .path = list->paths[at],
-        .data = data,
-        .version = version,
-    };
-    return list->paths[at];
-}
-
-static void add_chunks(struct controller_write *write, struct op_list *list)
-{
-    struct controller *controller = write->controller;
-
-    list_for_each (node, &write->chunks) {
-        struct staged_chunk *staged =
-            container_of(node, struct staged_chunk, node);
-
-        if (!staged->changed)
-            continue;
-        znode_chunk_path(
-            op_add(
-                list, staged->version == CHUNK_NEW ? COORD_CREATE : COORD_SET,
-                znode_chunk_encode(controller->seam->heap, &staged->topic->id,
-                                   staged->chunk * CHUNK_PARTITIONS,
-                                   staged->states, staged->count),
-                staged->version),
-            staged->topic->name, staged->chunk);
-        if (staged->topic != write->altered_topic) /* else all are read */
-            controller_add_change(controller, &staged->topic->id,
-                                  staged->chunk);
-    }
-}
-
-static void add_new_topic(struct controller_write *write, struct op_list *list)
-{
-    struct controller *controller = write->controller;
-    struct heap *heap = controller->seam->heap;
-    const struct intent *intent = write->topic_intent;
-    const struct bytes none = {(const uint8_t *)"", 0};
-    uint8_t *copy = heap_alloc(heap, write->topic_node.size + 1);
-
-    memcpy(copy, write->topic_node.data, write->topic_node.size);
-    znode_topic_path(op_add(list, COORD_CREATE,
-                            (struct bytes){copy, write->topic_node.size}, 0),
-                     intent->name);
-    znode_state_path(op_add(list, COORD_CREATE, none, 0), intent->name);
-    for (uint32_t first = 0; first < intent->partition_count;
-         first += CHUNK_PARTITIONS) {
-        uint32_t left = intent->partition_count - first;
-        uint32_t count = left < CHUNK_PARTITIONS ? left : CHUNK_PARTITIONS;
-
-        znode_chunk_path(
-            op_add(list, COORD_CREATE,
-                   znode_chunk_encode(heap, &intent->topic_id, first,
-                                      write->new_states + first, count),
-                   0),
-            intent->name, first / CHUNK_PARTITIONS);
-        controller_add_change(controller, &intent->topic_id,
-                              first / CHUNK_PARTITIONS);
-    }
-}
-
-static void add_altered_topic(struct controller_write *write,
-                              struct op_list *list)
-{
-    struct controller *controller = write->controller;
-    const struct topic *topic = write->altered_topic;
-    uint8_t *copy =
-        heap_alloc(controller->seam->heap, write->topic_node.size + 1);
-
-    memcpy(copy, write->topic_node.data, write->topic_node.size);
-    znode_topic_path(op_add(list, COORD_SET,
-                            (struct bytes){copy, write->topic_node.size},
-                            topic->version),
-                     topic->name);
-    controller_add_change(controller, &topic->id, 0);
-    controller->changes[controller->change_count - 1].has_settings = 1;
-    controller->changes[controller->change_count - 1].settings = 1;
-}
-
-static void add_deleted_topic(struct controller_write *write,
-                              struct op_list *list)
-{
-    const struct topic *topic = write->deleted_topic;
-    const struct bytes none = {NULL, 0};
-
-    for (uint32_t i = 0; i < topic_chunks(topic); i++)
-        znode_chunk_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),
-                         topic->name, i);
-    znode_state_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),
-                     topic->name);
-    znode_topic_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),
-                     topic->name);
-    controller_add_change(write->controller, &topic->id, CHANGE_NO_CHUNK);
-}
-
-static void send_write(struct controller *controller,
-                       struct controller_write *write)
-{
-    struct heap *heap = controller->seam->heap;
-    struct op_list *list = heap_alloc(heap, sizeof *list);
-    const struct bytes none = {NULL, 0};
-
-    memcpy(op_add(list, COORD_CHECK, none, controller->epoch_version),
-           ZNODE_CONTROLLER_EPOCH, sizeof ZNODE_CONTROLLER_EPOCH);
-    add_chunks(write, list);
-    if (write->new_states != NULL)
-        add_new_topic(write, list);
-    if (write->deleted_topic != NULL)
-        add_deleted_topic(write, list);
-    if (write->altered_topic != NULL)
-        add_altered_topic(write, list);
-    if (controller->brokers_changed)
-        controller_add_change(controller, NULL, CHANGE_NO_CHUNK);
-    controller->brokers_changed = false;
-    memcpy(op_add(list, COORD_SET, controller_changes_encode(controller),
-                  controller->changes_version),
-           ZNODE_CHANGES, sizeof ZNODE_CHANGES);
     write->request.done = write_done;
     write->sent = true;
-    coord_multi(controller->coord, &write->request, list->ops, list->count);
-    for (size_t i = 0; i < list->count; i++)
-        if (list->ops[i].data.size > 0)
-            heap_free(heap, (void *)(uintptr_t)list->ops[i].data.data);
-    heap_free(heap, list);
+    controller_multi_send(write);
 }
 
 static bool anything_staged(const struct controller_write *write)
@@ -864,10 +587,10 @@ void controller_run(struct controller *controller)
         return;
     controller->write = write = write_new(controller);
     if (must_decide(controller))
-        decide_all(controller, write);
+        controller_decide_all(controller);
     stage_intents(controller);
     if (anything_staged(write))
-        send_write(controller, write);
+        send_write(write);
     else
         nothing_staged(controller, write);
 }

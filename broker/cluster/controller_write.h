@@ -63,7 +63,12 @@ void intent_finish(struct intent *intent, enum error error);
 struct staged_chunk *controller_stage_chunk(struct controller_write *write,
                                             struct topic *topic,
                                             uint32_t chunk);
-/* The same with room for `count` states, of which the caller writes those
+/* The same; NULL when there is none and the write is full. */
+struct staged_chunk *controller_stage(struct controller_write *write,
+                                      struct topic *topic, uint32_t chunk);
+void controller_unstage(struct controller_write *write,
+                        struct staged_chunk *staged);
+/* controller_stage_chunk() with room for `count` states, of which the caller writes those
  * that the topic does not have yet. */
 struct staged_chunk *controller_stage_grown(struct controller_write *write,
                                             struct topic *topic, uint32_t chunk,
@@ -77,6 +82,17 @@ bool controller_stage_delete(struct controller *controller,
                              struct intent *intent);
 bool controller_stage_alter(struct controller *controller,
                             struct intent *intent);
+
+/* cluster/controller_decide.c: stages what the registered brokers mean for
+ * every partition. What does not fit is done by the next write. */
+void controller_decide_all(struct controller *controller);
+/* Preferred leaders, of one topic or of all. False when the write is full:
+ * what has moved is looked at again, and stays. */
+bool controller_stage_elect(struct controller *controller,
+                            struct intent *intent);
+
+/* cluster/controller_multi.c: sends all that is staged. */
+void controller_multi_send(struct controller_write *write);
 
 /* Notes a change for /changes. topic_id NULL: brokers or controller. */
 #define CHANGE_NO_CHUNK UINT32_MAX
