@@ -41,7 +41,8 @@ enum intent_kind {
     INTENT_CREATE_TOPIC,
     INTENT_DELETE_TOPIC,
     INTENT_ALTER_TOPIC,
-    INTENT_ELECT
+    INTENT_ELECT,
+    INTENT_ELECT_UNCLEAN
 };
 
 struct intent_item {
@@ -55,7 +56,8 @@ struct intent_item {
     bool synced;             /* clears `lazy` */
     /* replica lost: partition_state_replica_outdone() instead of ..._lost() */
     bool outdone;
-    enum error error; /* result */
+    uint32_t broker_id; /* unclean election: who is to lead */
+    enum error error;   /* result */
 };
 
 struct intent_config {
@@ -77,7 +79,8 @@ struct intent {
     uint64_t changes_read;            /* by the sender; replica lost */
     struct intent_item *items;
     size_t item_count;
-    const char *name;          /* topics; elect: NULL for all of them */
+    const char *name;          /* topics; elect: NULL for all of them;
+                                  unclean election, with one item */
     uint32_t partition_count;  /* altering: so many from now on; 0: as it is */
     uint32_t partitions_known; /* altering: to who asks; 0: not said */
     uint32_t replication_factor;

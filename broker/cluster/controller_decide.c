@@ -3,15 +3,22 @@
  * What the registered brokers mean for every partition, and where leaders
  * are wanted: staged chunk by chunk, as far as a write has room.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "cluster/controller_write.h"
+#include "cluster/topic_config.h"
 #include "seam/trace.h"
 
 /* Looks at one partition; true when its state changed. */
+struct visited {
+    const struct topic *topic;
+    uint32_t partition;
+    struct partition_state *state;
+    const struct live_brokers *live;
+};
 typedef bool visit_function(struct controller *controller, void *context,
-                            struct partition_state *state,
-                            const struct live_brokers *live);
+                            const struct visited *visited);
 
 /* False when the write is full. */
 static bool visit_chunk(struct controller *controller, struct topic *topic,
@@ -26,7 +33,9 @@ static bool visit_chunk(struct controller *controller, struct topic *topic,
     for (uint32_t i = 0; i < staged->count; i++, key.partition++) {
         struct live_brokers live = controller_live(controller, &key);
 
-        if (visit(controller, context, &staged->states[i], &live))
+        if (visit(controller, context,
+                  &(struct visited){topic, key.partition, &staged->states[i],
+                                    &live}))
             staged->changed = true;
     }
     if (!staged->changed)
@@ -51,17 +60,54 @@ static bool visit_all(struct controller *controller, const char *name,
     return true;
 }
 
-static bool decide(struct controller *controller, void *context,
-                   struct partition_state *state,
-                   const struct live_brokers *live)
+static enum error elect_unclean(struct controller *controller,
+                                const struct visited *visited,
+                                uint32_t broker_id)
 {
+    struct partition_state *state = visited->state;
+    enum error error =
+        partition_state_elect_unclean(state, broker_id, visited->live);
+
+    if (error != ERROR_NONE)
+        return error;
+    SOMETIMES(controller->seam->trace, ELECTED_UNCLEANLY);
+    trace_log(controller->seam->trace, TRACE_ERROR,
+              "broker %u leads %s/%u from epoch %u on with what it has, as "
+              "nobody that has all is there: acknowledged records may be gone",
+              broker_id, visited->topic->name, visited->partition,
+              state->leader_epoch);
+    return ERROR_NONE;
+}
+
+/* The topic wants any leader rather than none: the first that is there. */
+static bool elect_any(struct controller *controller,
+                      const struct visited *visited)
+{
+    const struct partition_state *state = visited->state;
+
+    if (state->leader != NO_BROKER ||
+        !topic_setting(visited->topic, TOPIC_UNCLEAN_LEADER_ELECTION, false))
+        return false;
+    for (uint32_t i = 0; i < state->replica_count; i++)
+        if (elect_unclean(controller, visited, state->replicas[i]) ==
+            ERROR_NONE)
+            return true;
+    return false;
+}
+
+static bool decide(struct controller *controller, void *context,
+                   const struct visited *visited)
+{
+    struct partition_state *state = visited->state;
     bool orphan = state->leader == NO_BROKER && state->eligible.count > 0;
-    bool changed = partition_state_decide(state, live);
+    bool changed = partition_state_decide(state, visited->live);
 
     (void)context;
     if (changed && orphan && state->leader != NO_BROKER)
         SOMETIMES(controller->seam->trace, ELECTED_FROM_ELIGIBLE);
-    if (controller->balance_all && partition_state_prefer(state, live)) {
+    changed |= elect_any(controller, visited);
+    if (controller->balance_all &&
+        partition_state_prefer(state, visited->live)) {
         changed = true;
         SOMETIMES(controller->seam->trace, LEADER_WENT_HOME);
     }
@@ -77,13 +123,13 @@ void controller_decide_all(struct controller *controller)
 }
 
 static bool prefer(struct controller *controller, void *context,
-                   struct partition_state *state,
-                   const struct live_brokers *live)
+                   const struct visited *visited)
 {
+    const struct partition_state *state = visited->state;
     struct intent *intent = context;
 
     (void)controller;
-    if (partition_state_prefer(state, live)) {
+    if (partition_state_prefer(visited->state, visited->live)) {
         intent->moved++;
         return true;
     }
@@ -97,4 +143,64 @@ bool controller_stage_elect(struct controller *controller,
 {
     intent->left = 0;
     return visit_all(controller, intent->name, prefer, intent);
+}
+
+/* ---- unclean, by an operator's command ---- */
+
+static enum error refuse_unclean(struct intent *intent, enum error error,
+                                 const struct partition_state *state)
+{
+    const struct intent_item *item = intent->items;
+
+    if (error == ERROR_ELECTION_NOT_NEEDED)
+        snprintf(intent->detail, sizeof intent->detail,
+                 "broker %u leads %s/%u; it must be stopped first",
+                 state->leader, intent->name, item->partition);
+    else if (error == ERROR_INELIGIBLE_REPLICA)
+        snprintf(intent->detail, sizeof intent->detail,
+                 partition_state_has_replica(state, item->broker_id)
+                     ? "broker %u is not there, or its replica of %s/%u is "
+                       "offline"
+                     : "broker %u has no replica of %s/%u",
+                 item->broker_id, intent->name, item->partition);
+    return error;
+}
+
+bool controller_stage_unclean(struct controller *controller,
+                              struct intent *intent)
+{
+    const struct topic *topic =
+        metadata_topic(controller->metadata, intent->name);
+    struct intent_item *item = intent->items;
+    struct partition_key key;
+    struct live_brokers live;
+    struct staged_chunk *staged;
+    struct partition_state *state;
+
+    if (topic == NULL) {
+        intent_finish(intent, ERROR_UNKNOWN_TOPIC);
+        return true;
+    }
+    item->topic_id = topic->id;
+    state = controller_state_of(controller, item, &staged, &item->error);
+    if (state == NULL && item->error == ERROR_AGAIN)
+        return false;
+    if (state != NULL) {
+        key = (struct partition_key){topic->id, item->partition};
+        live = controller_live(controller, &key);
+        item->error = refuse_unclean(
+            intent,
+            elect_unclean(
+                controller,
+                &(struct visited){topic, item->partition, state, &live},
+                item->broker_id),
+            state);
+    }
+    if (item->error != ERROR_NONE) {
+        intent_finish(intent, item->error);
+        return true;
+    }
+    staged->changed = true;
+    list_append(&controller->write->intents, &intent->node);
+    return true;
 }

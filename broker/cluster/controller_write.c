@@ -115,12 +115,10 @@ static bool must_decide(const struct controller *controller)
     return controller->decide_all || controller->balance_all;
 }
 
-/* The staged state of a partition; NULL with an error when there is none,
- * or with ERROR_AGAIN when the write is full. */
-static struct partition_state *state_of(struct controller *controller,
-                                        const struct intent_item *item,
-                                        struct staged_chunk **staged,
-                                        enum error *error)
+struct partition_state *controller_state_of(struct controller *controller,
+                                            const struct intent_item *item,
+                                            struct staged_chunk **staged,
+                                            enum error *error)
 {
     struct topic *topic =
         metadata_topic_by_id(controller->metadata, &item->topic_id);
@@ -160,7 +158,8 @@ static enum error alter(struct controller *controller,
     struct live_brokers live = controller_live(controller, &key);
     struct staged_chunk *staged;
     enum error error;
-    struct partition_state *state = state_of(controller, item, &staged, &error);
+    struct partition_state *state =
+        controller_state_of(controller, item, &staged, &error);
 
     if (state == NULL)
         return error;
@@ -183,7 +182,8 @@ static enum error replica_lost(struct controller *controller,
 {
     struct staged_chunk *staged;
     enum error error;
-    struct partition_state *state = state_of(controller, item, &staged, &error);
+    struct partition_state *state =
+        controller_state_of(controller, item, &staged, &error);
 
     if (state == NULL) /* a topic that is gone has nothing to lose */
         return error == ERROR_AGAIN ? error : ERROR_NONE;
@@ -208,7 +208,8 @@ static enum error replica_outdone(struct controller *controller,
     struct live_brokers live = controller_live(controller, &key);
     struct staged_chunk *staged;
     enum error error;
-    struct partition_state *state = state_of(controller, item, &staged, &error);
+    struct partition_state *state =
+        controller_state_of(controller, item, &staged, &error);
 
     if (state == NULL)
         return error == ERROR_AGAIN ? error : ERROR_NONE;
@@ -324,6 +325,8 @@ static bool stage_intent(struct controller *controller, struct intent *intent)
             return false;
         list_append(&write->intents, &intent->node);
         return true;
+    case INTENT_ELECT_UNCLEAN:
+        return controller_stage_unclean(controller, intent);
     case INTENT_CREATE_TOPIC:
     case INTENT_DELETE_TOPIC:
     case INTENT_ALTER_TOPIC:

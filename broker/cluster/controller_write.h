@@ -66,10 +66,16 @@ struct staged_chunk *controller_stage_chunk(struct controller_write *write,
 /* The same; NULL when there is none and the write is full. */
 struct staged_chunk *controller_stage(struct controller_write *write,
                                       struct topic *topic, uint32_t chunk);
+/* The staged state of a partition; NULL with an error when there is none,
+ * or with ERROR_AGAIN when the write is full. */
+struct partition_state *controller_state_of(struct controller *controller,
+                                            const struct intent_item *item,
+                                            struct staged_chunk **staged,
+                                            enum error *error);
 void controller_unstage(struct controller_write *write,
                         struct staged_chunk *staged);
-/* controller_stage_chunk() with room for `count` states, of which the caller writes those
- * that the topic does not have yet. */
+/* controller_stage_chunk() with room for `count` states, of which the caller
+ * writes those that the topic does not have yet. */
 struct staged_chunk *controller_stage_grown(struct controller_write *write,
                                             struct topic *topic, uint32_t chunk,
                                             uint32_t count);
@@ -90,6 +96,11 @@ void controller_decide_all(struct controller *controller);
  * what has moved is looked at again, and stays. */
 bool controller_stage_elect(struct controller *controller,
                             struct intent *intent);
+
+/* One partition that has no leader gets one, with what that has. False when
+ * the write is full; else it was answered or will be. */
+bool controller_stage_unclean(struct controller *controller,
+                              struct intent *intent);
 
 /* cluster/controller_multi.c: sends all that is staged. */
 void controller_multi_send(struct controller_write *write);

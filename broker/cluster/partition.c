@@ -331,6 +331,21 @@ static void note_lazy(struct partition *partition)
     trace_fact(partition_seam(partition)->trace, &fact);
 }
 
+static void note_unclean(struct partition *partition)
+{
+    struct fact fact = {
+        .type = FACT_UNCLEAN,
+        .key = partition->key,
+        .leader_epoch = (int32_t)partition->state.leader_epoch,
+        .value = partition->state.unclean_epoch,
+    };
+
+    if (partition->state.unclean_epoch == partition->unclean_told)
+        return;
+    partition->unclean_told = partition->state.unclean_epoch;
+    trace_fact(partition_seam(partition)->trace, &fact);
+}
+
 /* What the checkpoint remembers is known here from now on. */
 static void note_watermark(struct partition *partition)
 {
@@ -477,6 +492,7 @@ void partition_set_state(struct partition *partition, struct topic *topic,
     partition->state = *state;
     partition->state_known = true;
     note_lazy(partition);
+    note_unclean(partition);
     partition_configure(partition);
     note_older(partition);
     if (partition->proposed &&

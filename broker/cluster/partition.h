@@ -73,8 +73,9 @@ struct partition {
     struct topic *topic; /* NULL once it is deleted */
     struct partition_state state;
     bool state_known;
-    bool lazy_told; /* as the last fact said it */
-    bool stopping;  /* the topic is gone: freed when nothing is in flight */
+    bool lazy_told;        /* as the last fact said it */
+    uint32_t unclean_told; /* likewise */
+    bool stopping; /* the topic is gone: freed when nothing is in flight */
 
     struct log *log;     /* NULL until it is there */
     bool older_told;     /* to people */

@@ -22,11 +22,20 @@ static const struct setting settings[] = {
 #undef TOPIC_CONFIG
 };
 
+static bool is_switch(const struct setting *setting)
+{
+    return setting->minimum == 0 && setting->maximum == 1;
+}
+
 static bool parse(const struct setting *setting, const char *text,
                   int64_t *value)
 {
     char *end;
 
+    if (is_switch(setting)) {
+        *value = strcmp(text, "true") == 0;
+        return *value || strcmp(text, "false") == 0;
+    }
     errno = 0;
     *value = strtoll(text, &end, 10);
     return *text != '\0' && *end == '\0' && errno == 0 &&
@@ -55,10 +64,15 @@ bool topic_config_check(const char *key, const char *value, char *sentence,
             continue;
         if (value == NULL || parse(setting, value, &number))
             return true;
-        snprintf(sentence, size,
-                 "'%.40s' is not a value for %s: give a whole number from "
-                 "%" PRId64 " to %" PRId64,
-                 value, key, setting->minimum, setting->maximum);
+        if (is_switch(setting))
+            snprintf(sentence, size,
+                     "'%.40s' is not a value for %s: give true or false", value,
+                     key);
+        else
+            snprintf(sentence, size,
+                     "'%.40s' is not a value for %s: give a whole number from "
+                     "%" PRId64 " to %" PRId64,
+                     value, key, setting->minimum, setting->maximum);
         return false;
     }
     complain_unknown(key, sentence, size);
@@ -81,6 +95,15 @@ const char *topic_setting_key(enum topic_setting setting)
     return settings[setting].key;
 }
 
+void topic_setting_write(enum topic_setting setting, int64_t value,
+                         char text[TOPIC_SETTING_BYTES])
+{
+    if (is_switch(&settings[setting]))
+        snprintf(text, TOPIC_SETTING_BYTES, "%s", value ? "true" : "false");
+    else
+        snprintf(text, TOPIC_SETTING_BYTES, "%" PRId64, value);
+}
+
 int64_t topic_setting_default(enum topic_setting setting,
                               const struct log_settings *defaults,
                               uint32_t min_insync_replicas)
@@ -100,6 +123,8 @@ int64_t topic_setting_default(enum topic_setting setting,
         return min_insync_replicas;
     case TOPIC_MAX_MESSAGE_BYTES:
         return defaults->batch_bytes_max;
+    case TOPIC_UNCLEAN_LEADER_ELECTION:
+        return false;
     case TOPIC_SETTING_COUNT:
         break;
     }

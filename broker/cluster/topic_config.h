@@ -25,6 +25,10 @@ int64_t topic_setting(const struct topic *topic, enum topic_setting setting,
                       int64_t other);
 
 const char *topic_setting_key(enum topic_setting setting);
+/* The value as people write it. */
+#define TOPIC_SETTING_BYTES 24
+void topic_setting_write(enum topic_setting setting, int64_t value,
+                         char text[TOPIC_SETTING_BYTES]);
 /* What this broker gives to a topic that does not set it. */
 int64_t topic_setting_default(enum topic_setting setting,
                               const struct log_settings *defaults,

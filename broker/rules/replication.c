@@ -247,6 +247,34 @@ bool partition_state_prefer(struct partition_state *state,
     return true;
 }
 
+/* KIP-966 calls it the last known leader, if it was. */
+static void elect_with_less(struct partition_state *state,
+                            struct replica replica)
+{
+    struct replica_set isr = {1, {replica}};
+
+    partition_state_set_isr(state, &isr, NULL);
+    set_leader(state, replica.broker_id);
+    state->unclean_epoch = state->leader_epoch;
+}
+
+enum error partition_state_elect_unclean(struct partition_state *state,
+                                         uint32_t broker_id,
+                                         const struct live_brokers *live)
+{
+    const struct live_broker *broker = live_broker_find(live, broker_id);
+
+    if (state->leader != NO_BROKER)
+        return ERROR_ELECTION_NOT_NEEDED;
+    if (broker == NULL || !broker->reported ||
+        !partition_state_has_replica(state, broker_id))
+        return ERROR_INELIGIBLE_REPLICA;
+    elect_with_less(state,
+                    (struct replica){broker->broker_id, broker->broker_epoch});
+    state->partition_epoch++;
+    return ERROR_NONE;
+}
+
 static bool remove_older(struct replica_set *set, uint32_t broker_id,
                          uint64_t broker_epoch)
 {
@@ -256,17 +284,6 @@ static bool remove_older(struct replica_set *set, uint32_t broker_id,
         return false;
     replica_set_remove(set, broker_id);
     return true;
-}
-
-/* KIP-966 calls it the last known leader. */
-static void elect_last_known(struct partition_state *state,
-                             struct replica replica)
-{
-    struct replica_set isr = {1, {replica}};
-
-    partition_state_set_isr(state, &isr, NULL);
-    set_leader(state, replica.broker_id);
-    state->unclean_epoch = state->leader_epoch;
 }
 
 bool partition_state_replica_lost(struct partition_state *state,
@@ -287,7 +304,7 @@ bool partition_state_replica_lost(struct partition_state *state,
     }
     if (changed && state->lazy && state->isr.count == 0 &&
         state->eligible.count == 0)
-        elect_last_known(state, lossy.members[0]);
+        elect_with_less(state, lossy.members[0]);
     if (changed)
         state->partition_epoch++;
     return changed;

@@ -5,7 +5,7 @@
  * may stand. Pure: structs in, structs out. Follows KIP-497 (partition
  * epoch), KIP-841 (broker epoch) and KIP-966 (eligible leader replicas).
  *
- * The rules (broker/INVARIANTS.md, R1..R13):
+ * The rules (broker/INVARIANTS.md, R1..R16):
  *  - the high watermark is the minimum counted offset over the maximal ISR
  *    (committed or proposed), and stands still while the committed ISR is
  *    below `min`;
@@ -114,6 +114,16 @@ bool partition_state_decide(struct partition_state *state,
  * changes. True when the state changed. */
 bool partition_state_prefer(struct partition_state *state,
                             const struct live_brokers *live);
+
+/* An operator, or a topic's unclean.leader.election.enable, wants this replica
+ * to lead with what it has, though nobody that has all can: what was committed
+ * and it lacks is gone. Only where there is no leader, and on a broker that is
+ * registered and has said which of its replicas are lossy; else unchanged. The
+ * others may cut their logs to it, below the watermarks they know (R11). Who
+ * was eligible stays so, by R5: if it returns in time it has all. */
+enum error partition_state_elect_unclean(struct partition_state *state,
+                                         uint32_t broker_id,
+                                         const struct live_brokers *live);
 
 /* A broker said that its replica lost records: entries of it from before
  * `broker_epoch` leave ISR and eligible, unless the partition is fresh: then

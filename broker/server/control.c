@@ -93,7 +93,7 @@ static void answer_lost(struct control *control)
 
 static void answer_elect(struct control *control)
 {
-    const struct intent *intent = &control->intent;
+    struct intent *intent = &control->intent;
     Kq__Message message = KQ__MESSAGE__INIT;
     Kq__ElectLeadersResponse response = KQ__ELECT_LEADERS_RESPONSE__INIT;
 
@@ -101,6 +101,7 @@ static void answer_elect(struct control *control)
     response.has_moved = response.has_left = 1;
     response.moved = intent->moved;
     response.left = intent->left;
+    response.detail = *intent->detail ? intent->detail : NULL;
     message.body_case = control->answer;
     message.elect_leaders_response = &response;
     session_answer(control->session, control->correlation_id, &message);
@@ -125,6 +126,7 @@ static void control_done(struct intent *intent)
         answer_lost(control);
         break;
     case INTENT_ELECT:
+    case INTENT_ELECT_UNCLEAN:
         answer_elect(control);
         break;
     }
@@ -229,10 +231,20 @@ void handle_alter_topic(struct session *session, struct frame *frame)
 
 void handle_elect_leaders(struct session *session, struct frame *frame)
 {
+    const Kq__ElectLeadersRequest *request =
+        frame->message->elect_leaders_request;
     struct control *control = control_new(
         session, frame, INTENT_ELECT, KQ__MESSAGE__BODY_ELECT_LEADERS_RESPONSE);
 
-    control->intent.name = frame->message->elect_leaders_request->topic;
+    control->intent.name = request->topic;
+    if (request->unclean != NULL) {
+        control->intent.kind = INTENT_ELECT_UNCLEAN;
+        items_alloc(control, 1);
+        control->intent.items[0].partition = request->unclean->partition;
+        control->intent.items[0].broker_id = request->unclean->broker_id;
+        if (request->topic == NULL)
+            control->intent.name = "";
+    }
     submit(control);
 }
 

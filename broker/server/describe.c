@@ -231,12 +231,13 @@ static void describe_defaults(struct answer *answer,
         take(answer, TOPIC_SETTING_COUNT * sizeof *response->defaults);
     for (size_t i = 0; i < TOPIC_SETTING_COUNT; i++) {
         enum topic_setting setting = (enum topic_setting)i;
-        char *value = take(answer, 24);
+        char *value = take(answer, TOPIC_SETTING_BYTES);
 
-        snprintf(value, 24, "%" PRId64,
-                 topic_setting_default(
-                     setting, &broker->replicas.options.log_settings,
-                     (uint32_t)broker->config->min_insync_replicas));
+        topic_setting_write(setting,
+                            topic_setting_default(
+                                setting, &broker->replicas.options.log_settings,
+                                (uint32_t)broker->config->min_insync_replicas),
+                            value);
         kq__config_entry__init(&entries[i]);
         entries[i].key = (char *)(uintptr_t)topic_setting_key(setting);
         entries[i].value = value;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kq cluster status: who is there, and which partitions are not well.
- * kq cluster elect: preferred replicas lead again.
+ * kq cluster elect: preferred replicas lead again; or, uncleanly, one that is
+ * named leads where nobody who has all is there.
  * kq cluster believe-clock: an operator vouches for a broker's wall clock.
  */
 #include <getopt.h>
@@ -17,6 +18,7 @@
 static const char help[] =
     "Usage: kq cluster status [--bootstrap HOST:PORT,...]\n"
     "       kq cluster elect [--topic NAME] [--bootstrap HOST:PORT,...]\n"
+    "       kq cluster elect --unclean --topic NAME --partition N --broker N\n"
     "       kq cluster believe-clock --broker N [--bootstrap HOST:PORT,...]\n"
     "\n"
     "status shows brokers, controller, log directories that are offline, and\n"
@@ -30,6 +32,10 @@ static const char help[] =
     "(leader.balance.interval.ms). What was written with acks=1 a moment\n"
     "before may be lost, as at any change of leaders. Exit 0 when all are\n"
     "led by their preferred replicas, else 1.\n"
+    "elect --unclean: the partition has no leader, and those that have all\n"
+    "that was acknowledged ('kq cluster status' names them) do not come\n"
+    "back. The broker that is named leads with what it has; what it lacks is\n"
+    "lost, also where it still lies.\n"
     "\n"
     "believe-clock: a broker that does not believe its wall clock deletes\n"
     "nothing by time; look at that clock, set it right if it is wrong, then\n"
@@ -42,6 +48,26 @@ struct health {
     size_t under_replicated;
     size_t directories; /* offline */
 };
+
+/* Who has to come back, or what else is to be done. */
+static void print_way_out(const struct kq_topic *topic, size_t number,
+                          const struct kq_partition *partition)
+{
+    if (partition->leader >= 0)
+        return;
+    if (partition->eligible_count == 0) {
+        printf("    nobody is known to have all that was acknowledged: wait "
+               "for a broker, or let one\n    lead with what it has: kq "
+               "cluster elect --unclean --topic %s --partition %zu --broker "
+               "N\n",
+               topic->name, number);
+        return;
+    }
+    printf("    all that was acknowledged is on broker");
+    for (size_t i = 0; i < partition->eligible_count; i++)
+        printf("%s %d", i == 0 ? "" : " or", partition->eligible[i]);
+    printf(": start it (see also its log)\n");
+}
 
 static const char *judge(const struct kq_partition *partition,
                          struct health *health)
@@ -76,6 +102,7 @@ static void print_health(const struct kq_cluster *cluster,
                 printf("  %s-%zu: %s, %zu of %zu replicas in sync\n",
                        topic->name, k, verdict, partition->isr_count,
                        partition->replica_count);
+            print_way_out(topic, k, partition);
         }
     }
 }
@@ -146,6 +173,8 @@ struct cluster_command {
     const char *bootstrap;
     const char *topic; /* NULL: none was named */
     int64_t broker;    /* -1: none was named */
+    int64_t partition; /* likewise */
+    bool unclean;
 };
 
 static int status(struct kq_client *client,
@@ -165,13 +194,43 @@ static int status(struct kq_client *client,
     return code;
 }
 
+static int elect_uncleanly(struct kq_client *client,
+                           const struct cluster_command *command)
+{
+    char detail[KQ_DETAIL_BYTES];
+    enum kq_error error;
+
+    if (command->topic == NULL || command->partition < 0 || command->broker < 0)
+        return fail_usage("cluster", "elect --unclean takes --topic, "
+                                     "--partition and --broker: who is to lead "
+                                     "what");
+    error = kq_leader_elect_uncleanly(
+        client, command->topic, (int32_t)command->partition,
+        (int32_t)command->broker, REQUEST_TIMEOUT_MS, detail);
+    if (error != KQ_ERROR_NONE)
+        return fail(exit_code_of(error), "%s-%lld: %s%s%s", command->topic,
+                    (long long)command->partition, kq_error_sentence(error),
+                    *detail ? ": " : "", detail);
+    printf("broker %lld leads %s-%lld with what it has; what it lacks is "
+           "lost\n",
+           (long long)command->broker, command->topic,
+           (long long)command->partition);
+    return EXIT_DONE;
+}
+
 static int elect(struct kq_client *client,
                  const struct cluster_command *command)
 {
     struct kq_election election;
-    enum kq_error error =
-        kq_leaders_elect(client, command->topic, REQUEST_TIMEOUT_MS, &election);
+    enum kq_error error;
 
+    if (command->unclean)
+        return elect_uncleanly(client, command);
+    if (command->partition >= 0 || command->broker >= 0)
+        return fail_usage("cluster", "--partition and --broker belong to elect "
+                                     "--unclean");
+    error =
+        kq_leaders_elect(client, command->topic, REQUEST_TIMEOUT_MS, &election);
     if (error == KQ_ERROR_UNKNOWN_TOPIC)
         return fail(exit_code_of(error), "topic '%s': %s", command->topic,
                     kq_error_sentence(error));
@@ -223,6 +282,9 @@ static const struct command_option options[] = {
     {"broker", 0, OPTION_NUMBER, "the number of a broker", TO(broker),
      .maximum = INT32_MAX},
     {"topic", 0, OPTION_TEXT, TO(topic)},
+    {"partition", 0, OPTION_NUMBER, "the number of a partition", TO(partition),
+     .maximum = INT32_MAX},
+    {"unclean", 0, OPTION_FLAG, TO(unclean)},
     {"bootstrap", 'b', OPTION_TEXT, TO(bootstrap)},
     {0},
 };
@@ -232,7 +294,7 @@ static const struct syntax syntax = {"cluster", help, options};
 
 int command_cluster(int argc, char **argv)
 {
-    struct cluster_command command = {.broker = -1};
+    struct cluster_command command = {.broker = -1, .partition = -1};
     struct kq_options client_options;
     struct kq_client *client;
     size_t action = 0;

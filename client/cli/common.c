@@ -54,6 +54,8 @@ int exit_code_of(enum kq_error error)
     case KQ_ERROR_INVALID_TOPIC:
     case KQ_ERROR_INVALID_CONFIG:
     case KQ_ERROR_INVALID_REPLICATION:
+    case KQ_ERROR_INELIGIBLE_REPLICA:
+    case KQ_ERROR_ELECTION_NOT_NEEDED:
     case KQ_ERROR_OFFSET_OUT_OF_RANGE:
     case KQ_ERROR_TOO_LARGE:
         return EXIT_USAGE;

@@ -90,6 +90,10 @@ const char *parse_setting(const char *key, const char *text, char plain[24])
     int64_t number;
 
     snprintf(plain, 24, "%s", text);
+    if (ends_with(key, ".enable"))
+        return strcmp(text, "true") == 0 || strcmp(text, "false") == 0
+                   ? NULL
+                   : "true or false";
     if (strlen(text) < 24 && parse_number(text, INT64_MIN, INT64_MAX, &number))
         return NULL; /* the broker knows the range */
     if (ends_with(key, ".ms")) {

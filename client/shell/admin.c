@@ -67,8 +67,8 @@ static void keep_answer(struct question *question, const Kq__Message *answer)
         question->offset = answer->clock_response->apart_ms;
         return;
     case KQ__MESSAGE__BODY_ELECT_LEADERS_RESPONSE:
-        question->error = (enum kq_error)error_from_code(
-            answer->elect_leaders_response->error);
+        keep_detail(question, answer->elect_leaders_response->error,
+                    answer->elect_leaders_response->detail);
         question->election =
             (struct kq_election){answer->elect_leaders_response->moved,
                                  answer->elect_leaders_response->left};
@@ -288,6 +288,29 @@ enum kq_error kq_leaders_elect(struct kq_client *client, const char *topic,
     error = ask(client, &question);
     *election = question.election;
     return error;
+}
+
+enum kq_error kq_leader_elect_uncleanly(struct kq_client *client,
+                                        const char *topic, int32_t partition,
+                                        int32_t broker, int64_t timeout_ms,
+                                        char detail[KQ_DETAIL_BYTES])
+{
+    Kq__ElectLeadersRequest body = KQ__ELECT_LEADERS_REQUEST__INIT;
+    Kq__UncleanElection unclean = KQ__UNCLEAN_ELECTION__INIT;
+    struct question question;
+
+    question_init(&question, timeout_ms);
+    question.to_controller = true;
+    question.detail = detail;
+    if (detail != NULL)
+        *detail = '\0';
+    body.topic = (char *)(uintptr_t)topic;
+    body.unclean = &unclean;
+    unclean.partition = (uint32_t)partition;
+    unclean.broker_id = (uint32_t)broker;
+    question.message.body_case = KQ__MESSAGE__BODY_ELECT_LEADERS_REQUEST;
+    question.message.elect_leaders_request = &body;
+    return ask(client, &question);
 }
 
 enum kq_error kq_broker_clock(struct kq_client *client, int32_t broker,

@@ -16,7 +16,7 @@ static void check(struct judge *judge, uint32_t producer, uint64_t sequence,
     const struct found *found = NULL;
 
     if (record->state != RECORD_ACKED || record->acks != -1 ||
-        partition->gone || partition->final_end < 0 ||
+        record->forgiven || partition->gone || partition->final_end < 0 ||
         record->offset < partition->final_start)
         return;
     if ((size_t)record->offset < partition->found.count)

@@ -6,6 +6,7 @@
  * after a restart or a cut.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "sim/oracle/internal.h"
 
@@ -17,6 +18,7 @@ struct agreed {
 };
 
 struct agreed_partition {
+    uint32_t unclean_epoch;
     struct vector batches; /* struct agreed by offset; may have holes */
     int64_t checked[JUDGE_NODES_MAX];
 };
@@ -107,6 +109,25 @@ static void forget(struct judge *judge, const struct partition *partition,
         agreed->batches.count--;
 }
 
+/* One leads with what it has: that is what counts from now on. */
+static void forget_all(struct agreed_partition *agreed, uint32_t epoch)
+{
+    agreed->unclean_epoch = epoch;
+    agreed->batches.count = 0;
+    memset(agreed->checked, 0, sizeof agreed->checked);
+}
+
+/* It has not heard yet that one leads with less than it knows to be committed.
+ */
+static bool is_behind(const struct partition *partition, unsigned node)
+{
+    const struct replica *replica = &partition->replicas[node];
+
+    return partition->unclean_epoch > 0 &&
+           (replica->role == FACT_ROLE_NONE ||
+            replica->leader_epoch < (int32_t)partition->unclean_epoch);
+}
+
 /* Where the log of a replica ends from now on, for all of them; else -1. */
 static int64_t end_told(const struct fact *fact)
 {
@@ -132,8 +153,12 @@ static void on_fact(struct judge *judge, void *state,
                  sizeof(struct agreed_partition));
     agreed = VECTOR_AT(&agree->partitions, struct agreed_partition,
                        partition->index);
+    if (agreed->unclean_epoch < partition->unclean_epoch)
+        forget_all(agreed, partition->unclean_epoch);
     if (end >= 0)
         forget(judge, partition, agreed, end);
+    if (is_behind(partition, node))
+        return;
     if (fact->type == FACT_HIGH_WATERMARK)
         check_up_to(judge, partition, node, agreed, fact->end_offset);
     else if (fact->end_offset < agreed->checked[node])

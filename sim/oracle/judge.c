@@ -107,6 +107,38 @@ static void note_controller(struct judge *judge, unsigned node,
     judge->controller = (int)node;
 }
 
+/* What was sent before may be gone, whether it was acknowledged or not. */
+static void forgive(struct judge *judge, const struct partition *partition)
+{
+    for (uint32_t p = 0; p < judge->records.producers.count; p++) {
+        struct vector *sent =
+            VECTOR_AT(&judge->records.producers, struct vector, p);
+
+        for (uint64_t s = 0; s < sent->count; s++) {
+            struct record *record = VECTOR_AT(sent, struct record, s);
+
+            if (record->partition == partition->index)
+                record->forgiven = true;
+        }
+    }
+}
+
+/* A replica leads with less than was committed. Where that may be, nothing that
+ * was found before binds any more. */
+static void note_unclean(struct judge *judge, struct partition *partition,
+                         uint32_t epoch)
+{
+    if (epoch <= partition->unclean_epoch ||
+        !(partition->unclean_asked ||
+          (partition->topic >= 0 &&
+           judge_loosest(judge, partition).unclean_election)))
+        return;
+    partition->unclean_epoch = epoch;
+    partition->unclean_us = judge->now_us;
+    vector_release(&partition->found);
+    forgive(judge, partition);
+}
+
 void judge_fact(struct judge *judge, unsigned node, const struct fact *fact)
 {
     struct partition *partition = NULL;
@@ -122,7 +154,9 @@ void judge_fact(struct judge *judge, unsigned node, const struct fact *fact)
         if (chosen(judge, i) && oracles[i].oracle->on_fact != NULL)
             oracles[i].oracle->on_fact(judge, judge->states[i], partition, node,
                                        fact);
-    if (partition != NULL)
+    if (fact->type == FACT_UNCLEAN)
+        note_unclean(judge, partition, (uint32_t)fact->value);
+    else if (partition != NULL)
         model_fact(&judge->model, partition, node, fact, judge->now_us);
     else if (fact->type == FACT_CONTROLLER)
         note_controller(judge, node, fact);
@@ -293,6 +327,11 @@ void judge_ordered(struct judge *judge, const struct partition_key *key,
         partition->ordered_done = offset;
 }
 
+void judge_unclean(struct judge *judge, const struct partition_key *key)
+{
+    model_partition(&judge->model, key)->unclean_asked = true;
+}
+
 /* ---- settings ---- */
 
 /* How long a broker may go on by what a topic was set to before. */
@@ -315,6 +354,7 @@ static struct judge_topic loosest(const struct judge_topic *a,
     out.retention_bytes = lower(a->retention_bytes, b->retention_bytes);
     out.min_insync =
         a->min_insync < b->min_insync ? a->min_insync : b->min_insync;
+    out.unclean_election = a->unclean_election || b->unclean_election;
     return out;
 }
 

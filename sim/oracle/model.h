@@ -61,17 +61,20 @@ struct partition {
     int topic; /* of the options; -1: not known */
     bool gone; /* the topic was deleted */
     struct replica replicas[JUDGE_NODES_MAX];
-    struct vector births; /* struct birth by offset */
-    struct vector found;  /* struct found, by offset from 0 */
-    struct vector sizes;  /* uint32_t by offset: key and value; 0: unknown */
-    int64_t committed;    /* the highest high watermark of any node */
-    bool lazy_known;      /* some replica told what the state says */
-    bool lazy;            /* so by the newest state told */
-    int64_t lazy_epoch;   /* its partition epoch */
-    int64_t ordered;      /* below: an operator wants it gone */
-    int64_t ordered_done; /* and was told that it is */
-    int64_t final_start;  /* where the closing reader began; -1 */
-    int64_t final_end;    /* and came to; -1: it did not finish */
+    struct vector births;   /* struct birth by offset */
+    struct vector found;    /* struct found, by offset from 0 */
+    struct vector sizes;    /* uint32_t by offset: key and value; 0: unknown */
+    int64_t committed;      /* the highest high watermark of any node */
+    bool lazy_known;        /* some replica told what the state says */
+    bool lazy;              /* so by the newest state told */
+    int64_t lazy_epoch;     /* its partition epoch */
+    bool unclean_asked;     /* an operator may want it */
+    uint32_t unclean_epoch; /* a leader began with less than was committed */
+    int64_t unclean_us;     /* when that was heard first; else -1 */
+    int64_t ordered;        /* below: an operator wants it gone */
+    int64_t ordered_done;   /* and was told that it is */
+    int64_t final_start;    /* where the closing reader began; -1 */
+    int64_t final_end;      /* and came to; -1: it did not finish */
 };
 
 struct model_topic {

@@ -40,6 +40,7 @@ struct judge_topic {
     int64_t segment_ms;
     int64_t flush_ms;
     int64_t retention_check_ms;
+    bool unclean_election;    /* any leader rather than none */
     int64_t record_bytes_max; /* key and value, of any producer */
 };
 
@@ -142,6 +143,9 @@ void judge_order(struct judge *judge, const struct partition_key *key,
                  int64_t offset);
 void judge_ordered(struct judge *judge, const struct partition_key *key,
                    int64_t offset);
+
+/* An operator may let a replica lead with less than was committed. */
+void judge_unclean(struct judge *judge, const struct partition_key *key);
 
 void judge_fact(struct judge *judge, unsigned node, const struct fact *fact);
 void judge_node(struct judge *judge, unsigned node, enum node_change change);

@@ -69,7 +69,7 @@ static void check_producer(struct judge *judge, uint32_t producer)
         int64_t *before = VECTOR_AT(&last, int64_t, record->partition);
 
         if (record->state != RECORD_ACKED || !record->single ||
-            record->acks != -1)
+            record->acks != -1 || record->forgiven)
             continue;
         if (record->offset < *before) {
             const struct partition *partition =

@@ -19,6 +19,7 @@ struct record {
     int8_t acks;
     bool idempotent;
     bool single;
+    bool forgiven;  /* sent before an unclean election: it may be gone */
     int64_t offset; /* -1: not told */
 };
 

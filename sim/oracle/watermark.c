@@ -5,14 +5,20 @@
  * leaders (KIP-207). And no replica of a durable topic cuts its log below
  * the watermark it knows (KIP-101 cut to it; cutting below it loses more),
  * but for one that starts over because too many epochs have passed to compare
- * it: then another one holds all that is below.
+ * it: then another one holds all that is below. After an unclean election
+ * what was told before does not count.
  */
 #include <inttypes.h>
 
 #include "sim/oracle/internal.h"
 
+struct seen {
+    int64_t end;
+    int64_t told_us;
+};
+
 struct watermark_state {
-    struct vector seen; /* int64_t by reader */
+    struct vector seen; /* struct seen by reader */
 };
 
 static bool starts_over(const struct judge *judge,
@@ -53,7 +59,8 @@ static void on_fact(struct judge *judge, void *state,
                    replica->high_watermark, fact->end_offset);
         return;
     }
-    if (!judge_lazy(judge, partition) && !starts_over(judge, partition, node))
+    if (!judge_lazy(judge, partition) && partition->unclean_epoch == 0 &&
+        !starts_over(judge, partition, node))
         judge_fail(judge, ORACLE_WATERMARK, partition, node, fact->end_offset,
                    "b%u cut its log of %s to %" PRId64
                    ", below the high watermark %" PRId64 " that it knows",
@@ -65,19 +72,21 @@ static void on_history(struct judge *judge, void *state,
                        struct partition *partition, const struct history *event)
 {
     struct watermark_state *watermark = state;
-    int64_t *seen;
+    struct seen *seen;
 
     if (event->type != HISTORY_SEEN_END)
         return;
-    vector_reach(&watermark->seen, event->reader + 1, sizeof(int64_t));
-    seen = VECTOR_AT(&watermark->seen, int64_t, event->reader);
-    if (event->offset < *seen)
-        judge_fail(
-            judge, ORACLE_WATERMARK, partition, JUDGE_NODES_MAX, event->offset,
-            "reader %u of %s was told the end %" PRId64
-            " after it was told %" PRId64,
-            event->reader, judge_place(judge, partition), event->offset, *seen);
-    *seen = event->offset;
+    vector_reach(&watermark->seen, event->reader + 1, sizeof *seen);
+    seen = VECTOR_AT(&watermark->seen, struct seen, event->reader);
+    if (event->offset < seen->end && (partition->unclean_epoch == 0 ||
+                                      seen->told_us > partition->unclean_us))
+        judge_fail(judge, ORACLE_WATERMARK, partition, JUDGE_NODES_MAX,
+                   event->offset,
+                   "reader %u of %s was told the end %" PRId64
+                   " after it was told %" PRId64,
+                   event->reader, judge_place(judge, partition), event->offset,
+                   seen->end);
+    *seen = (struct seen){event->offset, judge->now_us};
 }
 
 static void release(void *state)

@@ -157,6 +157,7 @@ struct scenario_step {
     struct settings config; /* alter-topic */
     int64_t partitions;     /* add-partitions: so many from now on */
     int64_t before;         /* truncate */
+    int64_t broker;         /* elect-uncleanly: 1 .. brokers */
 };
 
 struct scenario_fault {

@@ -195,6 +195,21 @@ void read_broker_config(struct loader *loader, yaml_node_t *node, void *to,
 
 /* ---- topics ---- */
 
+static bool is_switch(const struct topic_key *key)
+{
+    return key->minimum == 0 && key->maximum == 1;
+}
+
+static bool check_switch(struct loader *loader, yaml_node_t *value,
+                         const char *key, const char *text)
+{
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+        return true;
+    complain(loader, value, "'%s' is not a value for %s: give true or false",
+             text, key);
+    return false;
+}
+
 static bool check_topic_key(struct loader *loader, yaml_node_t *at,
                             yaml_node_t *value, const char *key,
                             const char *text)
@@ -208,6 +223,8 @@ static bool check_topic_key(struct loader *loader, yaml_node_t *at,
         names[i] = known->key;
         if (strcmp(key, known->key) != 0)
             continue;
+        if (is_switch(known))
+            return check_switch(loader, value, key, text);
         if (parse_count(text, &number) && number >= known->minimum &&
             number <= known->maximum)
             return true;
@@ -245,6 +262,16 @@ static int64_t setting_or(const struct settings *settings, const char *key,
     return other;
 }
 
+/* unclean.leader.election.enable */
+static bool switched_on(const struct settings *settings, bool other)
+{
+    for (size_t i = 0; i < settings->count; i++)
+        if (strcmp(settings->items[i].key, "unclean.leader.election.enable") ==
+            0)
+            return strcmp(settings->items[i].value, "true") == 0;
+    return other;
+}
+
 static void resolve_topic(struct scenario_topic *topic,
                           const struct config *config)
 {
@@ -265,6 +292,7 @@ static void resolve_topic(struct scenario_topic *topic,
         .segment_ms = setting_or(own, "segment.ms", config->segment_ms),
         .flush_ms = setting_or(own, "flush.ms", config->flush_ms),
         .retention_check_ms = config->retention_check_ms,
+        .unclean_election = switched_on(own, false),
     };
 }
 
@@ -282,6 +310,7 @@ void settings_apply(const struct settings *settings, struct judge_topic *topic)
                                              topic->min_insync);
     if (topic->min_insync > topic->replicas)
         topic->min_insync = topic->replicas;
+    topic->unclean_election = switched_on(settings, topic->unclean_election);
 }
 
 /* Session and lag time-out, and ten seconds (design, whole again). */

@@ -56,6 +56,7 @@ struct draft {
     bool has_directory;
     bool has_before;
     bool has_byte;
+    bool has_broker;
 };
 
 static void read_link(struct loader *loader, yaml_node_t *node,
@@ -169,6 +170,7 @@ QUALIFIER(read_byte, has_byte, read_count, byte)
 QUALIFIER(read_before, has_before, read_count, before)
 QUALIFIER(read_config, has_config, read_topic_config, config)
 QUALIFIER(read_to, has_to, read_count, partitions)
+QUALIFIER(read_broker, has_broker, read_count, broker)
 #undef QUALIFIER
 
 static const struct field step_fields[] = {
@@ -194,6 +196,8 @@ static const struct field step_fields[] = {
     {"config", read_config, 0, false, 0, 0, "the topic's other settings"},
     {"to", read_to, 0, false, 2, SCENARIO_PARTITIONS_MAX,
      "how many partitions it has then"},
+    {"broker", read_broker, 0, false, 1, SCENARIO_BROKERS_MAX,
+     "which one is to lead"},
 };
 
 static bool may_hold(enum step_action action)
@@ -253,6 +257,21 @@ static void check_partitions(struct loader *loader, yaml_node_t *node,
                  topic->name, (long long)topic->partitions);
 }
 
+static void check_broker(struct loader *loader, yaml_node_t *node,
+                         const struct draft *draft)
+{
+    bool takes = draft->step.action == STEP_ELECT_UNCLEANLY;
+
+    if (draft->has_broker != takes)
+        complain(loader, node,
+                 takes ? "%s needs 'broker': which one is to lead, such as 2"
+                       : "broker belongs to elect-uncleanly, not to %s",
+                 step_name(draft->step.action));
+    else if (takes && draft->step.broker > loader->scenario->brokers)
+        complain(loader, node, "there are brokers 1 to %lld only",
+                 (long long)loader->scenario->brokers);
+}
+
 static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                              const struct draft *draft)
 {
@@ -292,6 +311,7 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                  name);
     check_directory(loader, node, draft);
     check_partitions(loader, node, draft);
+    check_broker(loader, node, draft);
     if (draft->has_hold && !may_hold(action))
         complain(loader, node, "%s cannot be undone: leave 'for' out", name);
 }
@@ -333,7 +353,7 @@ static void read_step(struct loader *loader, yaml_node_t *node,
                  "stop, start, pause, resume, cut, heal, expire, clock-jump, "
                  "wipe, disk-fails, disk-replaced, save-image, old-image, "
                  "rot, disk-capacity, create-topic, delete-topic, "
-                 "alter-topic, add-partitions, truncate");
+                 "alter-topic, add-partitions, truncate, elect-uncleanly");
         settings_release(&draft.step.config);
         return;
     }

@@ -294,6 +294,7 @@ static void put_step(struct row *row, const struct scenario_step *step)
     }
     put_count(row, "byte", step->byte, 0);
     put_count(row, "before", step->before, 0);
+    put_count(row, "broker", step->broker, 0);
     if (step->action == STEP_ALTER_TOPIC)
         put_config(row, &step->config);
     if (step->hold.from_us >= 0)

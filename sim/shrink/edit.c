@@ -280,6 +280,7 @@ bool destroys(const struct scenario *scenario)
         case STEP_DISK_REPLACED:
         case STEP_OLD_IMAGE:
         case STEP_ROT:
+        case STEP_ELECT_UNCLEANLY:
             return true;
         default:
             break;

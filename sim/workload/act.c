@@ -313,6 +313,17 @@ static void truncate_partition(struct run *run,
     judge_order(run->judge, &key, step->before);
 }
 
+static void elect_uncleanly(struct run *run, const struct scenario_step *step)
+{
+    struct partition_key key =
+        run_key(run, (size_t)step->topic, (uint32_t)step->partition);
+
+    judge_time(run->judge, world_now_us(run->world));
+    judge_unclean(run->judge, &key);
+    run->topics[step->topic].partitions[step->partition].lead_by =
+        (uint32_t)step->broker;
+}
+
 /* ---- by kind ---- */
 
 static void act_one(struct run *run, const struct scenario_step *step,
@@ -432,6 +443,9 @@ bool act_do(struct run *run, struct act *act)
         return true;
     case STEP_TRUNCATE:
         truncate_partition(run, step);
+        return true;
+    case STEP_ELECT_UNCLEANLY:
+        elect_uncleanly(run, step);
         return true;
     case STEP_ALTER_TOPIC:
         return alter_topic(run, step);

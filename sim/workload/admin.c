@@ -25,6 +25,8 @@ struct ask {
     Kq__DeleteTopicRequest delete;
     Kq__AlterTopicRequest alter;
     Kq__DeleteRecordsRequest records;
+    Kq__ElectLeadersRequest elect;
+    Kq__UncleanElection unclean;
     Kq__SettingChange changes[16];
     Kq__SettingChange *change_pointers[16];
     Kq__MetadataRequest metadata;
@@ -255,8 +257,9 @@ static void truncated(void *context, enum error error,
     ask_free(ask);
 }
 
-/* Above the watermark it is refused, and asked again. */
-static void truncate_one(struct worker *worker, size_t index)
+/* Above the watermark it is refused, and asked again. False: nothing is to be
+ * asked. */
+static bool truncate_one(struct worker *worker, size_t index)
 {
     struct run_topic *topic = &worker->run->topics[index];
     uint32_t partition = 0;
@@ -266,7 +269,7 @@ static void truncate_one(struct worker *worker, size_t index)
            topic->partitions[partition].truncate_to == 0)
         partition++;
     if (partition == topic->partition_count)
-        return;
+        return false;
     ask = ask_new(worker, index);
     kq__delete_records_request__init(&ask->records);
     ask->records.topic = topic->topic->name;
@@ -277,6 +280,51 @@ static void truncate_one(struct worker *worker, size_t index)
     ask->message.delete_records_request = &ask->records;
     topic->open = true;
     client_request(worker->client, &ask->message, false, REQUEST_US, truncated,
+                   ask);
+    return true;
+}
+
+static void elected(void *context, enum error error, const Kq__Message *answer)
+{
+    struct ask *ask = context;
+    struct run_topic *topic = &ask->worker->run->topics[ask->topic];
+    struct run_partition *partition =
+        &topic->partitions[ask->unclean.partition];
+
+    topic->open = false;
+    if (error == ERROR_NONE && answer != NULL &&
+        answer->body_case == KQ__MESSAGE__BODY_ELECT_LEADERS_RESPONSE &&
+        (answer->elect_leaders_response->error == ERROR_NONE ||
+         answer->elect_leaders_response->error == ERROR_ELECTION_NOT_NEEDED) &&
+        partition->lead_by == ask->unclean.broker_id)
+        partition->lead_by = 0;
+    ask_free(ask);
+}
+
+/* Somebody leads: an answer was lost, or it is not needed any more. Nobody is
+ * there who could: it is asked again. */
+static void elect_one(struct worker *worker, size_t index)
+{
+    struct run_topic *topic = &worker->run->topics[index];
+    uint32_t partition = 0;
+    struct ask *ask;
+
+    while (partition < topic->partition_count &&
+           topic->partitions[partition].lead_by == 0)
+        partition++;
+    if (partition == topic->partition_count)
+        return;
+    ask = ask_new(worker, index);
+    kq__elect_leaders_request__init(&ask->elect);
+    kq__unclean_election__init(&ask->unclean);
+    ask->elect.topic = topic->topic->name;
+    ask->elect.unclean = &ask->unclean;
+    ask->unclean.partition = partition;
+    ask->unclean.broker_id = topic->partitions[partition].lead_by;
+    ask->message.body_case = KQ__MESSAGE__BODY_ELECT_LEADERS_REQUEST;
+    ask->message.elect_leaders_request = &ask->elect;
+    topic->open = true;
+    client_request(worker->client, &ask->message, true, REQUEST_US, elected,
                    ask);
 }
 
@@ -295,8 +343,8 @@ static void look_after(struct worker *worker, size_t index)
         create(worker, index);
     else if (topic->exists && topic->alteration_count > 0)
         alter(worker, index);
-    else if (topic->exists)
-        truncate_one(worker, index);
+    else if (topic->exists && !truncate_one(worker, index))
+        elect_one(worker, index);
 }
 
 /* ---- metadata ---- */

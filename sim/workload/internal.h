@@ -66,6 +66,7 @@ struct client_host {
 /* How a partition is found after faults. */
 struct run_partition {
     int64_t truncate_to; /* an operator wants it; 0: nothing to be asked */
+    uint32_t lead_by;    /* likewise: a broker to be elected uncleanly */
     bool led;
     uint32_t in_sync;
     uint32_t replicas;

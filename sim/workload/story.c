@@ -107,6 +107,9 @@ static void fact_text(const struct fact *fact, char *text, size_t size)
         snprintf(text, size, "%s %s, partition epoch %" PRId64, name,
                  fact->value ? "yes" : "no", fact->offset);
         return;
+    case FACT_UNCLEAN:
+        snprintf(text, size, "%s since epoch %" PRId64, name, fact->value);
+        return;
     case FACT_OPENED:
         snprintf(text, size, "%s from %" PRId64 " to %" PRId64 "%s", name,
                  fact->offset, fact->end_offset, fact->value ? ", lossy" : "");

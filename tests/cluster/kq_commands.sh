@@ -296,6 +296,30 @@ expect 0 '^[1-9][0-9]* partitions are led by their preferred' \
     kq cluster elect --topic led
 expect 0 ' partitions are led by their preferred' kq cluster elect
 expect 0 '^0 partitions' kq cluster elect
+expect 0 'created topic alone' kq topic create alone --replicas 1 \
+    --config unclean.leader.election.enable=false
+expect 2 'give true or false' kq topic create maybe \
+    --config unclean.leader.election.enable=1
+expect 0 'unclean.leader.election.enable=false$' kq topic describe alone
+lone=$(kq topic describe alone | awk '$1 == "0" { print $2 }')
+expect 2 'takes --topic, --partition and --broker' \
+    kq cluster elect --unclean --topic alone
+expect 2 'belong to elect --unclean' kq cluster elect --broker 1
+expect 2 "the partition has a leader: broker $lone leads alone/0" \
+    kq cluster elect --unclean --topic alone --partition 0 --broker "$lone"
+expect 0 "killed broker $lone" kq dev kill "$lone"
+expect 0 "on broker $lone: start it" sh -c '
+    for i in $(seq 100); do kq cluster status | grep "start it" && exit 0
+    sleep 0.2; done; exit 1'
+expect 2 "broker $lone is not there" \
+    kq cluster elect --unclean --topic alone --partition 0 --broker "$lone"
+expect 2 'broker 9 has no replica of alone/0' \
+    kq cluster elect --unclean --topic alone --partition 0 --broker 9
+expect 2 'no such partition' \
+    kq cluster elect --unclean --topic alone --partition 7 --broker "$lone"
+expect 0 "started broker $lone" kq dev start "$lone"
+expect 0 '' sh -c 'for i in $(seq 100); do
+    kq cluster status && exit 0; sleep 0.2; done; exit 1'
 cp kq-dev/broker-1/pid pid
 sleep 60 &
 sed "s/^[0-9]* /$! /" pid >kq-dev/broker-1/pid

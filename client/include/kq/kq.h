@@ -97,6 +97,7 @@ enum kq_error {
     KQ_ERROR_NOT_REPLICA = 81,
     KQ_ERROR_LEASE_EXPIRED = 82,
     KQ_ERROR_SHUTTING_DOWN = 83,
+    KQ_ERROR_ELECTION_NOT_NEEDED = 84,
     KQ_ERROR_NO_NODE = 100,
     KQ_ERROR_NODE_EXISTS = 101,
     KQ_ERROR_BAD_VERSION = 102,
@@ -327,6 +328,15 @@ struct kq_election {
 KQ_API enum kq_error kq_leaders_elect(struct kq_client *client,
                                       const char *topic, int64_t timeout_ms,
                                       struct kq_election *election);
+
+/* A partition that has no leader, as nobody who has all that was acknowledged
+ * is there, gets this one: its replica leads with what it has, and what it
+ * lacks is lost. ELECTION_NOT_NEEDED: there is a leader. INELIGIBLE_REPLICA:
+ * that broker is not there, or has no replica. `detail` says more. After
+ * TIMED_OUT it can be asked again. */
+KQ_API enum kq_error kq_leader_elect_uncleanly(
+    struct kq_client *client, const char *topic, int32_t partition,
+    int32_t broker, int64_t timeout_ms, char detail[KQ_DETAIL_BYTES]);
 
 struct kq_clock {
     bool believed;    /* else nothing is deleted by time */
