@@ -62,10 +62,12 @@ static enum error answer_error(const Kq__Message *answer)
     }
 }
 
-/* The controller knows which topics there are; other brokers may lag. */
+/* The controller knows which topics and partitions there are; other brokers may
+ * lag. */
 static bool request_again(const struct request *request, enum error error)
 {
-    if (request->to_controller && error == ERROR_UNKNOWN_TOPIC)
+    if (request->to_controller &&
+        (error == ERROR_UNKNOWN_TOPIC || error == ERROR_UNKNOWN_PARTITION))
         return false;
     return error_retriable(error);
 }
