@@ -7,8 +7,9 @@
 # a load of idempotent producers with acks=all, while for SECONDS one to three
 # faults at a time strike random ones of them: kill -9, a clean stop, a pause,
 # cuts of the network one way or both between brokers, from ZooKeeper and from
-# the clients, servers of ZooKeeper killed or paused with or without the quorum,
-# and a disk replaced by an empty one. After each round all is in sync again;
+# the clients, a leader killed that its follower does not hear, servers of
+# ZooKeeper killed or paused with or without the quorum, all brokers killed, and
+# a disk replaced by an empty one. After each round all is in sync again;
 # at the end every acknowledged record is read at its offset, none twice. The
 # faults come from SEED (1), their effect from the machine. Needs root, network
 # namespaces and iptables; exit 77 where there are none.
@@ -163,9 +164,47 @@ fault_disk() {
     strike "$host" "$host emptied" "start $host"
 }
 
+# A follower hears nothing more of its leader, which is killed soon after: what
+# was acknowledged in between must be where the next leader is.
+fault_cut_and_kill() {
+    local others
+
+    one "${brokers[@]}" || return
+    mapfile -t others < <(others_than "$host")
+    cut_between "$host" "${others[RANDOM % ${#others[@]}]}"
+    sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+    stop "$host" KILL
+    strike "$host" "then killed" "start $host"
+}
+
+# All at once, and the first to be back has its disk, or an empty one.
+fault_outage() {
+    local broker
+
+    [ "$struck" = " " ] && one "${brokers[@]}" || return
+    for broker in "${brokers[@]}"; do
+        kill -KILL "${PIDS[$broker]}"
+    done
+    for broker in "${brokers[@]}"; do
+        wait "${PIDS[$broker]}" 2>/dev/null
+    done
+    words="all brokers killed, $host first back"
+    if [ $((RANDOM % 2)) -eq 0 ]; then
+        find "$CLUSTER/$host/data" -mindepth 1 -delete
+        words+=", emptied"
+    fi
+    sleep "$((RANDOM % 5)).$((RANDOM % 10))"
+    start "$host"
+    sleep "$((1 + RANDOM % 4)).$((RANDOM % 10))"
+    struck=" ${brokers[*]} "
+    for broker in "${brokers[@]}"; do
+        [ "$broker" = "$host" ] || undo+=("start $broker")
+    done
+}
+
 FAULTS=(fault_kill fault_stop fault_pause fault_cut_brokers
     fault_cut_zookeeper fault_cut_clients fault_alone fault_server
-    fault_quorum fault_disk)
+    fault_quorum fault_disk fault_cut_and_kill fault_outage)
 
 round() { # number
     local host count=$((RANDOM % 3)) broker
