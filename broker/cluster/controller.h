@@ -54,6 +54,7 @@ struct intent_item {
     struct replica_set isr;
     int64_t log_start_floor; /* 0: unchanged */
     bool synced;             /* clears `lazy` */
+    bool resigns;            /* gives way to the successor instead */
     /* replica lost: partition_state_replica_outdone() instead of ..._lost() */
     bool outdone;
     uint32_t broker_id; /* unclean election: who is to lead */
@@ -87,8 +88,8 @@ struct intent {
     const struct intent_config *configs;
     size_t config_count;
     struct uuid topic_id; /* result of a creation */
-    /* result of an election: partitions that the preferred replica leads
-     * again, and those that it does not lead */
+    /* result of an election: partitions that go back to the preferred replica,
+     * and others that it does not lead */
     uint32_t moved;
     uint32_t left;
     struct list node;

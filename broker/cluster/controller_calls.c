@@ -282,6 +282,8 @@ static void fill_alter(struct partition *partition, struct alter_part *part)
     item->log_start_floor = (uint64_t)partition->proposed_floor;
     item->has_synced = partition->proposed_synced && !partition->retracting;
     item->synced = 1;
+    item->has_resigns = partition->resigning && !partition->retracting;
+    item->resigns = 1;
 }
 
 static void send_alters(struct replicas *replicas)

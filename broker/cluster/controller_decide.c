@@ -106,11 +106,8 @@ static bool decide(struct controller *controller, void *context,
     if (changed && orphan && state->leader != NO_BROKER)
         SOMETIMES(controller->seam->trace, ELECTED_FROM_ELIGIBLE);
     changed |= elect_any(controller, visited);
-    if (controller->balance_all &&
-        partition_state_prefer(state, visited->live)) {
-        changed = true;
-        SOMETIMES(controller->seam->trace, LEADER_WENT_HOME);
-    }
+    if (controller->balance_all)
+        changed |= partition_state_prefer(state, visited->live);
     return changed;
 }
 
@@ -129,18 +126,20 @@ static bool prefer(struct controller *controller, void *context,
     struct intent *intent = context;
 
     (void)controller;
-    if (partition_state_prefer(visited->state, visited->live)) {
+    bool changed = partition_state_prefer(visited->state, visited->live);
+
+    if (changed ||
+        (state->handing_over && state->successor == state->replicas[0]))
         intent->moved++;
-        return true;
-    }
-    if (state->leader != state->replicas[0])
+    else if (state->leader != state->replicas[0])
         intent->left++;
-    return false;
+    return changed;
 }
 
 bool controller_stage_elect(struct controller *controller,
                             struct intent *intent)
 {
+    intent->moved = 0;
     intent->left = 0;
     return visit_all(controller, intent->name, prefer, intent);
 }

@@ -150,6 +150,28 @@ static int64_t flush_ms_of(const struct controller *controller,
                                controller->options.flush_ms);
 }
 
+static enum error resign(struct controller *controller,
+                         const struct replica *sender,
+                         const struct intent_item *item)
+{
+    struct staged_chunk *staged;
+    enum error error;
+    struct partition_state *state =
+        controller_state_of(controller, item, &staged, &error);
+
+    if (state == NULL)
+        return error;
+    error = partition_state_resign(state, sender, item->leader_epoch,
+                                   item->partition_epoch);
+    if (error != ERROR_NONE)
+        return error;
+    staged->changed = true;
+    SOMETIMES(controller->seam->trace, HANDED_OVER);
+    if (state->leader == state->replicas[0])
+        SOMETIMES(controller->seam->trace, LEADER_WENT_HOME);
+    return ERROR_NONE;
+}
+
 static enum error alter(struct controller *controller,
                         const struct replica *sender,
                         const struct intent_item *item)
@@ -231,7 +253,8 @@ static enum error stage_item(struct controller *controller,
                              const struct intent_item *item)
 {
     if (intent->kind == INTENT_ALTER)
-        return alter(controller, &intent->sender, item);
+        return item->resigns ? resign(controller, &intent->sender, item)
+                             : alter(controller, &intent->sender, item);
     return item->outdone ? replica_outdone(controller, &intent->sender, item)
                          : replica_lost(controller, &intent->sender, item);
 }

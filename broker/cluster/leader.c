@@ -11,7 +11,11 @@
 #include "cluster/replicas.h"
 #include "seam/trace.h"
 
-#define REVIEW_PAUSE_US 500000
+#define REVIEW_PAUSE_US   500000
+/* Asked to give way, a leader takes no records for so long; then, if its
+ * successor has not caught up, it does, until the next turn. */
+#define HAND_OVER_US      1000000
+#define HAND_OVER_TURN_US 5000000
 
 /* ---- waiters ---- */
 
@@ -120,6 +124,8 @@ void leader_wake_readers(struct partition *partition)
 void leader_stop(struct partition *partition)
 {
     partition->proposed = false;
+    partition->resigning = false;
+    partition->hand_over_since_us = 0;
     list_remove(&partition->alter_node);
     finish_acks(&partition->leader_acks, INT64_MAX, ERROR_NOT_LEADER);
     finish_acks(&partition->all_acks, INT64_MAX, ERROR_NOT_LEADER);
@@ -265,6 +271,68 @@ enum error partition_raise_floor(struct partition *partition,
     return ERROR_AGAIN;
 }
 
+/* ---- giving way ---- */
+
+bool partition_may_answer(const struct partition *partition)
+{
+    return replicas_lease_holds(partition->replicas) && !partition->resigning;
+}
+
+static bool gives_way(const struct partition *partition)
+{
+    int64_t since_us = partition->hand_over_since_us;
+    int64_t now_us = partition_seam(partition)->now.monotonic_us;
+
+    return since_us > 0 &&
+           (now_us - since_us) % HAND_OVER_TURN_US < HAND_OVER_US;
+}
+
+/* The state's wish, as often as it is read. */
+void leader_note_successor(struct partition *partition)
+{
+    if (partition->role != PARTITION_LEADER || !partition->state.handing_over)
+        partition->hand_over_since_us = 0;
+    else if (partition->hand_over_since_us == 0)
+        partition->hand_over_since_us =
+            partition_seam(partition)->now.monotonic_us;
+}
+
+/* It has all that we have, and we owe nobody an answer that it could not
+ * give. */
+static bool successor_ready(const struct partition *partition)
+{
+    const struct log *log = partition->log;
+    const struct partition_state *state = &partition->state;
+
+    for (uint32_t i = 0; i < state->replica_count; i++) {
+        const struct follower *follower = &partition->followers[i];
+
+        if (follower->replica.broker_id == state->successor)
+            return follower->valid &&
+                   replica_set_has_epoch(&state->isr, state->successor,
+                                         follower->replica.broker_epoch) &&
+                   counted_of(partition, follower) >= log->log_end_offset &&
+                   log->next_offset == log->log_end_offset &&
+                   list_empty(&partition->leader_acks);
+    }
+    return false;
+}
+
+static void review_hand_over(struct partition *partition)
+{
+    if (partition->hand_over_since_us == 0 || partition->proposed ||
+        partition_seam(partition)->now.monotonic_us < partition->review_at_us)
+        return;
+    if (!gives_way(partition)) {
+        SOMETIMES(partition_seam(partition)->trace, HAND_OVER_WAITS);
+        return;
+    }
+    if (!successor_ready(partition))
+        return;
+    propose(partition, &partition->state.isr, 0);
+    partition->resigning = true;
+}
+
 void partition_advance(struct partition *partition)
 {
     struct replica_position positions[REPLICAS_MAX + 1];
@@ -282,6 +350,7 @@ void partition_advance(struct partition *partition)
         partition_wake(&partition->watermark_waiters);
         partition_apply_floor(partition);
     }
+    review_hand_over(partition);
     review_lazy(partition, positions, count);
     review_floor(partition);
 }
@@ -289,8 +358,7 @@ void partition_advance(struct partition *partition)
 void leader_progress(struct partition *partition)
 {
     finish_acks(&partition->leader_acks, log_counted_offset(partition->log),
-                replicas_lease_holds(partition->replicas) ? ERROR_NONE
-                                                          : ERROR_TIMED_OUT);
+                partition_may_answer(partition) ? ERROR_NONE : ERROR_TIMED_OUT);
     partition_advance(partition);
     if (partition->role == PARTITION_LEADER)
         partition_wake(&partition->data_waiters);
@@ -314,6 +382,9 @@ void leader_start(struct partition *partition)
     int64_t now_us = partition_seam(partition)->now.monotonic_us;
 
     partition->proposed = false;
+    partition->resigning = false;
+    partition->hand_over_since_us = 0;
+    leader_note_successor(partition);
     partition->strict_end = NO_POSITION;
     partition->review_at_us = 0;
     partition->epoch_start_offset = partition->log->log_end_offset;
@@ -334,10 +405,10 @@ void leader_start(struct partition *partition)
 
 static enum error may_append(struct partition *partition, int32_t acks)
 {
-    const struct replicas *replicas = partition->replicas;
-
     if (partition->role != PARTITION_LEADER || partition->state.fresh)
         return ERROR_NOT_LEADER; /* or not yet (R10) */
+    if (partition->resigning || gives_way(partition))
+        return ERROR_NOT_LEADER; /* or soon not any more (R17) */
     if (partition_is_outdone(partition))
         return ERROR_NOT_LEADER; /* or not any more (R11) */
     if (partition->log->unsure &&
@@ -350,7 +421,7 @@ static enum error may_append(struct partition *partition, int32_t acks)
         return ERROR_DISK_FULL;
     if (acks == -1 && partition->state.isr.count < partition->state.min)
         return ERROR_NOT_ENOUGH_REPLICAS;
-    if (acks != -1 && !replicas_lease_holds(replicas)) {
+    if (acks != -1 && !partition_may_answer(partition)) {
         SOMETIMES(partition_seam(partition)->trace, LEASE_EXPIRED);
         return ERROR_LEASE_EXPIRED;
     }
@@ -614,6 +685,7 @@ static void propose(struct partition *partition, const struct replica_set *isr,
     partition->proposed_isr = *isr;
     partition->proposed_floor = floor;
     partition->proposed_synced = false;
+    partition->resigning = false;
     partition->retracting = false;
     partition->alter_attempts = 0;
     replicas_want_alter(partition->replicas, partition);
@@ -628,6 +700,7 @@ void partition_review_isr(struct partition *partition)
     if (partition->role != PARTITION_LEADER)
         return;
     leader_review_outdone(partition);
+    review_hand_over(partition);
     if (partition->proposed || partition->outdone ||
         seam->now.monotonic_us < partition->review_at_us)
         return;
@@ -670,6 +743,7 @@ void partition_retain(struct partition *partition, int64_t now_ms)
 static void withdraw(struct partition *partition)
 {
     partition->proposed = false;
+    partition->resigning = false;
     partition->review_at_us =
         partition_seam(partition)->now.monotonic_us + REVIEW_PAUSE_US;
 }

@@ -498,9 +498,11 @@ void partition_set_state(struct partition *partition, struct topic *topic,
     if (partition->proposed &&
         state->partition_epoch > partition->proposed_at) {
         partition->proposed = false;
+        partition->resigning = false;
         list_remove(&partition->alter_node);
     }
     partition_update(partition);
+    leader_note_successor(partition);
     if (partition->log != NULL) {
         struct replica self = replicas_self(partition->replicas);
 

@@ -109,6 +109,8 @@ struct partition {
     struct replica_set proposed_isr;
     int64_t proposed_floor;
     bool proposed_synced;
+    bool resigning;             /* proposed: it gives way, and answers nobody */
+    int64_t hand_over_since_us; /* it is asked to; 0: it is not */
     /* of a lazy partition that is to be strict again: the log end when this
      * leader began to count so; NO_POSITION: it is not */
     int64_t strict_end;
@@ -236,6 +238,10 @@ void partition_follower_position(struct partition *partition,
 /* A consumer's or a follower's epoch against ours. */
 enum error partition_check_leader(const struct partition *partition,
                                   bool has_epoch, uint32_t leader_epoch);
+
+/* A leader may acknowledge acks=1 and serve readers: the lease holds, and it is
+ * not giving way (R17). */
+bool partition_may_answer(const struct partition *partition);
 
 /* Moves the high watermark as far as the positions allow. */
 void partition_advance(struct partition *partition);

@@ -125,7 +125,13 @@ enum error znode_partition_decode(const Kq__PartitionState *from,
     to->fresh = from->has_fresh && from->fresh;
     to->log_start_floor = (int64_t)from->log_start_floor;
     to->unclean_epoch = from->has_unclean_epoch ? from->unclean_epoch : 0;
+    to->handing_over = from->has_successor;
+    to->successor = from->has_successor ? from->successor : 0;
     if (to->leader != NO_BROKER && !replica_set_has(&to->isr, to->leader))
+        return ERROR_CORRUPT;
+    if (to->handing_over &&
+        (to->leader == NO_BROKER || to->leader == to->successor ||
+         !replica_set_has(&to->isr, to->successor)))
         return ERROR_CORRUPT;
     return to->log_start_floor < 0 ? ERROR_CORRUPT : ERROR_NONE;
 }
@@ -175,6 +181,8 @@ static void encode_partition(struct encoded_partition *to, uint32_t partition,
     message->log_start_floor = (uint64_t)from->log_start_floor;
     message->has_unclean_epoch = from->unclean_epoch > 0;
     message->unclean_epoch = from->unclean_epoch;
+    message->has_successor = from->handing_over;
+    message->successor = from->successor;
 }
 
 struct bytes znode_chunk_encode(struct heap *heap, const struct uuid *topic_id,

@@ -87,6 +87,8 @@ static void set_leader(struct partition_state *state, uint32_t leader)
 {
     state->leader = leader;
     state->leader_epoch++;
+    state->handing_over = false;
+    state->successor = 0;
 }
 
 void partition_state_create(struct partition_state *state,
@@ -133,6 +135,10 @@ void partition_state_set_isr(struct partition_state *state,
     }
     state->eligible = eligible;
     state->isr = *isr;
+    if (state->handing_over && !replica_set_has(isr, state->successor)) {
+        state->handing_over = false;
+        state->successor = 0;
+    }
 }
 
 void partition_state_configure(struct partition_state *state, uint32_t min,
@@ -242,7 +248,19 @@ bool partition_state_prefer(struct partition_state *state,
         !replica_set_has_epoch(&state->isr, broker->broker_id,
                                broker->broker_epoch))
         return false;
-    set_leader(state, broker->broker_id);
+    return partition_state_hand_over(state, broker->broker_id);
+}
+
+bool partition_state_hand_over(struct partition_state *state,
+                               uint32_t successor)
+{
+    ASSERT(state->leader != NO_BROKER);
+    ASSERT(state->leader != successor);
+    ASSERT(replica_set_has(&state->isr, successor));
+    if (state->handing_over && state->successor == successor)
+        return false;
+    state->handing_over = true;
+    state->successor = successor;
     state->partition_epoch++;
     return true;
 }
@@ -350,12 +368,9 @@ bool partition_state_replica_outdone(struct partition_state *state,
     return true;
 }
 
-enum error partition_state_alter_isr(struct partition_state *state,
-                                     const struct replica *leader,
-                                     uint32_t leader_epoch,
-                                     uint32_t partition_epoch,
-                                     const struct replica_set *isr,
-                                     const struct live_brokers *live)
+static enum error check_leader(const struct partition_state *state,
+                               const struct replica *leader,
+                               uint32_t leader_epoch, uint32_t partition_epoch)
 {
     if (leader_epoch != state->leader_epoch)
         return ERROR_FENCED_EPOCH;
@@ -365,6 +380,38 @@ enum error partition_state_alter_isr(struct partition_state *state,
         return ERROR_NOT_LEADER;
     if (partition_epoch != state->partition_epoch)
         return ERROR_STALE_PARTITION_EPOCH;
+    return ERROR_NONE;
+}
+
+enum error partition_state_resign(struct partition_state *state,
+                                  const struct replica *leader,
+                                  uint32_t leader_epoch,
+                                  uint32_t partition_epoch)
+{
+    enum error error =
+        check_leader(state, leader, leader_epoch, partition_epoch);
+
+    if (error != ERROR_NONE)
+        return error;
+    if (!state->handing_over)
+        return ERROR_INELIGIBLE_REPLICA;
+    set_leader(state, state->successor);
+    state->partition_epoch++;
+    return ERROR_NONE;
+}
+
+enum error partition_state_alter_isr(struct partition_state *state,
+                                     const struct replica *leader,
+                                     uint32_t leader_epoch,
+                                     uint32_t partition_epoch,
+                                     const struct replica_set *isr,
+                                     const struct live_brokers *live)
+{
+    enum error error =
+        check_leader(state, leader, leader_epoch, partition_epoch);
+
+    if (error != ERROR_NONE)
+        return error;
     if (!replica_set_has_epoch(isr, leader->broker_id, leader->broker_epoch))
         return ERROR_INELIGIBLE_REPLICA;
     for (uint32_t i = 0; i < isr->count; i++) {

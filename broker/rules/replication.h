@@ -5,7 +5,7 @@
  * may stand. Pure: structs in, structs out. Follows KIP-497 (partition
  * epoch), KIP-841 (broker epoch) and KIP-966 (eligible leader replicas).
  *
- * The rules (broker/INVARIANTS.md, R1..R16):
+ * The rules (broker/INVARIANTS.md, R1..R17):
  *  - the high watermark is the minimum counted offset over the maximal ISR
  *    (committed or proposed), and stands still while the committed ISR is
  *    below `min`;
@@ -53,6 +53,10 @@ struct partition_state {
     /* In this leader epoch one began to lead with what it had, committed or
      * not; 0: never. What was committed before may be gone (R11). */
     uint32_t unclean_epoch;
+    /* The leader is to give way to this member of the ISR: it alone says when
+     * (R17). Gone with either of them. */
+    bool handing_over;
+    uint32_t successor;
 };
 
 /* A registered broker, as a decision sees it. */
@@ -109,11 +113,25 @@ void partition_state_configure(struct partition_state *state, uint32_t min,
 bool partition_state_decide(struct partition_state *state,
                             const struct live_brokers *live);
 
-/* The preferred leader, the first of the assignment, leads again if it is in
- * sync and its broker has said which of its replicas are lossy. Nothing else
- * changes. True when the state changed. */
+/* The preferred leader, the first of the assignment, is to lead again if it is
+ * in sync and its broker has said which of its replicas are lossy: the leader
+ * is asked to hand over to it. True when the state changed. */
 bool partition_state_prefer(struct partition_state *state,
                             const struct live_brokers *live);
+
+/* Asks the leader to hand over to another member of the ISR. True when the
+ * state changed: it was not asked for that one yet. */
+bool partition_state_hand_over(struct partition_state *state,
+                               uint32_t successor);
+
+/* A leader that answers no client any more gives way to its successor, who has
+ * all that it has. ERROR_NONE: a new leader epoch begins.
+ * ERROR_FENCED_EPOCH, ERROR_STALE_PARTITION_EPOCH, ERROR_NOT_LEADER,
+ * ERROR_INELIGIBLE_REPLICA (it was not asked to): unchanged. */
+enum error partition_state_resign(struct partition_state *state,
+                                  const struct replica *leader,
+                                  uint32_t leader_epoch,
+                                  uint32_t partition_epoch);
 
 /* An operator, or a topic's unclean.leader.election.enable, wants this replica
  * to lead with what it has, though nobody that has all can: what was committed

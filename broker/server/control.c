@@ -261,6 +261,7 @@ static bool read_item(const Kq__AlterPartitionItem *from,
     to->partition_epoch = from->partition_epoch;
     to->log_start_floor = (int64_t)from->log_start_floor;
     to->synced = from->has_synced && from->synced;
+    to->resigns = from->has_resigns && from->resigns;
     for (size_t i = 0; i < from->n_isr; i++)
         replica_set_add(&to->isr, (struct replica){from->isr[i]->broker_id,
                                                    from->isr[i]->broker_epoch});

@@ -294,7 +294,7 @@ static enum error look_up_offset(struct broker *broker,
     error = partition_check_leader(partition, false, 0);
     if (error != ERROR_NONE)
         return error;
-    if (!replicas_lease_holds(&broker->replicas))
+    if (!partition_may_answer(partition))
         return ERROR_LEASE_EXPIRED;
     if (request->spec == KQ__OFFSET_SPEC__EARLIEST) {
         *offset = partition_log_start(partition);

@@ -29,9 +29,9 @@ static const char help[] =
     "elect: the preferred replica of each partition, the first that\n"
     "'kq topic describe' names, leads again if it is in sync; of one topic\n"
     "or of all. Brokers do so by themselves at times\n"
-    "(leader.balance.interval.ms). What was written with acks=1 a moment\n"
-    "before may be lost, as at any change of leaders. Exit 0 when all are\n"
-    "led by their preferred replicas, else 1.\n"
+    "(leader.balance.interval.ms). A leader gives way when the other one has\n"
+    "all that it has: nothing is lost. Exit 0 when all are led by their\n"
+    "preferred replicas or soon will be, else 1.\n"
     "elect --unclean: the partition has no leader, and those that have all\n"
     "that was acknowledged ('kq cluster status' names them) do not come\n"
     "back. The broker that is named leads with what it has; what it lacks is\n"
@@ -237,7 +237,7 @@ static int elect(struct kq_client *client,
     if (error != KQ_ERROR_NONE)
         return fail(exit_code_of(error), "cannot elect leaders: %s",
                     kq_error_sentence(error));
-    printf("%zu partitions are led by their preferred replica again\n",
+    printf("%zu partitions go back to their preferred replicas\n",
            election.moved);
     if (election.left == 0)
         return EXIT_DONE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When the preferred replica leads again (R6 of broker/INVARIANTS.md).
+ * When the preferred replica leads again, and how a leader gives way (R6, R17
+ * of broker/INVARIANTS.md).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,18 +45,66 @@ static void assert_stays(const struct partition_state *state,
     assert_memory_equal(&after, state, sizeof after);
 }
 
-static void leads_again_under_new_epochs(void **unused)
+static const struct replica leader = {OTHER, 102};
+
+static void the_leader_is_asked_once(void **unused)
+{
+    struct partition_state state = led_by_other();
+
+    (void)unused;
+    assert_true(partition_state_prefer(&state, &live));
+    assert_true(state.handing_over);
+    assert_int_equal(state.successor, PREFERRED);
+    assert_int_equal(state.leader, OTHER);
+    assert_int_equal(state.leader_epoch, 7);
+    assert_int_equal(state.partition_epoch, 21);
+    assert_stays(&state, &live);
+}
+
+static void leads_again_at_the_leaders_word(void **unused)
 {
     struct partition_state state = led_by_other();
     struct partition_state before = state;
 
     (void)unused;
+    assert_int_equal(partition_state_resign(&state, &leader, 7, 20),
+                     ERROR_INELIGIBLE_REPLICA); /* nobody asked for it */
     assert_true(partition_state_prefer(&state, &live));
+    assert_int_equal(partition_state_resign(&state, &leader, 6, 21),
+                     ERROR_FENCED_EPOCH);
+    assert_int_equal(partition_state_resign(&state, &leader, 7, 20),
+                     ERROR_STALE_PARTITION_EPOCH);
+    assert_int_equal(
+        partition_state_resign(&state, &(struct replica){OTHER, 99}, 7, 21),
+        ERROR_NOT_LEADER);
+    assert_int_equal(state.leader, OTHER);
+    assert_int_equal(partition_state_resign(&state, &leader, 7, 21),
+                     ERROR_NONE);
     assert_int_equal(state.leader, PREFERRED);
     assert_int_equal(state.leader_epoch, 8);
-    assert_int_equal(state.partition_epoch, 21);
+    assert_int_equal(state.partition_epoch, 22);
+    assert_false(state.handing_over);
     assert_true(replica_set_equal(&state.isr, &before.isr));
     assert_stays(&state, &live);
+}
+
+/* The wish ends with who was to lead, or with the leader. */
+static void nobody_gives_way_to_who_is_gone(void **unused)
+{
+    struct partition_state state = led_by_other();
+    const struct live_brokers without_preferred = {1, brokers + 1};
+    const struct live_brokers without_other = {1, brokers};
+
+    (void)unused;
+    assert_true(partition_state_prefer(&state, &live));
+    assert_true(partition_state_decide(&state, &without_preferred));
+    assert_false(state.handing_over);
+    assert_int_equal(state.leader, OTHER);
+    state = led_by_other();
+    assert_true(partition_state_prefer(&state, &live));
+    assert_true(partition_state_decide(&state, &without_other));
+    assert_false(state.handing_over);
+    assert_int_equal(state.leader, PREFERRED);
 }
 
 static void not_when_out_of_sync(void **unused)
@@ -101,7 +150,9 @@ static void not_when_nobody_leads(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(leads_again_under_new_epochs),
+        cmocka_unit_test(the_leader_is_asked_once),
+        cmocka_unit_test(leads_again_at_the_leaders_word),
+        cmocka_unit_test(nobody_gives_way_to_who_is_gone),
         cmocka_unit_test(not_when_out_of_sync),
         cmocka_unit_test(not_when_it_is_somebody_else),
         cmocka_unit_test(not_when_it_is_gone_or_has_not_reported),

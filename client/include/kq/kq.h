@@ -318,8 +318,9 @@ KQ_API enum kq_error kq_records_delete(struct kq_client *client,
                                        char detail[KQ_DETAIL_BYTES]);
 
 struct kq_election {
-    size_t moved; /* partitions that the preferred replica leads again */
-    size_t left;  /* that another one leads, or none: it is not in sync */
+    size_t
+        moved; /* partitions whose leaders give way to the preferred replica */
+    size_t left; /* that another one leads, or none: it is not in sync */
 };
 
 /* Lets the preferred replicas, the first of each assignment, lead again where
