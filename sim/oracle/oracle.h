@@ -47,6 +47,8 @@ struct judge_options {
     uint64_t oracles;       /* set of 1 << enum oracle_id */
     unsigned brokers;       /* nodes [0, brokers) */
     int64_t clock_slack_ms; /* how far wall clocks stray from the truth */
+    int64_t leaderless_us;  /* how long nobody may lead a partition; 0: that is
+                               not judged */
     const struct judge_topic *topics; /* borrowed */
     size_t topic_count;
 };

@@ -508,6 +508,7 @@ static void build(struct run *run, const struct run_extras *extras,
     struct judge_options judge = {.oracles = oracles_of(scenario),
                                   .brokers = (unsigned)scenario->brokers,
                                   .clock_slack_ms = scenario->clock_slack_ms,
+                                  .leaderless_us = scenario->leaderless_us,
                                   .topics = topics,
                                   .topic_count = scenario->topic_count};
 

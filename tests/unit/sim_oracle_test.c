@@ -29,10 +29,11 @@ static const struct judge_topic topics[] = {{.name = "orders",
 
 static const struct partition_key key = {.topic_id = {{7}}, .partition = 0};
 
-static int setup(void **state)
+static int setup_with(void **state, int64_t leaderless_us)
 {
     struct judge_options options = {.oracles = (1ULL << ORACLE_COUNT) - 1,
                                     .brokers = 3,
+                                    .leaderless_us = leaderless_us,
                                     .topics = topics,
                                     .topic_count = 1};
     struct judge *judge = judge_new(&options);
@@ -42,6 +43,16 @@ static int setup(void **state)
         judge_node(judge, node, NODE_STARTED);
     *state = judge;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_with(state, 0);
+}
+
+static int setup_always_led(void **state)
+{
+    return setup_with(state, 300000);
 }
 
 static int teardown(void **state)
@@ -457,6 +468,66 @@ static void test_all_may_answer_after_the_lease(void **state)
     assert_silent(*state);
 }
 
+/* The newest state it has read is of this epoch. */
+static void no_role(struct judge *judge, unsigned node, int32_t epoch)
+{
+    judge_fact(judge, node,
+               &(struct fact){.type = FACT_ROLE,
+                              .key = key,
+                              .leader_epoch = epoch,
+                              .value = FACT_ROLE_NONE});
+}
+
+static void test_next_leader_comes_soon(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    no_role(*state, 0, 2);
+    judge_time(*state, 300000);
+    role(*state, 1, 2);
+    judge_node(*state, 0, NODE_CRASHED);
+    role(*state, 2, 3);
+    no_role(*state, 1, 3);
+    judge_time(*state, 4 * SECOND);
+    judge_node(*state, 1, NODE_CRASHED);
+    assert_silent(*state);
+}
+
+static void test_next_leader_comes_late(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    no_role(*state, 0, 2);
+    judge_time(*state, 300001);
+    role(*state, 1, 2);
+    assert_broken(*state, ORACLE_LED);
+}
+
+static void test_leader_stops_and_nobody_follows(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    no_role(*state, 0, 1);
+    assert_broken(*state, ORACLE_LED);
+}
+
+static void test_leader_ends(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    judge_node(*state, 0, NODE_CRASHED);
+    assert_broken(*state, ORACLE_LED);
+}
+
+static void test_leader_may_end_where_nobody_asks(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    no_role(*state, 0, 1);
+    judge_node(*state, 0, NODE_CRASHED);
+    assert_silent(*state);
+}
+
 static void test_log_start_back(void **state)
 {
     good_run(*state);
@@ -605,6 +676,8 @@ static void test_deleted_topic_is_forgotten(void **state)
     assert_silent(*state);
 }
 
+#define LED(test)                                                              \
+    cmocka_unit_test_setup_teardown(test, setup_always_led, teardown)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* All replicas of a topic with this flush.ms are cut below what they had
@@ -673,6 +746,11 @@ int main(void)
         CASE(test_answer_after_the_lease),
         CASE(test_reader_served_after_the_lease),
         CASE(test_all_may_answer_after_the_lease),
+        LED(test_next_leader_comes_soon),
+        LED(test_next_leader_comes_late),
+        LED(test_leader_stops_and_nobody_follows),
+        LED(test_leader_ends),
+        CASE(test_leader_may_end_where_nobody_asks),
         CASE(test_log_start_back),
         CASE(test_young_removed),
         CASE(test_a_batch_that_comes_back_is_as_old_as_it_was),
