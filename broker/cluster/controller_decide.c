@@ -51,14 +51,43 @@ static bool visit_all(struct controller *controller, const char *name,
     return true;
 }
 
+/* Members of the ISR that are about to stop. */
+static uint32_t leaving_count(const struct partition_state *state,
+                              const struct live_brokers *live)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < live->count; i++)
+        count += live->brokers[i].leaving &&
+                 replica_set_has_epoch(&state->isr, live->brokers[i].broker_id,
+                                       live->brokers[i].broker_epoch);
+    return count;
+}
+
+static void note_leaving(struct controller *controller,
+                         const struct partition_state *before,
+                         const struct partition_state *after,
+                         const struct live_brokers *live)
+{
+    const struct live_broker *leader = live_broker_find(live, before->leader);
+
+    if (leader != NULL && leader->leaving && after->leader != before->leader)
+        SOMETIMES(controller->seam->trace, HANDED_OVER);
+    if (leaving_count(after, live) < leaving_count(before, live))
+        SOMETIMES(controller->seam->trace, LET_GO);
+}
+
 static bool decide(struct controller *controller, void *context,
                    struct partition_state *state,
                    const struct live_brokers *live)
 {
+    struct partition_state before = *state;
     bool orphan = state->leader == NO_BROKER && state->eligible.count > 0;
     bool changed = partition_state_decide(state, live);
 
     (void)context;
+    if (changed)
+        note_leaving(controller, &before, state, live);
     if (changed && orphan && state->leader != NO_BROKER)
         SOMETIMES(controller->seam->trace, ELECTED_FROM_ELIGIBLE);
     if (controller->balance_all && partition_state_prefer(state, live)) {
