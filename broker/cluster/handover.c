@@ -13,9 +13,8 @@
 #include "base/assert.h"
 #include "seam/trace.h"
 
-#define LOOK_US       20000
-#define READ_AGAIN_US 500000
-#define NAMED_BYTES   400
+#define LOOK_US     20000
+#define NAMED_BYTES 400
 
 /* Those who hold this partition, as far as this broker knows; in `found`. */
 static struct live_brokers holders(const struct partition *partition,
@@ -51,7 +50,7 @@ static bool may_leave(const struct partition *partition)
     return partition_state_may_leave(&partition->state, &self, &live);
 }
 
-/* Whoever was named leader in our place leads; or is about to go himself. */
+/* Whoever was named leader in our place leads, if he is alive. */
 static bool is_taken_over(const struct partition *partition)
 {
     struct live_broker found[REPLICAS_MAX];
@@ -59,7 +58,7 @@ static bool is_taken_over(const struct partition *partition)
     const struct live_broker *leader =
         live_broker_find(&live, partition->state.leader);
 
-    if (leader == NULL || leader->leaving || partition_is_offline(partition) ||
+    if (leader == NULL || partition_is_offline(partition) ||
         leader->broker_id == replicas_self(partition->replicas).broker_id)
         return true;
     return partition->role == PARTITION_FOLLOWER && partition->heard;
@@ -146,19 +145,6 @@ static void look_later(struct handover *handover)
                 seam->now.monotonic_us + LOOK_US);
 }
 
-/* Others may be about to stop too: what this broker was told of them may be
- * old, as the controller that tells it may be one of them. */
-static void read_brokers(struct handover *handover)
-{
-    struct replicas *replicas = handover->replicas;
-    int64_t now_us = replicas->seam->now.monotonic_us;
-
-    if (now_us < handover->read_at_us)
-        return;
-    handover->read_at_us = now_us + READ_AGAIN_US;
-    brokers_read(&replicas->metadata->brokers, false);
-}
-
 static void look(struct timer *timer)
 {
     struct handover *handover = container_of(timer, struct handover, timer);
@@ -172,7 +158,6 @@ static void look(struct timer *timer)
         handover->listener->on_handed_over(handover->listener);
         return;
     }
-    read_brokers(handover);
     look_later(handover);
 }
 
@@ -202,7 +187,6 @@ bool handover_begin(struct handover *handover)
     }
     handover->step = HANDOVER_UNDER_WAY;
     handover->began_us = seam->now.monotonic_us;
-    handover->read_at_us = seam->now.monotonic_us + READ_AGAIN_US;
     trace_log(seam->trace, TRACE_INFO,
               "told to stop: %zu partitions are led here, others take over",
               led);

@@ -31,7 +31,6 @@ struct handover {
     int64_t max_us;
     enum handover_step step;
     int64_t began_us;
-    int64_t read_at_us; /* when the brokers are read again */
     struct timer timer;
 };
 

@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Invariant I18, where a scenario says always-led: nobody stops leading before
- * ZooKeeper names another leader, and that one leads within the time given.
- * Who was replaced says so under the new leader epoch.
+ * ZooKeeper names another leader, that one leads within the time given, and
+ * whom it replaced is there until then. Who was replaced says so under the new
+ * leader epoch.
  */
 #include <inttypes.h>
 
 #include "sim/oracle/internal.h"
 
-struct led_state {
-    struct vector since; /* int64_t by index: nobody has led since then, and
-                            1 us; 0: somebody leads, or never did */
+struct gap {
+    bool open;        /* nobody leads who did */
+    int64_t since_us; /* if it is open */
+    unsigned led;     /* if it is open: who led last */
 };
 
-static int64_t *since_of(struct led_state *led, const struct partition *of)
+struct led_state {
+    struct vector gaps; /* struct gap by index */
+};
+
+static struct gap *gap_of(struct led_state *led, const struct partition *of)
 {
-    vector_reach(&led->since, of->index + 1, sizeof(int64_t));
-    return VECTOR_AT(&led->since, int64_t, of->index);
+    vector_reach(&led->gaps, of->index + 1, sizeof(struct gap));
+    return VECTOR_AT(&led->gaps, struct gap, of->index);
 }
 
 static void check_gap(struct judge *judge, const struct partition *partition,
-                      int64_t since)
+                      const struct gap *gap)
 {
-    int64_t gap_us = judge->now_us + 1 - since;
+    int64_t gap_us = judge->now_us - gap->since_us;
 
-    if (since > 0 && gap_us > judge->options.leaderless_us)
+    if (gap->open && gap_us > judge->options.leaderless_us)
         judge_fail(judge, ORACLE_LED, partition, JUDGE_NODES_MAX, -1,
                    "nobody led %s for %" PRId64
                    " ms; always-led allows %" PRId64 " ms",
@@ -47,18 +53,19 @@ static void on_fact(struct judge *judge, void *state,
                     const struct fact *fact)
 {
     const struct replica *replica;
-    int64_t *since;
+    struct gap *gap;
 
     if (judge->options.leaderless_us == 0 || fact->type != FACT_ROLE)
         return;
     replica = &partition->replicas[node];
-    since = since_of(state, partition);
+    gap = gap_of(state, partition);
     if (fact->value == FACT_ROLE_LEADER) {
-        check_gap(judge, partition, *since);
-        *since = 0;
+        check_gap(judge, partition, gap);
+        gap->open = false;
         return;
     }
-    if (replica->role != FACT_ROLE_LEADER)
+    if (replica->role != FACT_ROLE_LEADER ||
+        others_lead(judge, partition, node))
         return;
     if (fact->leader_epoch <= replica->leader_epoch)
         judge_fail(judge, ORACLE_LED, partition, node, -1,
@@ -66,24 +73,23 @@ static void on_fact(struct judge *judge, void *state,
                    "was named",
                    node + 1, judge_place(judge, partition),
                    replica->leader_epoch);
-    if (!others_lead(judge, partition, node))
-        *since = judge->now_us + 1;
+    *gap = (struct gap){true, judge->now_us, node};
 }
 
 static void on_node(struct judge *judge, void *state, unsigned node,
                     enum node_change change)
 {
-    (void)state;
     if (judge->options.leaderless_us == 0 || change != NODE_CRASHED)
         return;
     for (size_t i = 0; i < judge->model.partitions.count; i++) {
         const struct partition *partition = model_at(&judge->model, i);
         const struct replica *replica = &partition->replicas[node];
+        const struct gap *gap = gap_of(state, partition);
+        bool leads = replica->up && replica->role == FACT_ROLE_LEADER;
 
-        if (!partition->gone && replica->up &&
-            replica->role == FACT_ROLE_LEADER)
+        if (!partition->gone && (leads || (gap->open && gap->led == node)))
             judge_fail(judge, ORACLE_LED, partition, node, -1,
-                       "b%u ended as the leader of %s", node + 1,
+                       "b%u ended before another one led %s", node + 1,
                        judge_place(judge, partition));
     }
 }
@@ -96,13 +102,13 @@ static void on_end(struct judge *judge, void *state,
         const struct partition *partition = model_at(&judge->model, i);
 
         if (judge->options.leaderless_us > 0 && !partition->gone)
-            check_gap(judge, partition, *since_of(state, partition));
+            check_gap(judge, partition, gap_of(state, partition));
     }
 }
 
 static void release(void *state)
 {
-    vector_release(&((struct led_state *)state)->since);
+    vector_release(&((struct led_state *)state)->gaps);
 }
 
 const struct oracle oracle_led = {.state_size = sizeof(struct led_state),

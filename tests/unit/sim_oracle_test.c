@@ -519,6 +519,26 @@ static void test_leader_ends(void **state)
     assert_broken(*state, ORACLE_LED);
 }
 
+static void test_old_leader_ends_before_the_next_leads(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    no_role(*state, 0, 2);
+    judge_node(*state, 0, NODE_CRASHED);
+    assert_broken(*state, ORACLE_LED);
+}
+
+/* Its session was over, and it hears of that when it is awake again. */
+static void test_who_was_replaced_unheard_may_stop_leading(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    role(*state, 1, 2);
+    no_role(*state, 0, 1);
+    judge_node(*state, 0, NODE_CRASHED);
+    assert_silent(*state);
+}
+
 static void test_leader_may_end_where_nobody_asks(void **state)
 {
     good_run(*state);
@@ -750,6 +770,8 @@ int main(void)
         LED(test_next_leader_comes_late),
         LED(test_leader_stops_and_nobody_follows),
         LED(test_leader_ends),
+        LED(test_old_leader_ends_before_the_next_leads),
+        LED(test_who_was_replaced_unheard_may_stop_leading),
         CASE(test_leader_may_end_where_nobody_asks),
         CASE(test_log_start_back),
         CASE(test_young_removed),
