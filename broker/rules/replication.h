@@ -5,7 +5,7 @@
  * may stand. Pure: structs in, structs out. Follows KIP-497 (partition
  * epoch), KIP-841 (broker epoch) and KIP-966 (eligible leader replicas).
  *
- * The rules (broker/INVARIANTS.md, R1..R13):
+ * The rules (broker/INVARIANTS.md, R1..R15):
  *  - the high watermark is the minimum counted offset over the maximal ISR
  *    (committed or proposed), and stands still while the committed ISR is
  *    below `min`;
