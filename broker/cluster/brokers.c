@@ -147,6 +147,7 @@ static void decode(struct broker_read *read)
         endpoint->port = (uint16_t)node->port;
         endpoint->broker_epoch = (uint64_t)read->request.stat.czxid;
         endpoint->version = (uint32_t)read->request.stat.version;
+        endpoint->leaving = node->has_leaving && node->leaving;
         read->present = true;
         if (has_offline_directory(node)) {
             endpoint->node = node;

@@ -21,6 +21,7 @@ struct broker_endpoint {
     char host[BROKER_HOST_BYTES];
     uint16_t port;
     uint32_t version; /* of the znode */
+    bool leaving;     /* it is about to stop */
     /* What the znode says of log directories; NULL: all are online. */
     const Kq__BrokerNode *node;
     void *block; /* that holds it */

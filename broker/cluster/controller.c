@@ -376,6 +376,7 @@ static void on_brokers(struct brokers_listener *listener,
         live[i].broker_epoch = endpoint->broker_epoch;
         versions[i] = endpoint->version;
         live[i].reported = same && known->reported;
+        live[i].leaving = endpoint->leaving;
         since[i] = same ? controller->live_since[known - old.brokers]
                         : controller->next_sequence;
     }

@@ -95,14 +95,39 @@ static bool elect_any(struct controller *controller,
     return false;
 }
 
+/* Members of the ISR that are about to stop. */
+static uint32_t leaving_count(const struct partition_state *state,
+                              const struct live_brokers *live)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < live->count; i++)
+        count += live->brokers[i].leaving &&
+                 replica_set_has_epoch(&state->isr, live->brokers[i].broker_id,
+                                       live->brokers[i].broker_epoch);
+    return count;
+}
+
+static void note_leaving(struct controller *controller,
+                         const struct partition_state *before,
+                         const struct partition_state *after,
+                         const struct live_brokers *live)
+{
+    if (leaving_count(after, live) < leaving_count(before, live))
+        SOMETIMES(controller->seam->trace, LET_GO);
+}
+
 static bool decide(struct controller *controller, void *context,
                    const struct visited *visited)
 {
     struct partition_state *state = visited->state;
+    struct partition_state before = *state;
     bool orphan = state->leader == NO_BROKER && state->eligible.count > 0;
     bool changed = partition_state_decide(state, visited->live);
 
     (void)context;
+    if (changed)
+        note_leaving(controller, &before, state, visited->live);
     if (changed && orphan && state->leader != NO_BROKER)
         SOMETIMES(controller->seam->trace, ELECTED_FROM_ELIGIBLE);
     changed |= elect_any(controller, visited);

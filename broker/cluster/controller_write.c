@@ -458,6 +458,15 @@ static void free_write(struct controller_write *write)
     heap_free(heap, write);
 }
 
+/* What was written may be what a broker waited for that is leaving. */
+static bool anybody_leaves(const struct controller *controller)
+{
+    for (uint32_t i = 0; i < controller->live_count; i++)
+        if (controller->live[i].leaving)
+            return true;
+    return false;
+}
+
 static void committed(struct controller *controller,
                       struct controller_write *write)
 {
@@ -481,6 +490,7 @@ static void committed(struct controller *controller,
         intent_finish(intent, ERROR_NONE);
     }
     free_write(write);
+    controller->decide_all |= anybody_leaves(controller);
     controller_run(controller);
 }
 

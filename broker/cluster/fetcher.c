@@ -95,6 +95,7 @@ void fetcher_add(struct fetcher *fetcher, struct partition *partition)
     partition->sent_damage = false;
     partition->refused = false;
     partition->outlived = false;
+    partition->heard = false;
     partition->leader_high_watermark = 0;
     partition->has_last_epoch =
         log_epoch_before(log, log->next_offset, &partition->last_epoch);
@@ -479,6 +480,8 @@ static void take_result(struct fetcher *fetcher, struct fetch *fetch,
     enum error error = error_from_code(result->error);
     int64_t pause_us;
 
+    partition->heard |=
+        error == ERROR_NONE || error == ERROR_OFFSET_OUT_OF_RANGE;
     if (error == ERROR_OFFSET_OUT_OF_RANGE && result->has_log_start_offset) {
         out_of_range(fetcher, partition, (int64_t)result->log_start_offset,
                      (int64_t)(result->has_diverging_end_offset

@@ -192,9 +192,9 @@ static uint32_t positions_of(const struct partition *partition,
     return count;
 }
 
-/* Whom the controller would take: registered, with a log directory that
- * works. Who is not yet in what was read of the brokers fetches on and is
- * looked at again. */
+/* Whom the controller would take: registered, not about to stop, with a log
+ * directory that works. Who is not yet in what was read of the brokers fetches
+ * on and is looked at again. */
 static bool may_join(const struct partition *partition,
                      const struct follower *follower)
 {
@@ -203,6 +203,7 @@ static bool may_join(const struct partition *partition,
 
     return endpoint != NULL &&
            endpoint->broker_epoch == follower->replica.broker_epoch &&
+           !endpoint->leaving &&
            !broker_replica_offline(endpoint, &partition->key);
 }
 

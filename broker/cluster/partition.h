@@ -94,6 +94,7 @@ struct partition {
     unsigned operations; /* of the log, that will call back */
 
     int64_t high_watermark;
+    bool gives; /* led when this broker began to leave */
 
     /* leader */
     int64_t epoch_start_offset;
@@ -138,6 +139,7 @@ struct partition {
     /* It has to start over, as the leader's history does not reach down to its
      * epoch, and it is in the ISR or eligible: not as long as it is. */
     bool outlived;
+    bool heard;           /* its leader has answered as such */
     int64_t told_counted; /* counted offset that the leader knows of */
     int64_t leader_high_watermark;
     struct list position_node; /* fetcher->positions */

@@ -275,6 +275,8 @@ static struct bytes encode_node(struct registration *registration)
     node.has_clean_token = from->has_clean_token;
     node.clean_token.data = (uint8_t *)(uintptr_t)from->clean_token.bytes;
     node.clean_token.len = sizeof from->clean_token.bytes;
+    node.has_leaving = from->leaving;
+    node.leaving = from->leaving;
     out = znode_pack(heap, &node.base);
     parts_free(heap, &parts);
     return out;

@@ -50,6 +50,7 @@ struct registration_node {
     size_t directory_count;
     const struct partition_key *offline; /* replicas; ascending */
     size_t offline_count;
+    bool leaving; /* it is about to stop */
 };
 
 /* More would not fit into a znode. */

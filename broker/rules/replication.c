@@ -91,6 +91,82 @@ static void set_leader(struct partition_state *state, uint32_t leader)
     state->successor = 0;
 }
 
+static bool is_leaving(const struct live_brokers *live, uint32_t broker_id)
+{
+    const struct live_broker *broker = live_broker_find(live, broker_id);
+
+    return broker != NULL && broker->leaving;
+}
+
+/* Who is leaving only when there is nobody else. */
+static uint32_t elect_from_isr(const struct partition_state *state,
+                               const struct live_brokers *live)
+{
+    uint32_t last = NO_BROKER;
+
+    for (uint32_t i = 0; i < state->replica_count; i++) {
+        if (!replica_set_has(&state->isr, state->replicas[i]))
+            continue;
+        if (!is_leaving(live, state->replicas[i]))
+            return state->replicas[i];
+        if (last == NO_BROKER)
+            last = state->replicas[i];
+    }
+    return last;
+}
+
+/* The leader is to give way; a wish, no election (R17). False: it is asked to
+ * already. */
+static bool ask(struct partition_state *state, uint32_t successor)
+{
+    ASSERT(state->leader != NO_BROKER);
+    ASSERT(state->leader != successor);
+    ASSERT(replica_set_has(&state->isr, successor));
+    if (state->handing_over && state->successor == successor)
+        return false;
+    state->handing_over = true;
+    state->successor = successor;
+    return true;
+}
+
+/* Who is leaving is to give what it leads to another member of the ISR. */
+static bool hand_over(struct partition_state *state,
+                      const struct live_brokers *live)
+{
+    if (!is_leaving(live, state->leader))
+        return false;
+    for (uint32_t i = 0; i < state->replica_count; i++) {
+        const struct live_broker *broker =
+            live_broker_find(live, state->replicas[i]);
+
+        if (broker && broker->reported && !broker->leaving &&
+            replica_set_has(&state->isr, broker->broker_id))
+            return ask(state, broker->broker_id);
+    }
+    return false;
+}
+
+/* Who is leaving leaves an ISR that reaches `min` without it: nobody has to
+ * wait for it when it stops. */
+static bool let_go(struct partition_state *state,
+                   const struct live_brokers *live)
+{
+    struct replica_set isr = state->isr;
+
+    if (is_leaving(live, state->leader))
+        return false;
+    for (uint32_t i = 0; i < state->isr.count; i++) {
+        uint32_t id = state->isr.members[i].broker_id;
+
+        if (isr.count > state->min && is_leaving(live, id))
+            replica_set_remove(&isr, id);
+    }
+    if (isr.count == state->isr.count)
+        return false;
+    partition_state_set_isr(state, &isr, NULL);
+    return true;
+}
+
 void partition_state_create(struct partition_state *state,
                             const uint32_t *replicas, uint32_t replica_count,
                             uint32_t min, bool lazy,
@@ -112,9 +188,9 @@ void partition_state_create(struct partition_state *state,
             continue;
         replica_set_add(&state->isr, (struct replica){broker->broker_id,
                                                       broker->broker_epoch});
-        if (state->leader == NO_BROKER)
-            state->leader = broker->broker_id;
     }
+    state->leader = elect_from_isr(state, live);
+    let_go(state, live);
 }
 
 void partition_state_set_isr(struct partition_state *state,
@@ -170,34 +246,31 @@ static struct replica_set surviving(const struct replica_set *isr,
     return kept;
 }
 
-static uint32_t elect_from_isr(const struct partition_state *state)
-{
-    for (uint32_t i = 0; i < state->replica_count; i++)
-        if (replica_set_has(&state->isr, state->replicas[i]))
-            return state->replicas[i];
-    return NO_BROKER;
-}
-
-/* An eligible replica that is registered and has said it is whole. */
+/* An eligible replica that is registered and has said it is whole; one that is
+ * leaving only when there is no other. */
 static const struct live_broker *elect_from_eligible(
     const struct partition_state *state, const struct live_brokers *live)
 {
+    const struct live_broker *last = NULL;
+
     for (uint32_t i = 0; i < state->replica_count; i++) {
         const struct live_broker *broker;
 
         if (!replica_set_has(&state->eligible, state->replicas[i]))
             continue;
         broker = live_broker_find(live, state->replicas[i]);
-        if (broker && broker->reported)
+        if (broker && broker->reported && !broker->leaving)
             return broker;
+        if (broker && broker->reported && last == NULL)
+            last = broker;
     }
-    return NULL;
+    return last;
 }
 
 static bool elect(struct partition_state *state,
                   const struct live_brokers *live)
 {
-    uint32_t leader = elect_from_isr(state);
+    uint32_t leader = elect_from_isr(state, live);
     const struct live_broker *broker;
     struct replica_set isr = {0};
 
@@ -230,11 +303,42 @@ bool partition_state_decide(struct partition_state *state,
     if (state->leader == NO_BROKER ||
         !replica_set_has(&state->isr, state->leader))
         changed |= elect(state, live);
+    else
+        changed |= hand_over(state, live);
+    changed |= let_go(state, live);
     if (changed)
         state->partition_epoch++;
     ASSERT(state->leader == NO_BROKER ||
            replica_set_has(&state->isr, state->leader));
     return changed;
+}
+
+bool partition_state_may_leave(const struct partition_state *state,
+                               const struct replica *self,
+                               const struct live_brokers *live)
+{
+    uint32_t in_sync = 0;
+    uint32_t joining = 0;
+
+    if (!replica_set_has_epoch(&state->isr, self->broker_id,
+                               self->broker_epoch))
+        return true;
+    for (uint32_t i = 0; i < state->replica_count; i++) {
+        const struct live_broker *broker =
+            live_broker_find(live, state->replicas[i]);
+
+        if (broker == NULL || broker->leaving ||
+            broker->broker_id == self->broker_id)
+            continue;
+        if (replica_set_has_epoch(&state->isr, broker->broker_id,
+                                  broker->broker_epoch))
+            in_sync++;
+        else
+            joining++;
+    }
+    if (state->leader == self->broker_id || joining > 0)
+        return in_sync + joining == 0;
+    return in_sync == 0 || state->isr.count <= state->min;
 }
 
 bool partition_state_prefer(struct partition_state *state,
@@ -244,7 +348,7 @@ bool partition_state_prefer(struct partition_state *state,
         live_broker_find(live, state->replicas[0]);
 
     if (state->leader == NO_BROKER || broker == NULL || !broker->reported ||
-        broker->broker_id == state->leader ||
+        broker->leaving || broker->broker_id == state->leader ||
         !replica_set_has_epoch(&state->isr, broker->broker_id,
                                broker->broker_epoch))
         return false;
@@ -254,13 +358,8 @@ bool partition_state_prefer(struct partition_state *state,
 bool partition_state_hand_over(struct partition_state *state,
                                uint32_t successor)
 {
-    ASSERT(state->leader != NO_BROKER);
-    ASSERT(state->leader != successor);
-    ASSERT(replica_set_has(&state->isr, successor));
-    if (state->handing_over && state->successor == successor)
+    if (!ask(state, successor))
         return false;
-    state->handing_over = true;
-    state->successor = successor;
     state->partition_epoch++;
     return true;
 }
@@ -420,7 +519,9 @@ enum error partition_state_alter_isr(struct partition_state *state,
             live_broker_find(live, member->broker_id);
 
         if (broker == NULL || broker->broker_epoch != member->broker_epoch ||
-            !partition_state_has_replica(state, member->broker_id))
+            !partition_state_has_replica(state, member->broker_id) ||
+            (broker->leaving &&
+             !replica_set_has(&state->isr, member->broker_id)))
             return ERROR_INELIGIBLE_REPLICA;
     }
     partition_state_set_isr(state, isr, NULL);

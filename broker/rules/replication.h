@@ -5,7 +5,7 @@
  * may stand. Pure: structs in, structs out. Follows KIP-497 (partition
  * epoch), KIP-841 (broker epoch) and KIP-966 (eligible leader replicas).
  *
- * The rules (broker/INVARIANTS.md, R1..R17):
+ * The rules (broker/INVARIANTS.md, R1..R18):
  *  - the high watermark is the minimum counted offset over the maximal ISR
  *    (committed or proposed), and stands still while the committed ISR is
  *    below `min`;
@@ -13,7 +13,9 @@
  *    reaches `min`, else to (eligible + old ISR) - new ISR - lossy;
  *  - an outdone replica leaves them only when another can serve;
  *  - elect from the ISR, else from the eligible whose broker has said that
- *    the replica is whole; else there is no leader.
+ *    the replica is whole; else there is no leader;
+ *  - a broker that is leaving gives what it leads to another member of the
+ *    ISR, and leaves an ISR that reaches `min` without it (decision 0032).
  */
 #ifndef RULES_REPLICATION_H
 #define RULES_REPLICATION_H
@@ -64,6 +66,7 @@ struct live_broker {
     uint32_t broker_id;
     uint64_t broker_epoch;
     bool reported; /* said which of its replicas are lossy */
+    bool leaving;  /* said that it is about to stop */
 };
 
 struct live_brokers {
@@ -88,7 +91,8 @@ bool partition_state_has_replica(const struct partition_state *state,
                                  uint32_t broker_id);
 
 /* The first state of a new partition: the ISR is the live part of the
- * assignment, its first member leads. */
+ * assignment, its first member leads; of both, those that are leaving only as
+ * far as nobody else is there. */
 void partition_state_create(struct partition_state *state,
                             const uint32_t *replicas, uint32_t replica_count,
                             uint32_t min, bool lazy,
@@ -109,13 +113,23 @@ void partition_state_configure(struct partition_state *state, uint32_t min,
 
 /* What the registered brokers mean for this partition: members of the ISR
  * that are gone, or back under another epoch, leave it; a leader that left
- * is replaced. True when the state changed (its epochs are bumped then). */
+ * is replaced. A leader that is leaving is replaced by a member of the ISR
+ * that has said which of its replicas are lossy and is not leaving, if there
+ * is one; then members that are leaving leave the ISR as far as `min` others
+ * are in it. True when the state changed (its epochs are bumped then). */
 bool partition_state_decide(struct partition_state *state,
                             const struct live_brokers *live);
 
+/* A broker that is leaving may stop as far as this partition goes: it does
+ * nothing here that another one, live and not leaving, could take over, now
+ * or when it is in sync. */
+bool partition_state_may_leave(const struct partition_state *state,
+                               const struct replica *self,
+                               const struct live_brokers *live);
+
 /* The preferred leader, the first of the assignment, is to lead again if it is
- * in sync and its broker has said which of its replicas are lossy: the leader
- * is asked to hand over to it. True when the state changed. */
+ * in sync, is not leaving, and its broker has said which of its replicas are
+ * lossy: the leader is asked to hand over to it. True when the state changed. */
 bool partition_state_prefer(struct partition_state *state,
                             const struct live_brokers *live);
 
@@ -174,7 +188,7 @@ bool partition_state_spares(const struct partition_state *state,
                             uint32_t broker_id);
 
 /* A leader asks for a new ISR. ERROR_NONE: done, the epoch is bumped, and the
- * partition is not fresh any more.
+ * partition is not fresh any more. Nobody joins who is leaving.
  * ERROR_FENCED_EPOCH, ERROR_STALE_PARTITION_EPOCH, ERROR_NOT_LEADER,
  * ERROR_INELIGIBLE_REPLICA: unchanged. */
 enum error partition_state_alter_isr(struct partition_state *state,

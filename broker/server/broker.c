@@ -5,6 +5,8 @@
  *     start -> session -> cluster id -> logs opened -> listening
  *           -> registered -> metadata read -> ready
  *     session over -> no role, no controller -> (again from "session")
+ *     told to stop -> what it leads is handed over -> ZooKeeper left
+ *           -> logs closed -> stopped
  */
 #include "server/broker.h"
 
@@ -72,6 +74,7 @@ static void shut_down(struct broker *broker, int exit_code)
     broker->stopping = true;
     broker->exit_code = exit_code;
     timer_stop(broker->seam->timers, &broker->startup_timer);
+    handover_stop(&broker->handover);
     if (broker->listener != NULL)
         net_listener_close(broker->seam->net, broker->listener);
     broker->listener = NULL;
@@ -94,6 +97,23 @@ void broker_fail(struct broker *broker, int exit_code, const char *format, ...)
     va_end(arguments);
     trace_log(broker->seam->trace, TRACE_DEBUG, "%s", broker->why);
     shut_down(broker, exit_code);
+}
+
+/* Told to stop: at once when there is nothing to hand over, and when it is told
+ * again. */
+static void leave(struct broker *broker)
+{
+    if (broker->stopping || !handover_begin(&broker->handover)) {
+        shut_down(broker, 0);
+        return;
+    }
+    broker->node.leaving = true;
+    registration_update(&broker->registration);
+}
+
+static void on_handed_over(struct handover_listener *listener)
+{
+    shut_down(container_of(listener, struct broker, handover_listener), 0);
 }
 
 /* ---- ZooKeeper ---- */
@@ -306,6 +326,8 @@ static void init_parts(struct broker *broker)
                     &controller);
     replicas_init(&broker->replicas, seam, broker->coord, &broker->metadata,
                   &broker->identity, &broker->replicas_listener, &replicas);
+    handover_init(&broker->handover, &broker->replicas,
+                  &broker->handover_listener, config->handover_ms * 1000);
     producer_ids_init(&broker->producer_ids, seam, broker->coord);
 }
 
@@ -323,6 +345,7 @@ struct broker *broker_new(struct seam *seam, const struct config *config,
         (struct coord_listener){on_session, on_expired, on_reconnected};
     broker->registration_listener =
         (struct registration_listener){on_cluster_id, on_registered, on_told};
+    broker->handover_listener = (struct handover_listener){on_handed_over};
     broker_logs_init(broker);
     broker->metadata_listener =
         (struct metadata_listener){on_ready, on_states, on_deleted, on_brokers};
@@ -375,7 +398,7 @@ void broker_on_event(struct broker *broker, const struct event *event)
         session_accept(broker, event->connection);
         return;
     case EVENT_STOP:
-        shut_down(broker, 0);
+        leave(broker);
         return;
     default:
         event_dispatch(event);

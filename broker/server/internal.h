@@ -6,6 +6,7 @@
 #define SERVER_INTERNAL_H
 
 #include "cluster/controller.h"
+#include "cluster/handover.h"
 #include "cluster/registration.h"
 #include "cluster/replicas.h"
 #include "server/broker.h"
@@ -39,6 +40,8 @@ struct broker {
     struct controller controller;
     struct replicas replicas;
     struct replicas_listener replicas_listener;
+    struct handover handover;
+    struct handover_listener handover_listener;
     struct producer_ids producer_ids;
     struct channel_identity identity;
 

@@ -48,6 +48,8 @@ struct judge_options {
     uint64_t oracles;       /* set of 1 << enum oracle_id */
     unsigned brokers;       /* nodes [0, brokers) */
     int64_t clock_slack_ms; /* how far wall clocks stray from the truth */
+    int64_t leaderless_us;  /* how long nobody may lead a partition; 0: that is
+                               not judged */
     const struct judge_topic *topics; /* borrowed */
     size_t topic_count;
 };
@@ -149,6 +151,8 @@ void judge_unclean(struct judge *judge, const struct partition_key *key);
 
 void judge_fact(struct judge *judge, unsigned node, const struct fact *fact);
 void judge_node(struct judge *judge, unsigned node, enum node_change change);
+/* ZooKeeper has ended a session of this broker, which may not know it. */
+void judge_session_over(struct judge *judge, unsigned node);
 /* One replica of a broker that is down: its log is gone, or damaged. */
 void judge_replica(struct judge *judge, unsigned node,
                    const struct partition_key *key, enum node_change change);

@@ -166,6 +166,8 @@ static const struct field top_fields[] = {
      "after which a broker that gave up is started again"},
     {"clock-slack", read_millis, TOP(clock_slack_ms), false, 0, 0,
      "how far the wall clocks stray from the truth"},
+    {"always-led", read_duration, TOP(leaderless_us), false, 1000, 0,
+     "how long it may take from one leader of a partition to the next"},
     {"reaches", read_marks, TOP(reaches), false, 0, 0,
      "marks that a sweep over the seeds must reach"},
 };

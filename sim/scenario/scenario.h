@@ -209,7 +209,8 @@ struct scenario {
     int64_t settle_us;
     int64_t restart_delay_us;
     int64_t clock_slack_ms;
-    uint64_t reaches; /* set of marks */
+    int64_t leaderless_us; /* a partition may be; 0: that is not judged */
+    uint64_t reaches;      /* set of marks */
 };
 
 /* All that is wrong, one "file:line:column: sentence" a line. */

@@ -471,6 +471,7 @@ static void put_limits(FILE *out, const struct scenario *scenario)
              SCENARIO_RESTART_DELAY_US);
     put_line(out, "clock-slack", scenario->clock_slack_ms * 1000,
              SCENARIO_CLOCK_SLACK_MS * 1000);
+    put_line(out, "always-led", scenario->leaderless_us, 0);
     if (scenario->reaches != 0)
         put_set(out, "reaches", scenario->reaches, mark_name);
 }

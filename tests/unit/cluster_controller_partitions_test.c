@@ -66,7 +66,7 @@ static void set_live(struct fixture *fixture, uint32_t count)
     controller->live = heap_alloc(heap, count * sizeof *controller->live);
     for (uint32_t i = 0; i < count; i++)
         controller->live[i] =
-            (struct live_broker){10 * (i + 1), UINT64_C(1) << 40, true};
+            (struct live_broker){10 * (i + 1), UINT64_C(1) << 40, true, false};
     controller->live_count = count;
 }
 

@@ -101,8 +101,8 @@ static int setup(void **state)
                     &fixture.metadata, &controller);
     fixture.controller.live =
         heap_alloc(fixture.seam->heap, 2 * sizeof *fixture.controller.live);
-    fixture.controller.live[0] = (struct live_broker){1, 10, true};
-    fixture.controller.live[1] = (struct live_broker){2, 20, true};
+    fixture.controller.live[0] = (struct live_broker){1, 10, true, false};
+    fixture.controller.live[1] = (struct live_broker){2, 20, true, false};
     fixture.controller.live_since = heap_alloc(
         fixture.seam->heap, 2 * sizeof *fixture.controller.live_since);
     fixture.controller.live_count = 2;
@@ -214,7 +214,8 @@ static void a_topic_too_large_for_one_write_is_refused(void **state)
     heap_free(heap, controller->live);
     controller->live = heap_alloc(heap, 16 * sizeof *controller->live);
     for (uint32_t i = 0; i < 16; i++)
-        controller->live[i] = (struct live_broker){i + 1, 1ull << 40, true};
+        controller->live[i] =
+            (struct live_broker){i + 1, 1ull << 40, true, false};
     controller->live_count = 16;
     assert_answered_with(fixture, ERROR_INVALID_ARGUMENT, &intent);
     assert_non_null(strstr(fixture->intent.detail, "10000 partitions take"));

@@ -17,8 +17,8 @@
 #define OTHER     2
 
 static struct live_broker brokers[] = {
-    {PREFERRED, 101, true},
-    {OTHER, 102, true},
+    {PREFERRED, 101, true, false},
+    {OTHER, 102, true, false},
 };
 static const struct live_brokers live = {2, brokers};
 
@@ -131,7 +131,7 @@ static void not_when_it_is_somebody_else(void **unused)
 static void not_when_it_is_gone_or_has_not_reported(void **unused)
 {
     struct partition_state state = led_by_other();
-    struct live_broker silent = {PREFERRED, 101, false};
+    struct live_broker silent = {PREFERRED, 101, false, false};
 
     (void)unused;
     assert_stays(&state, &(struct live_brokers){1, brokers + 1});

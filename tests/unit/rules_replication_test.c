@@ -30,7 +30,7 @@ static void cluster_of(struct cluster *cluster, unsigned bits)
     for (uint32_t id = 0; id < 8; id++)
         if (bits & (1u << id))
             cluster->brokers[cluster->live.count++] =
-                (struct live_broker){id, EPOCH(id), true};
+                (struct live_broker){id, EPOCH(id), true, false};
 }
 
 static struct live_broker *member(struct cluster *cluster, uint32_t id)

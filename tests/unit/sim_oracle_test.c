@@ -29,10 +29,11 @@ static const struct judge_topic topics[] = {{.name = "orders",
 
 static const struct partition_key key = {.topic_id = {{7}}, .partition = 0};
 
-static int setup(void **state)
+static int setup_with(void **state, int64_t leaderless_us)
 {
     struct judge_options options = {.oracles = (1ULL << ORACLE_COUNT) - 1,
                                     .brokers = 3,
+                                    .leaderless_us = leaderless_us,
                                     .topics = topics,
                                     .topic_count = 1};
     struct judge *judge = judge_new(&options);
@@ -42,6 +43,16 @@ static int setup(void **state)
         judge_node(judge, node, NODE_STARTED);
     *state = judge;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_with(state, 0);
+}
+
+static int setup_always_led(void **state)
+{
+    return setup_with(state, 300000);
 }
 
 static int teardown(void **state)
@@ -432,6 +443,7 @@ static void test_answer_after_the_lease(void **state)
     good_run(*state);
     role(*state, 0, 1);
     append(*state, 0, 2, 52);
+    judge_session_over(*state, 0);
     role(*state, 1, 2);
     fact(*state, 0, FACT_ACKNOWLEDGED, 2, 3, 1); /* epoch 1, acks=1 */
     assert_broken(*state, ORACLE_LEASE);
@@ -441,9 +453,23 @@ static void test_reader_served_after_the_lease(void **state)
 {
     good_run(*state);
     role(*state, 0, 1);
+    judge_session_over(*state, 0);
     role(*state, 1, 2);
     fact(*state, 0, FACT_SERVED, 0, 2, 0);
     assert_broken(*state, ORACLE_LEASE);
+}
+
+/* Its session went on; or ended before it led. */
+static void test_who_is_replaced_alive_may_serve_until_it_hears(void **state)
+{
+    good_run(*state);
+    judge_session_over(*state, 0);
+    judge_time(*state, SECOND);
+    role(*state, 0, 1);
+    judge_session_over(*state, 1);
+    role(*state, 1, 2);
+    fact(*state, 0, FACT_SERVED, 0, 2, 0);
+    assert_silent(*state);
 }
 
 /* acks=all rests on the replicas, not on the lease. */
@@ -452,8 +478,89 @@ static void test_all_may_answer_after_the_lease(void **state)
     good_run(*state);
     role(*state, 0, 1);
     fact(*state, 0, FACT_SERVED, 0, 2, 0);
+    judge_session_over(*state, 0);
     role(*state, 1, 2);
     fact(*state, 0, FACT_ACKNOWLEDGED, 1, 2, -1);
+    assert_silent(*state);
+}
+
+/* The newest state it has read is of this epoch. */
+static void no_role(struct judge *judge, unsigned node, int32_t epoch)
+{
+    judge_fact(judge, node,
+               &(struct fact){.type = FACT_ROLE,
+                              .key = key,
+                              .leader_epoch = epoch,
+                              .value = FACT_ROLE_NONE});
+}
+
+static void test_next_leader_comes_soon(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    no_role(*state, 0, 2);
+    judge_time(*state, 300000);
+    role(*state, 1, 2);
+    judge_node(*state, 0, NODE_CRASHED);
+    role(*state, 2, 3);
+    no_role(*state, 1, 3);
+    judge_time(*state, 4 * SECOND);
+    judge_node(*state, 1, NODE_CRASHED);
+    assert_silent(*state);
+}
+
+static void test_next_leader_comes_late(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    no_role(*state, 0, 2);
+    judge_time(*state, 300001);
+    role(*state, 1, 2);
+    assert_broken(*state, ORACLE_LED);
+}
+
+static void test_leader_stops_and_nobody_follows(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    no_role(*state, 0, 1);
+    assert_broken(*state, ORACLE_LED);
+}
+
+static void test_leader_ends(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    judge_node(*state, 0, NODE_CRASHED);
+    assert_broken(*state, ORACLE_LED);
+}
+
+static void test_old_leader_ends_before_the_next_leads(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    no_role(*state, 0, 2);
+    judge_node(*state, 0, NODE_CRASHED);
+    assert_broken(*state, ORACLE_LED);
+}
+
+/* Its session was over, and it hears of that when it is awake again. */
+static void test_who_was_replaced_unheard_may_stop_leading(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    role(*state, 1, 2);
+    no_role(*state, 0, 1);
+    judge_node(*state, 0, NODE_CRASHED);
+    assert_silent(*state);
+}
+
+static void test_leader_may_end_where_nobody_asks(void **state)
+{
+    good_run(*state);
+    role(*state, 0, 1);
+    no_role(*state, 0, 1);
+    judge_node(*state, 0, NODE_CRASHED);
     assert_silent(*state);
 }
 
@@ -605,6 +712,8 @@ static void test_deleted_topic_is_forgotten(void **state)
     assert_silent(*state);
 }
 
+#define LED(test)                                                              \
+    cmocka_unit_test_setup_teardown(test, setup_always_led, teardown)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* All replicas of a topic with this flush.ms are cut below what they had
@@ -672,7 +781,15 @@ int main(void)
         CASE(test_two_leaders),
         CASE(test_answer_after_the_lease),
         CASE(test_reader_served_after_the_lease),
+        CASE(test_who_is_replaced_alive_may_serve_until_it_hears),
         CASE(test_all_may_answer_after_the_lease),
+        LED(test_next_leader_comes_soon),
+        LED(test_next_leader_comes_late),
+        LED(test_leader_stops_and_nobody_follows),
+        LED(test_leader_ends),
+        LED(test_old_leader_ends_before_the_next_leads),
+        LED(test_who_was_replaced_unheard_may_stop_leading),
+        CASE(test_leader_may_end_where_nobody_asks),
         CASE(test_log_start_back),
         CASE(test_young_removed),
         CASE(test_a_batch_that_comes_back_is_as_old_as_it_was),

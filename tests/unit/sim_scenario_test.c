@@ -255,6 +255,7 @@ static void test_faults_and_the_rest(void **state)
                    "settle: 3s\n"
                    "restart-delay: 200ms\n"
                    "clock-slack: 2s\n"
+                   "always-led: 300ms\n"
                    "reaches: log/segment-rolled\n");
 
     (void)state;
@@ -275,6 +276,7 @@ static void test_faults_and_the_rest(void **state)
     assert_int_equal(scenario->settle_us, 3 * SECOND);
     assert_int_equal(scenario->restart_delay_us, 200000);
     assert_int_equal(scenario->clock_slack_ms, 2000);
+    assert_int_equal(scenario->leaderless_us, 300000);
     assert_true(scenario->reaches == 1ULL << MARK_SEGMENT_ROLLED);
     scenario_free(scenario);
 }

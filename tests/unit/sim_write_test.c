@@ -142,6 +142,7 @@ static void faults_and_limits_are_written(void **state)
           "settle: 3s\n"
           "restart-delay: 200ms\n"
           "clock-slack: 2s\n"
+          "always-led: 300ms\n"
           "reaches: [log/segment-rolled]\n");
 }
 
