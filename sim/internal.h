@@ -33,8 +33,6 @@ struct background {
 };
 void node_background(struct node *node, struct background *call, int64_t at_us);
 
-/* The observer hears that the ensemble ended a session of the node. */
-void world_session_over(struct world *world, struct node *node);
 /* Adds to the hash of the trace, and a line to its text where one is kept.
  * `node` may be NULL. */
 void world_note(struct world *world, const struct node *node,

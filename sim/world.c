@@ -200,14 +200,6 @@ static void put_line(struct world *world, const struct node *node,
             text);
 }
 
-void world_session_over(struct world *world, struct node *node)
-{
-    struct world_observer *observer = world->options.observer;
-
-    if (observer != NULL && observer->on_session_over != NULL)
-        observer->on_session_over(observer, node);
-}
-
 void world_note(struct world *world, const struct node *node,
                 const char *format, ...)
 {

@@ -58,8 +58,6 @@ struct world_observer {
                                    const struct disk_place *place);
     void (*on_damage)(struct world_observer *observer, struct node *node,
                       const struct disk_place *place);
-    /* The ensemble ended a session of the node. */
-    void (*on_session_over)(struct world_observer *observer, struct node *node);
     /* A fault (its index) was asked in its span whether it fires. `node` may
      * be NULL. */
     void (*on_asked)(struct world_observer *observer, struct node *node,

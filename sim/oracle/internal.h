@@ -48,7 +48,6 @@ struct judge {
     struct model model;
     struct records records;
     struct judge_counts counts;
-    int64_t session_over_us[JUDGE_NODES_MAX]; /* the last; -1: none was */
     int controller;
     int64_t controller_epoch;
     void *states[ORACLE_COUNT];

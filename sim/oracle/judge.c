@@ -44,8 +44,6 @@ struct judge *judge_new(const struct judge_options *options)
     ASSERT(options->brokers <= JUDGE_NODES_MAX);
     judge->options = *options;
     judge->controller = -1;
-    for (size_t i = 0; i < JUDGE_NODES_MAX; i++)
-        judge->session_over_us[i] = -1;
     judge->alterations =
         memory_zeroed((options->topic_count + 1) * sizeof *judge->alterations);
     for (size_t i = 0; i < options->topic_count; i++)
@@ -176,12 +174,6 @@ void judge_node(struct judge *judge, unsigned node, enum node_change change)
     if (judge->controller == (int)node &&
         (change == NODE_CRASHED || change == NODE_WIPED))
         judge->controller = -1;
-}
-
-void judge_session_over(struct judge *judge, unsigned node)
-{
-    ASSERT(node < judge->options.brokers);
-    judge->session_over_us[node] = judge->now_us;
 }
 
 void judge_replica(struct judge *judge, unsigned node,

@@ -151,8 +151,6 @@ void judge_unclean(struct judge *judge, const struct partition_key *key);
 
 void judge_fact(struct judge *judge, unsigned node, const struct fact *fact);
 void judge_node(struct judge *judge, unsigned node, enum node_change change);
-/* ZooKeeper has ended a session of this broker, which may not know it. */
-void judge_session_over(struct judge *judge, unsigned node);
 /* One replica of a broker that is down: its log is gone, or damaged. */
 void judge_replica(struct judge *judge, unsigned node,
                    const struct partition_key *key, enum node_change change);

@@ -106,17 +106,6 @@ static void on_damage(struct world_observer *observer, struct node *node,
     atlas_damaged(run, run_broker(run, node), place);
 }
 
-static void on_session_over(struct world_observer *observer, struct node *node)
-{
-    struct run *run = run_of(observer);
-    struct broker_host *host = run_broker(run, node);
-
-    if (host == NULL)
-        return;
-    judge_time(run->judge, world_now_us(run->world));
-    judge_session_over(run->judge, host->index);
-}
-
 static void on_asked(struct world_observer *observer, struct node *node,
                      unsigned fault, bool fires)
 {
@@ -524,8 +513,7 @@ static void build(struct run *run, const struct run_extras *extras,
                                   .topic_count = scenario->topic_count};
 
     run->observer = (struct world_observer){
-        on_fact,    on_down,   on_up,           on_disk,
-        may_damage, on_damage, on_session_over, on_asked};
+        on_fact, on_down, on_up, on_disk, may_damage, on_damage, on_asked};
     list_init(&run->pending);
     list_init(&run->undone);
     run->story = story_new();

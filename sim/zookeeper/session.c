@@ -108,7 +108,6 @@ void zk_session_end(struct ensemble *ensemble, struct session *session,
 
     world_note(ensemble->world, session->node,
                "zookeeper session %#" PRIx64 " %s", (uint64_t)id, how);
-    world_session_over(ensemble->world, session->node);
     zk_session_remove(ensemble, session);
     zk_log_close_session(ensemble, id);
 }

@@ -443,7 +443,6 @@ static void test_answer_after_the_lease(void **state)
     good_run(*state);
     role(*state, 0, 1);
     append(*state, 0, 2, 52);
-    judge_session_over(*state, 0);
     role(*state, 1, 2);
     fact(*state, 0, FACT_ACKNOWLEDGED, 2, 3, 1); /* epoch 1, acks=1 */
     assert_broken(*state, ORACLE_LEASE);
@@ -453,23 +452,9 @@ static void test_reader_served_after_the_lease(void **state)
 {
     good_run(*state);
     role(*state, 0, 1);
-    judge_session_over(*state, 0);
     role(*state, 1, 2);
     fact(*state, 0, FACT_SERVED, 0, 2, 0);
     assert_broken(*state, ORACLE_LEASE);
-}
-
-/* Its session went on; or ended before it led. */
-static void test_who_is_replaced_alive_may_serve_until_it_hears(void **state)
-{
-    good_run(*state);
-    judge_session_over(*state, 0);
-    judge_time(*state, SECOND);
-    role(*state, 0, 1);
-    judge_session_over(*state, 1);
-    role(*state, 1, 2);
-    fact(*state, 0, FACT_SERVED, 0, 2, 0);
-    assert_silent(*state);
 }
 
 /* acks=all rests on the replicas, not on the lease. */
@@ -478,7 +463,6 @@ static void test_all_may_answer_after_the_lease(void **state)
     good_run(*state);
     role(*state, 0, 1);
     fact(*state, 0, FACT_SERVED, 0, 2, 0);
-    judge_session_over(*state, 0);
     role(*state, 1, 2);
     fact(*state, 0, FACT_ACKNOWLEDGED, 1, 2, -1);
     assert_silent(*state);
@@ -781,7 +765,6 @@ int main(void)
         CASE(test_two_leaders),
         CASE(test_answer_after_the_lease),
         CASE(test_reader_served_after_the_lease),
-        CASE(test_who_is_replaced_alive_may_serve_until_it_hears),
         CASE(test_all_may_answer_after_the_lease),
         LED(test_next_leader_comes_soon),
         LED(test_next_leader_comes_late),
