@@ -11,11 +11,12 @@
 #include "cluster/replicas.h"
 #include "seam/trace.h"
 
-#define REVIEW_PAUSE_US   500000
-/* Asked to give way, a leader takes no records for so long; then, if its
- * successor has not caught up, it does, until the next turn. */
-#define HAND_OVER_US      1000000
-#define HAND_OVER_TURN_US 5000000
+#define REVIEW_PAUSE_US 500000
+/* Asked to give way to one who keeps up, as he had all not longer than
+ * RECENT_US ago, a leader takes no records for GIVE_WAY_US at most; if he has
+ * not all by then, it does for as long. */
+#define RECENT_US       300000
+#define GIVE_WAY_US     1000000
 
 /* ---- waiters ---- */
 
@@ -125,7 +126,7 @@ void leader_stop(struct partition *partition)
 {
     partition->proposed = false;
     partition->resigning = false;
-    partition->hand_over_since_us = 0;
+    partition->give_way_until_us = 0;
     list_remove(&partition->alter_node);
     finish_acks(&partition->leader_acks, INT64_MAX, ERROR_NOT_LEADER);
     finish_acks(&partition->all_acks, INT64_MAX, ERROR_NOT_LEADER);
@@ -281,28 +282,13 @@ bool partition_may_answer(const struct partition *partition)
 
 static bool gives_way(const struct partition *partition)
 {
-    int64_t since_us = partition->hand_over_since_us;
-    int64_t now_us = partition_seam(partition)->now.monotonic_us;
-
-    return since_us > 0 &&
-           (now_us - since_us) % HAND_OVER_TURN_US < HAND_OVER_US;
+    return partition_seam(partition)->now.monotonic_us <
+           partition->give_way_until_us;
 }
 
-/* The state's wish, as often as it is read. */
-void leader_note_successor(struct partition *partition)
+/* A follower that the state names, in the life that it names. */
+static const struct follower *successor_of(const struct partition *partition)
 {
-    if (partition->role != PARTITION_LEADER || !partition->state.handing_over)
-        partition->hand_over_since_us = 0;
-    else if (partition->hand_over_since_us == 0)
-        partition->hand_over_since_us =
-            partition_seam(partition)->now.monotonic_us;
-}
-
-/* It has all that we have, and we owe nobody an answer that it could not
- * give. */
-static bool successor_ready(const struct partition *partition)
-{
-    const struct log *log = partition->log;
     const struct partition_state *state = &partition->state;
 
     for (uint32_t i = 0; i < state->replica_count; i++) {
@@ -310,25 +296,61 @@ static bool successor_ready(const struct partition *partition)
 
         if (follower->replica.broker_id == state->successor)
             return follower->valid &&
-                   replica_set_has_epoch(&state->isr, state->successor,
-                                         follower->replica.broker_epoch) &&
-                   counted_of(partition, follower) >= log->log_end_offset &&
-                   log->next_offset == log->log_end_offset &&
-                   list_empty(&partition->leader_acks);
+                           replica_set_has_epoch(&state->isr, state->successor,
+                                                 follower->replica.broker_epoch)
+                       ? follower
+                       : NULL;
     }
-    return false;
+    return NULL;
+}
+
+/* He has all that we have, and we owe nobody an answer that he could not
+ * give. */
+static bool is_ready(const struct partition *partition,
+                     const struct follower *successor)
+{
+    const struct log *log = partition->log;
+
+    return counted_of(partition, successor) >= log->log_end_offset &&
+           log->next_offset == log->log_end_offset &&
+           list_empty(&partition->leader_acks);
+}
+
+/* Takes no records for a while, or does again. */
+static void review_giving_way(struct partition *partition,
+                              const struct follower *successor)
+{
+    struct seam *seam = partition_seam(partition);
+    int64_t now_us = seam->now.monotonic_us;
+
+    if (gives_way(partition) || now_us < partition->give_way_again_us)
+        return;
+    if (partition->give_way_until_us > 0) {
+        SOMETIMES(seam->trace, HAND_OVER_WAITS);
+        partition->give_way_until_us = 0;
+        partition->give_way_again_us = now_us + GIVE_WAY_US;
+    } else if (now_us - successor->caught_up_us <= RECENT_US) {
+        partition->give_way_until_us = now_us + GIVE_WAY_US;
+    }
 }
 
 static void review_hand_over(struct partition *partition)
 {
-    if (partition->hand_over_since_us == 0 || partition->proposed ||
-        partition_seam(partition)->now.monotonic_us < partition->review_at_us)
-        return;
-    if (!gives_way(partition)) {
-        SOMETIMES(partition_seam(partition)->trace, HAND_OVER_WAITS);
+    const struct follower *successor;
+
+    if (!partition->state.handing_over) {
+        partition->give_way_until_us = 0;
+        partition->give_way_again_us = 0;
         return;
     }
-    if (!successor_ready(partition))
+    if (partition->proposed || partition->role != PARTITION_LEADER ||
+        partition_seam(partition)->now.monotonic_us < partition->review_at_us)
+        return;
+    successor = successor_of(partition);
+    if (successor == NULL)
+        return;
+    review_giving_way(partition, successor);
+    if (!gives_way(partition) || !is_ready(partition, successor))
         return;
     propose(partition, &partition->state.isr, 0);
     partition->resigning = true;
@@ -384,8 +406,8 @@ void leader_start(struct partition *partition)
 
     partition->proposed = false;
     partition->resigning = false;
-    partition->hand_over_since_us = 0;
-    leader_note_successor(partition);
+    partition->give_way_until_us = 0;
+    partition->give_way_again_us = 0;
     partition->strict_end = NO_POSITION;
     partition->review_at_us = 0;
     partition->epoch_start_offset = partition->log->log_end_offset;

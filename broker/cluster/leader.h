@@ -14,8 +14,6 @@ void leader_start(struct partition *partition);
 void leader_stop(struct partition *partition);
 /* The log moved on, or the committed state did. */
 void leader_progress(struct partition *partition);
-/* It is asked to give way, or not any more. */
-void leader_note_successor(struct partition *partition);
 /* Goes on when nobody who is counted on knows more than we have; else it is
  * said again from time to time. */
 void leader_review_outdone(struct partition *partition);

@@ -502,7 +502,6 @@ void partition_set_state(struct partition *partition, struct topic *topic,
         list_remove(&partition->alter_node);
     }
     partition_update(partition);
-    leader_note_successor(partition);
     if (partition->log != NULL) {
         struct replica self = replicas_self(partition->replicas);
 

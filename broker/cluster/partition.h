@@ -110,8 +110,9 @@ struct partition {
     struct replica_set proposed_isr;
     int64_t proposed_floor;
     bool proposed_synced;
-    bool resigning;             /* proposed: it gives way, and answers nobody */
-    int64_t hand_over_since_us; /* it is asked to; 0: it is not */
+    bool resigning;            /* proposed: it gives way, and answers nobody */
+    int64_t give_way_until_us; /* it takes no records until then; 0: it does */
+    int64_t give_way_again_us; /* not before */
     /* of a lazy partition that is to be strict again: the log end when this
      * leader began to count so; NO_POSITION: it is not */
     int64_t strict_end;

@@ -129,7 +129,8 @@ bool partition_state_may_leave(const struct partition_state *state,
 
 /* The preferred leader, the first of the assignment, is to lead again if it is
  * in sync, is not leaving, and its broker has said which of its replicas are
- * lossy: the leader is asked to hand over to it. True when the state changed. */
+ * lossy: the leader is asked to hand over to it. True when the state changed.
+ */
 bool partition_state_prefer(struct partition_state *state,
                             const struct live_brokers *live);
 

@@ -17,9 +17,9 @@
 #define OTHER 4 /* no replica */
 
 static struct live_broker brokers[] = {
-    {LESS, 202, true},
-    {FRESH, 203, false},
-    {OTHER, 204, true},
+    {LESS, 202, true, false},
+    {FRESH, 203, false, false},
+    {OTHER, 204, true, false},
 };
 static const struct live_brokers live = {3, brokers};
 
@@ -69,7 +69,8 @@ static void leads_and_may_be_followed_below_watermarks(void **unused)
 static void who_has_all_stays_eligible_below_min(void **unused)
 {
     struct partition_state state = without_leader(2);
-    struct live_broker back[] = {{GONE, 301, true}, {FRESH, 203, true}};
+    struct live_broker back[] = {{GONE, 301, true, false},
+                                 {FRESH, 203, true, false}};
     const struct live_brokers later = {2, back};
 
     (void)unused;
