@@ -138,12 +138,15 @@ static void decode(struct broker_read *read)
                                         read->request.data, &block);
 
     if (node == NULL || strlen(node->host) >= BROKER_HOST_BYTES ||
+        (node->rack != NULL && strlen(node->rack) >= BROKER_RACK_BYTES) ||
         node->port > UINT16_MAX || !offline_valid(node)) {
         trace_log(read->brokers->seam->trace, TRACE_ERROR,
                   "znode " ZNODE_BROKER_IDS "/%u is damaged: broker ignored",
                   endpoint->broker_id);
     } else {
         snprintf(endpoint->host, sizeof endpoint->host, "%s", node->host);
+        snprintf(endpoint->rack, sizeof endpoint->rack, "%s",
+                 node->rack ? node->rack : "");
         endpoint->port = (uint16_t)node->port;
         endpoint->broker_epoch = (uint64_t)read->request.stat.czxid;
         endpoint->version = (uint32_t)read->request.stat.version;

@@ -13,6 +13,7 @@
 #include "znode.pb-c.h"
 
 #define BROKER_HOST_BYTES 256
+#define BROKER_RACK_BYTES 256
 #define BROKERS_MAX       1000
 
 struct broker_endpoint {
@@ -20,8 +21,9 @@ struct broker_endpoint {
     uint64_t broker_epoch; /* czxid */
     char host[BROKER_HOST_BYTES];
     uint16_t port;
-    uint32_t version; /* of the znode */
-    bool leaving;     /* it is about to stop */
+    char rack[BROKER_RACK_BYTES]; /* "": it says none */
+    uint32_t version;             /* of the znode */
+    bool leaving;                 /* it is about to stop */
     /* What the znode says of log directories; NULL: all are online. */
     const Kq__BrokerNode *node;
     void *block; /* that holds it */

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "cluster/controller_write.h"
 #include "cluster/topic_config.h"
+#include "rules/placement.h"
 #include "seam/memory.h"
 #include "seam/trace.h"
 
@@ -98,30 +99,49 @@ static int64_t flush_ms_of(const struct controller *controller,
 /* So many partitions more, alike. */
 struct placement {
     uint32_t count;
-    uint64_t first; /* a place among the live brokers */
+    uint64_t first; /* a place in the round of the live brokers */
     uint32_t replica_count;
     uint32_t min;
     bool lazy;
 };
 
-/* Replicas of successive partitions go round the brokers; so do the preferred
- * leaders. Caller frees. */
+/* The live brokers as replicas go round them. Caller frees. */
+static struct placeable *arranged(const struct controller *controller)
+{
+    struct placeable *brokers = heap_alloc(
+        controller->seam->heap, (controller->live_count + 1) * sizeof *brokers);
+
+    for (uint32_t i = 0; i < controller->live_count; i++) {
+        uint32_t id = controller->live[i].broker_id;
+        const struct broker_endpoint *endpoint =
+            brokers_find(&controller->brokers, id);
+
+        brokers[i].broker_id = id;
+        brokers[i].rack = endpoint != NULL ? endpoint->rack : "";
+    }
+    placement_arrange(brokers, controller->live_count);
+    return brokers;
+}
+
+/* Caller frees. */
 static struct partition_state *place(struct controller *controller,
                                      const struct placement *placement)
 {
+    struct heap *heap = controller->seam->heap;
     struct live_brokers live = {controller->live_count, controller->live};
+    struct placeable *brokers = arranged(controller);
     struct partition_state *states =
-        heap_alloc(controller->seam->heap, placement->count * sizeof *states);
+        heap_alloc(heap, placement->count * sizeof *states);
 
     for (uint32_t p = 0; p < placement->count; p++) {
-        uint64_t first = placement->first + p;
         uint32_t replicas[REPLICAS_MAX];
 
-        for (uint32_t r = 0; r < placement->replica_count; r++)
-            replicas[r] = live.brokers[(first + r) % live.count].broker_id;
+        placement_choose(brokers, live.count, placement->first + p,
+                         placement->replica_count, replicas);
         partition_state_create(&states[p], replicas, placement->replica_count,
                                placement->min, placement->lazy, &live);
     }
+    heap_free(heap, brokers);
     return states;
 }
 
@@ -336,11 +356,10 @@ static uint64_t place_after(const struct controller *controller,
                             const struct topic *topic)
 {
     uint32_t last = topic->states[topic->partition_count - 1].replicas[0];
-    uint64_t at = 0;
+    struct placeable *brokers = arranged(controller);
+    uint32_t at = placement_after(brokers, controller->live_count, last);
 
-    while (at < controller->live_count &&
-           controller->live[at].broker_id <= last)
-        at++;
+    heap_free(controller->seam->heap, brokers);
     return at;
 }
 

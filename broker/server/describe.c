@@ -181,6 +181,8 @@ static void describe_brokers(struct answer *answer,
         endpoints[i].broker_id = brokers->list[i].broker_id;
         endpoints[i].host = brokers->list[i].host;
         endpoints[i].port = brokers->list[i].port;
+        if (*brokers->list[i].rack != '\0')
+            endpoints[i].rack = brokers->list[i].rack;
         describe_directories(answer, &brokers->list[i], &endpoints[i]);
         response->brokers[i] = &endpoints[i];
     }

@@ -133,7 +133,8 @@ static void print_broker(struct kq_client *client,
 {
     struct kq_clock clock;
 
-    printf("  broker %d at %s:%u%s", broker->id, broker->host, broker->port,
+    printf("  broker %d at %s:%u%s%s%s", broker->id, broker->host, broker->port,
+           *broker->rack ? ", rack " : "", broker->rack,
            broker->id == cluster->controller ? ", controller" : "");
     if (kq_broker_clock(client, broker->id, false, CLOCK_MS, &clock) !=
         KQ_ERROR_NONE)

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "cluster/controller.h"
+#include "cluster/controller_write.h"
 #include "real/loop.h"
 #include "seam/dispatch.h"
 #include "seam/memory.h"
@@ -199,6 +199,40 @@ static void what_changes_nothing_is_answered_without_a_write(void **state)
     heap_free(heap, items);
 }
 
+/* Four brokers in two racks: each partition has a replica in both. */
+static void replicas_are_spread_over_racks(void **state)
+{
+    struct fixture *fixture = *state;
+    struct controller *controller = &fixture->controller;
+    struct brokers *brokers = &controller->brokers;
+    struct heap *heap = fixture->seam->heap;
+    struct intent intent = {.kind = INTENT_CREATE_TOPIC,
+                            .name = "spread",
+                            .partition_count = 8,
+                            .replication_factor = 2};
+    struct controller_write write = {.controller = controller};
+
+    heap_free(heap, controller->live);
+    controller->live = heap_alloc(heap, 4 * sizeof *controller->live);
+    brokers->list = heap_alloc(heap, 4 * sizeof *brokers->list);
+    for (uint32_t i = 0; i < 4; i++) {
+        controller->live[i] = (struct live_broker){i + 1, 10, true, false};
+        brokers->list[i] =
+            (struct broker_endpoint){.broker_id = i + 1, .broker_epoch = 10};
+        strcpy(brokers->list[i].rack, i < 2 ? "left" : "right");
+    }
+    controller->live_count = brokers->count = 4;
+    list_init(&write.chunks);
+    controller->write = &write;
+    assert_true(controller_stage_create(controller, &intent));
+    controller->write = NULL;
+    for (uint32_t i = 0; i < 8; i++)
+        assert_true((write.new_states[i].replicas[0] <= 2) !=
+                    (write.new_states[i].replicas[1] <= 2));
+    heap_free(heap, write.new_states);
+    heap_free(heap, (void *)(uintptr_t)write.topic_node.data);
+}
+
 /* What no multi of ZooKeeper's holds would end the session each time that it
  * is tried. */
 static void a_topic_too_large_for_one_write_is_refused(void **state)
@@ -283,6 +317,8 @@ int main(void)
             what_changes_nothing_is_answered_without_a_write, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_topic_too_large_for_one_write_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(replicas_are_spread_over_racks, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(nobody_who_is_offline_takes_over, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(

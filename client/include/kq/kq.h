@@ -359,6 +359,7 @@ struct kq_broker {
     int32_t id;
     const char *host;
     uint16_t port;
+    const char *rack; /* "": it says none */
     /* Those of its log directories that are offline, and how many replicas
      * lie in them. */
     const struct kq_log_directory *offline_directories;

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rules/placement.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+static bool same_rack(const struct placeable *a, const struct placeable *b)
+{
+    return a == b || (*a->rack != '\0' && strcmp(a->rack, b->rack) == 0);
+}
+
+/* First those that are the first of their racks, then the second ones. */
+static int compare(const void *left, const void *right)
+{
+    const struct placeable *a = left;
+    const struct placeable *b = right;
+
+    if (a->rank != b->rank)
+        return a->rank < b->rank ? -1 : 1;
+    return (a->rack_number > b->rack_number) -
+           (a->rack_number < b->rack_number);
+}
+
+void placement_arrange(struct placeable *brokers, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct placeable *broker = &brokers[i];
+
+        broker->rack_number = i;
+        broker->rank = 0;
+        for (uint32_t k = 0; k < i; k++) {
+            if (!same_rack(broker, &brokers[k]))
+                continue;
+            broker->rack_number = brokers[k].rack_number;
+            broker->rank++;
+        }
+    }
+    qsort(brokers, count, sizeof *brokers, compare);
+}
+
+uint32_t placement_after(const struct placeable *brokers, uint32_t count,
+                         uint32_t broker_id)
+{
+    uint32_t lower = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (brokers[i].broker_id == broker_id)
+            return i + 1;
+        lower += brokers[i].broker_id < broker_id;
+    }
+    return lower;
+}
+
+/* How many of those chosen share its rack; UINT32_MAX: it is one of them. */
+static uint32_t shared(const struct placeable *broker,
+                       const struct placeable *const *chosen, uint32_t count)
+{
+    uint32_t with = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (chosen[i] == broker)
+            return UINT32_MAX;
+        with += chosen[i]->rack_number == broker->rack_number;
+    }
+    return with;
+}
+
+void placement_choose(const struct placeable *brokers, uint32_t count,
+                      uint64_t first, uint32_t replica_count,
+                      uint32_t *replicas)
+{
+    const struct placeable *chosen[PLACEMENT_REPLICAS_MAX];
+
+    ASSERT(replica_count <= PLACEMENT_REPLICAS_MAX);
+    ASSERT(replica_count <= count);
+    for (uint32_t r = 0; r < replica_count; r++) {
+        uint32_t least = UINT32_MAX;
+
+        for (uint32_t i = 0; i < count && least > 0; i++) {
+            const struct placeable *broker = &brokers[(first + i) % count];
+            uint32_t with = shared(broker, chosen, r);
+
+            if (with < least) {
+                least = with;
+                chosen[r] = broker;
+            }
+        }
+        replicas[r] = chosen[r]->broker_id;
+    }
+}
