@@ -14,7 +14,7 @@
 #include "seam/trace.h"
 
 #define LOOK_US     20000
-#define NAMED_BYTES 400
+#define NAMED_BYTES 600
 
 /* Those who hold this partition, as far as this broker knows; in `found`. */
 static struct live_brokers holders(const struct partition *partition,
@@ -95,10 +95,10 @@ static void tally_add(struct tally *tally, const struct partition *partition)
 {
     size_t used = strlen(tally->names);
 
-    if (!is_known(partition) || !partition->gives)
+    if (!is_known(partition))
         return;
     if (partition->role != PARTITION_LEADER) {
-        tally->given++;
+        tally->given += partition->gives;
         return;
     }
     tally->kept++;
