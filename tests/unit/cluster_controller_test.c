@@ -219,7 +219,8 @@ static void replicas_are_spread_over_racks(void **state)
         controller->live[i] = (struct live_broker){i + 1, 10, true, false};
         brokers->list[i] =
             (struct broker_endpoint){.broker_id = i + 1, .broker_epoch = 10};
-        strcpy(brokers->list[i].rack, i < 2 ? "left" : "right");
+        snprintf(brokers->list[i].rack, BROKER_RACK_BYTES, "%s",
+                 i < 2 ? "left" : "right");
     }
     controller->live_count = brokers->count = 4;
     list_init(&write.chunks);
