@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Invariant I17. A leader's lease ends before its session can, and only then
- * is another one elected: so nobody who was replaced answers acks=1 or a
- * reader. What acks=all promises does not rest on it.
+ * Invariant I17. A leader's lease ends before its session can; only then is
+ * another one elected, or when the leader has said that it answers nobody any
+ * more (R17): so nobody who was replaced answers acks=1 or a reader. What
+ * acks=all promises does not rest on it.
  */
 #include "sim/oracle/internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What becomes of a partition when brokers say that they are about to stop
- * (R15 of broker/INVARIANTS.md).
+ * (R18 of broker/INVARIANTS.md).
  */
 #include <setjmp.h>
 #include <stdarg.h>
