@@ -9,9 +9,14 @@
 #include "seam/trace.h"
 
 /* Looks at one partition; true when its state changed. */
+struct visited {
+    const struct topic *topic;
+    uint32_t partition;
+    struct partition_state *state;
+    const struct live_brokers *live;
+};
 typedef bool visit_function(struct controller *controller, void *context,
-                            struct partition_state *state,
-                            const struct live_brokers *live);
+                            const struct visited *visited);
 
 /* False when the write is full. */
 static bool visit_chunk(struct controller *controller, struct topic *topic,
@@ -26,7 +31,9 @@ static bool visit_chunk(struct controller *controller, struct topic *topic,
     for (uint32_t i = 0; i < staged->count; i++, key.partition++) {
         struct live_brokers live = controller_live(controller, &key);
 
-        if (visit(controller, context, &staged->states[i], &live))
+        if (visit(controller, context,
+                  &(struct visited){topic, key.partition, &staged->states[i],
+                                    &live}))
             staged->changed = true;
     }
     if (!staged->changed)
@@ -52,16 +59,19 @@ static bool visit_all(struct controller *controller, const char *name,
 }
 
 static bool decide(struct controller *controller, void *context,
-                   struct partition_state *state,
-                   const struct live_brokers *live)
+                   const struct visited *visited)
 {
+    struct partition_state *state = visited->state;
     bool orphan = state->leader == NO_BROKER && state->eligible.count > 0;
-    bool changed = partition_state_decide(state, live);
+    struct partition_key key = {visited->topic->id, visited->partition};
+    bool changed = partition_state_decide(state, visited->live);
 
     (void)context;
     if (changed && orphan && state->leader != NO_BROKER)
         SOMETIMES(controller->seam->trace, ELECTED_FROM_ELIGIBLE);
-    if (controller->balance_all && partition_state_prefer(state, live)) {
+    changed |= controller_complete(controller, &key, state, false);
+    if (controller->balance_all &&
+        partition_state_prefer(state, visited->live)) {
         changed = true;
         SOMETIMES(controller->seam->trace, LEADER_WENT_HOME);
     }
@@ -77,13 +87,13 @@ void controller_decide_all(struct controller *controller)
 }
 
 static bool prefer(struct controller *controller, void *context,
-                   struct partition_state *state,
-                   const struct live_brokers *live)
+                   const struct visited *visited)
 {
+    struct partition_state *state = visited->state;
     struct intent *intent = context;
 
     (void)controller;
-    if (partition_state_prefer(state, live)) {
+    if (partition_state_prefer(state, visited->live)) {
         intent->moved++;
         return true;
     }

@@ -35,6 +35,7 @@ struct controller_write {
     struct topic *deleted_topic;
     struct topic *altered_topic;
     int64_t altered_flush_ms; /* of the altered topic, as it will be */
+    uint32_t altered_min;     /* likewise: min.insync.replicas */
     struct bytes topic_node; /* creation, alteration: payload of /topics/NAME */
     struct partition_state *new_states; /* creation */
 };
@@ -68,8 +69,14 @@ struct staged_chunk *controller_stage(struct controller_write *write,
                                       struct topic *topic, uint32_t chunk);
 void controller_unstage(struct controller_write *write,
                         struct staged_chunk *staged);
-/* controller_stage_chunk() with room for `count` states, of which the caller writes those
- * that the topic does not have yet. */
+/* Its states have more or fewer replicas now. */
+void controller_weigh(struct controller_write *write,
+                      struct staged_chunk *staged);
+/* About what such states take in ZooKeeper. */
+size_t controller_states_bytes(const struct partition_state *states,
+                               uint32_t count);
+/* controller_stage_chunk() with room for `count` states, of which the caller
+ * writes those that the topic does not have yet. */
 struct staged_chunk *controller_stage_grown(struct controller_write *write,
                                             struct topic *topic, uint32_t chunk,
                                             uint32_t count);
@@ -90,6 +97,17 @@ void controller_decide_all(struct controller *controller);
  * what has moved is looked at again, and stays. */
 bool controller_stage_elect(struct controller *controller,
                             struct intent *intent);
+
+/* cluster/controller_reassign.c: stages the rest of what is asked for; false
+ * when the write is full. */
+bool controller_stage_reassign(struct controller *controller,
+                               struct intent *intent);
+/* Lets go who may go from a staged partition that is reassigned: true when it
+ * did. To be called after each change of an ISR; `asked`: its leader asked for
+ * it. */
+bool controller_complete(struct controller *controller,
+                         const struct partition_key *key,
+                         struct partition_state *state, bool asked);
 
 /* cluster/controller_multi.c: sends all that is staged. */
 void controller_multi_send(struct controller_write *write);

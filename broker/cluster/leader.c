@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "cluster/replicas.h"
+#include "rules/reassign.h"
 #include "seam/trace.h"
 
 #define REVIEW_PAUSE_US 500000
@@ -125,6 +126,13 @@ void leader_stop(struct partition *partition)
     finish_acks(&partition->all_acks, INT64_MAX, ERROR_NOT_LEADER);
     finish_floors(&partition->floor_waiters, INT64_MAX, ERROR_NOT_LEADER);
     leader_wake_readers(partition);
+}
+
+bool partition_lease_holds(const struct partition *partition)
+{
+    return replicas_lease_holds(partition->replicas) &&
+           !(partition->proposed && partition->proposed_end &&
+             partition->alter_attempts > 0);
 }
 
 enum error partition_check_leader(const struct partition *partition,
@@ -289,8 +297,8 @@ void partition_advance(struct partition *partition)
 void leader_progress(struct partition *partition)
 {
     finish_acks(&partition->leader_acks, log_counted_offset(partition->log),
-                replicas_lease_holds(partition->replicas) ? ERROR_NONE
-                                                          : ERROR_TIMED_OUT);
+                partition_lease_holds(partition) ? ERROR_NONE
+                                                 : ERROR_TIMED_OUT);
     partition_advance(partition);
     if (partition->role == PARTITION_LEADER)
         partition_wake(&partition->data_waiters);
@@ -334,8 +342,6 @@ void leader_start(struct partition *partition)
 
 static enum error may_append(struct partition *partition, int32_t acks)
 {
-    const struct replicas *replicas = partition->replicas;
-
     if (partition->role != PARTITION_LEADER || partition->state.fresh)
         return ERROR_NOT_LEADER; /* or not yet (R10) */
     if (partition_is_outdone(partition))
@@ -350,7 +356,7 @@ static enum error may_append(struct partition *partition, int32_t acks)
         return ERROR_DISK_FULL;
     if (acks == -1 && partition->state.isr.count < partition->state.min)
         return ERROR_NOT_ENOUGH_REPLICAS;
-    if (acks != -1 && !replicas_lease_holds(replicas)) {
+    if (acks != -1 && !partition_lease_holds(partition)) {
         SOMETIMES(partition_seam(partition)->trace, LEASE_EXPIRED);
         return ERROR_LEASE_EXPIRED;
     }
@@ -388,6 +394,22 @@ static struct follower *follower_of(struct partition *partition,
         if (partition->followers[i].replica.broker_id == broker_id)
             return &partition->followers[i];
     return NULL;
+}
+
+bool partition_follower_at(const struct partition *partition,
+                           uint32_t broker_id, int64_t *counted_offset,
+                           int64_t *durable_offset)
+{
+    for (uint32_t i = 0; i < partition->state.replica_count; i++) {
+        const struct follower *follower = &partition->followers[i];
+
+        if (follower->replica.broker_id != broker_id || !follower->valid)
+            continue;
+        *counted_offset = counted_of(partition, follower);
+        *durable_offset = follower->durable_offset;
+        return *counted_offset >= 0 && *durable_offset >= 0;
+    }
+    return false;
 }
 
 /* Where the follower's log leaves ours, if it does. When our history does not
@@ -614,6 +636,8 @@ static void propose(struct partition *partition, const struct replica_set *isr,
     partition->proposed_isr = *isr;
     partition->proposed_floor = floor;
     partition->proposed_synced = false;
+    partition->proposed_end =
+        partition_state_takes_leader(&partition->state, isr);
     partition->retracting = false;
     partition->alter_attempts = 0;
     replicas_want_alter(partition->replicas, partition);
@@ -651,7 +675,8 @@ void partition_review_isr(struct partition *partition)
         SOMETIMES(seam->trace, ISR_SHRUNK);
     if (isr.count > partition->state.isr.count)
         SOMETIMES(seam->trace, ISR_EXPANDED);
-    if (isr.count != partition->state.isr.count || partition->state.fresh)
+    if (isr.count != partition->state.isr.count || partition->state.fresh ||
+        partition_state_takes_leader(&partition->state, &isr))
         propose(partition, &isr, 0);
 }
 

@@ -70,11 +70,12 @@ struct partition {
     RB_ENTRY(partition) by_key;
     struct partition_key key;
     struct replicas *replicas;
-    struct topic *topic; /* NULL once it is deleted */
+    struct topic *topic; /* NULL once it is stopping */
     struct partition_state state;
     bool state_known;
-    bool lazy_told; /* as the last fact said it */
-    bool stopping;  /* the topic is gone: freed when nothing is in flight */
+    bool lazy_told;  /* as the last fact said it */
+    bool stopping;   /* it goes: freed when nothing is in flight */
+    bool unassigned; /* as it was moved to others, not as the topic is gone */
 
     struct log *log;     /* NULL until it is there */
     bool older_told;     /* to people */
@@ -108,6 +109,7 @@ struct partition {
     struct replica_set proposed_isr;
     int64_t proposed_floor;
     bool proposed_synced;
+    bool proposed_end; /* this replica goes with what is proposed */
     /* of a lazy partition that is to be strict again: the log end when this
      * leader began to count so; NO_POSITION: it is not */
     int64_t strict_end;
@@ -138,6 +140,7 @@ struct partition {
     int64_t told_counted; /* counted offset that the leader knows of */
     int64_t leader_high_watermark;
     struct list position_node; /* fetcher->positions */
+    struct list copying_node;  /* throttle->copying */
 };
 
 void partition_init(struct partition *partition, struct replicas *replicas,
@@ -231,6 +234,15 @@ enum error partition_follower_fetch(struct partition *partition,
  * one from before a cut may arrive late, on an older connection. */
 void partition_follower_position(struct partition *partition,
                                  const struct follower_fetch *position);
+
+/* How far a leader knows a follower to be. False: not, in this leader epoch. */
+bool partition_follower_at(const struct partition *partition,
+                           uint32_t broker_id, int64_t *counted_offset,
+                           int64_t *durable_offset);
+
+/* A leader may acknowledge acks=1 and serve reads: the lease holds, and it has
+ * not asked to be taken out. */
+bool partition_lease_holds(const struct partition *partition);
 
 /* A consumer's or a follower's epoch against ours. */
 enum error partition_check_leader(const struct partition *partition,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "rules/reassign.h"
 
 const struct live_broker *live_broker_find(const struct live_brokers *live,
                                            uint32_t broker_id)
@@ -139,8 +140,9 @@ void partition_state_configure(struct partition_state *state, uint32_t min,
                                bool relaxed)
 {
     struct replica_set isr = state->isr;
+    uint32_t replicas = partition_state_original_count(state);
 
-    state->min = min < state->replica_count ? min : state->replica_count;
+    state->min = min < replicas ? min : replicas;
     /* an ISR that suffices now commits alone: nobody else is eligible (R5) */
     if (isr.count >= state->min)
         partition_state_set_isr(state, &isr, NULL);
@@ -170,6 +172,14 @@ static uint32_t elect_from_isr(const struct partition_state *state)
         if (replica_set_has(&state->isr, state->replicas[i]))
             return state->replicas[i];
     return NO_BROKER;
+}
+
+void partition_state_begin_epoch(struct partition_state *state)
+{
+    set_leader(state, state->leader != NO_BROKER &&
+                              replica_set_has(&state->isr, state->leader)
+                          ? state->leader
+                          : elect_from_isr(state));
 }
 
 /* An eligible replica that is registered and has said it is whole. */

@@ -5,7 +5,7 @@
  * may stand. Pure: structs in, structs out. Follows KIP-497 (partition
  * epoch), KIP-841 (broker epoch) and KIP-966 (eligible leader replicas).
  *
- * The rules (broker/INVARIANTS.md, R1..R13):
+ * The rules (broker/INVARIANTS.md, R1..R15):
  *  - the high watermark is the minimum counted offset over the maximal ISR
  *    (committed or proposed), and stands still while the committed ISR is
  *    below `min`;
@@ -53,6 +53,13 @@ struct partition_state {
     /* In this leader epoch one began to lead with what it had, committed or
      * not; 0: never. What was committed before may be gone (R11). */
     uint32_t unclean_epoch;
+    /* While it is reassigned (rules/reassign.h): `replicas` holds the target
+     * first, so many of them, then those that are to go; 0: it is not. */
+    uint32_t target_count;
+    uint32_t original_count; /* the assignment before, in its order */
+    uint32_t original[REPLICAS_MAX];
+    uint64_t copy_rate; /* bytes a second a new replica's broker may copy; 0:
+                           as many as it can */
 };
 
 /* A registered broker, as a decision sees it. */
@@ -89,6 +96,10 @@ void partition_state_create(struct partition_state *state,
                             const uint32_t *replicas, uint32_t replica_count,
                             uint32_t min, bool lazy,
                             const struct live_brokers *live);
+
+/* A new leader epoch: under the leader that there is, if it is in the ISR, else
+ * under the first of the assignment that is, or under none. */
+void partition_state_begin_epoch(struct partition_state *state);
 
 /* Puts a new ISR in and the eligible replicas that follow from it. `lossy`
  * (may be NULL) are replicas known to have lost records. */

@@ -158,7 +158,6 @@ static void answer(struct fetch_request *fetch)
 static enum error limit_of(struct fetch_request *fetch, struct fetch_part *part,
                            struct partition *partition)
 {
-    struct replicas *replicas = &fetch->session->broker->replicas;
     int64_t offset = (int64_t)part->request->fetch_offset;
     struct log *log = partition->log;
     enum error error =
@@ -174,7 +173,7 @@ static enum error limit_of(struct fetch_request *fetch, struct fetch_part *part,
     part->leader_epoch = partition->role_epoch;
     part->limit =
         fetch->is_follower ? log->log_end_offset : partition->high_watermark;
-    if (!fetch->is_follower && !replicas_lease_holds(replicas))
+    if (!fetch->is_follower && !partition_lease_holds(partition))
         return ERROR_LEASE_EXPIRED;
     if (offset < part->log_start_offset || offset > log->log_end_offset)
         return ERROR_OFFSET_OUT_OF_RANGE;
