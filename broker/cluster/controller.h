@@ -42,7 +42,8 @@ enum intent_kind {
     INTENT_DELETE_TOPIC,
     INTENT_ALTER_TOPIC,
     INTENT_ELECT,
-    INTENT_ELECT_UNCLEAN
+    INTENT_ELECT_UNCLEAN,
+    INTENT_REASSIGN
 };
 
 struct intent_item {
@@ -68,6 +69,17 @@ struct intent_config {
 
 #define INTENT_DETAIL_BYTES 256
 
+/* One partition is to lie on other brokers. */
+struct reassignment {
+    const char *topic;
+    uint32_t partition;
+    uint32_t target_count; /* 0: what is under way is cancelled */
+    uint32_t target[REPLICAS_MAX];
+    uint64_t copy_rate;               /* bytes a second; 0: no limit */
+    enum error error;                 /* result */
+    char detail[INTENT_DETAIL_BYTES]; /* result: a sentence, or empty */
+};
+
 /* Something asked of the controller. The caller keeps it and what it points
  * at until done, which comes once, never from inside controller_submit(). */
 struct intent {
@@ -79,7 +91,8 @@ struct intent {
     uint32_t registration_version;    /* of the sender's znode; replica lost */
     uint64_t changes_read;            /* by the sender; replica lost */
     struct intent_item *items;
-    size_t item_count;
+    size_t item_count; /* also of reassignments */
+    struct reassignment *reassignments;
     const char *name;          /* topics; elect: NULL for all of them;
                                   unclean election, with one item */
     uint32_t partition_count;  /* altering: so many from now on; 0: as it is */

@@ -123,6 +123,7 @@ static bool decide(struct controller *controller, void *context,
     struct partition_state *state = visited->state;
     struct partition_state before = *state;
     bool orphan = state->leader == NO_BROKER && state->eligible.count > 0;
+    struct partition_key key = {visited->topic->id, visited->partition};
     bool changed = partition_state_decide(state, visited->live);
 
     (void)context;
@@ -131,6 +132,7 @@ static bool decide(struct controller *controller, void *context,
     if (changed && orphan && state->leader != NO_BROKER)
         SOMETIMES(controller->seam->trace, ELECTED_FROM_ELIGIBLE);
     changed |= elect_any(controller, visited);
+    changed |= controller_complete(controller, &key, state);
     if (controller->balance_all)
         changed |= partition_state_prefer(state, visited->live);
     return changed;

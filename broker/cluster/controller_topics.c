@@ -11,6 +11,7 @@
 #include "cluster/controller_write.h"
 #include "cluster/topic_config.h"
 #include "rules/placement.h"
+#include "rules/reassign.h"
 #include "seam/memory.h"
 #include "seam/trace.h"
 
@@ -363,6 +364,15 @@ static uint64_t place_after(const struct controller *controller,
     return at;
 }
 
+/* As many as the first is to have: they may differ since some were moved. */
+static uint32_t replicas_of(const struct topic *topic)
+{
+    const struct partition_state *first = &topic->states[0];
+
+    return partition_state_reassigned(first) ? first->target_count
+                                             : first->replica_count;
+}
+
 static void stage_added(struct controller_write *write, struct topic *topic,
                         const struct partition_state *added, uint32_t to)
 {
@@ -378,6 +388,7 @@ static void stage_added(struct controller_write *write, struct topic *topic,
 
         memcpy(staged->states + known, added + (at - topic->partition_count),
                (count - known) * sizeof *added);
+        controller_weigh(write, staged);
         staged->changed = true;
         at += count - known;
     }
@@ -393,7 +404,7 @@ static bool stage_partitions(struct controller *controller, struct topic *topic,
     uint32_t to = intent->partition_count;
     struct placement placement = {
         to - topic->partition_count, place_after(controller, topic),
-        topic->states[0].replica_count, min_of(controller, configs),
+        replicas_of(topic), min_of(controller, configs),
         flush_ms_of(controller, configs) != 0};
     struct partition_state *added = place(controller, &placement);
     bool good = fits(
@@ -419,7 +430,7 @@ static enum error check_partitions(const struct controller *controller,
                                    struct intent *intent,
                                    const struct topic *topic)
 {
-    uint32_t replicas = topic->states[0].replica_count;
+    uint32_t replicas = replicas_of(topic);
 
     if (intent->config_count > 0)
         return refuse(intent, ERROR_INVALID_ARGUMENT,
@@ -507,6 +518,7 @@ bool controller_stage_alter(struct controller *controller,
     if (staged) {
         write->altered_topic = topic;
         write->altered_flush_ms = flush_ms_of(controller, &configs);
+        write->altered_min = min_of(controller, &configs);
         write->topic_node =
             encode_topic(heap, &topic->id,
                          intent->partition_count > 0 ? intent->partition_count

@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "cluster/topic_config.h"
+#include "rules/reassign.h"
 #include "seam/memory.h"
 #include "seam/trace.h"
 
@@ -36,6 +37,25 @@ static struct staged_chunk *find_staged(struct controller_write *write,
     return NULL;
 }
 
+size_t controller_states_bytes(const struct partition_state *states,
+                               uint32_t count)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < count; i++) /* rather more */
+        bytes += (48 + 16 * (size_t)states[i].replica_count) *
+                 (partition_state_reassigned(&states[i]) ? 2 : 1);
+    return bytes;
+}
+
+void controller_weigh(struct controller_write *write,
+                      struct staged_chunk *staged)
+{
+    write->bytes -= staged->bytes;
+    staged->bytes = 64 + controller_states_bytes(staged->states, staged->count);
+    write->bytes += staged->bytes;
+}
+
 static struct staged_chunk *staged_new(struct controller_write *write,
                                        struct topic *topic, uint32_t chunk,
                                        uint32_t count)
@@ -48,12 +68,9 @@ static struct staged_chunk *staged_new(struct controller_write *write,
     staged->chunk = chunk;
     staged->version = CHUNK_NEW;
     staged->count = count;
-    /* rather more; all partitions of a topic have as many replicas */
-    staged->bytes = 64 + count * (48 + 16 * topic->states[0].replica_count);
     list_init(&staged->node);
     list_append(&write->chunks, &staged->node);
     write->chunk_count++;
-    write->bytes += staged->bytes;
     return staged;
 }
 
@@ -77,6 +94,7 @@ struct staged_chunk *controller_stage_chunk(struct controller_write *write,
     staged->version = topic->chunk_versions[chunk];
     memcpy(staged->states, topic->states + chunk * CHUNK_PARTITIONS,
            staged->count * sizeof staged->states[0]);
+    controller_weigh(write, staged);
     return staged;
 }
 
@@ -154,6 +172,7 @@ static enum error resign(struct controller *controller,
                          const struct replica *sender,
                          const struct intent_item *item)
 {
+    struct partition_key key = {item->topic_id, item->partition};
     struct staged_chunk *staged;
     enum error error;
     struct partition_state *state =
@@ -169,6 +188,7 @@ static enum error resign(struct controller *controller,
     SOMETIMES(controller->seam->trace, HANDED_OVER);
     if (state->leader == state->replicas[0])
         SOMETIMES(controller->seam->trace, LEADER_WENT_HOME);
+    controller_complete(controller, &key, state);
     return ERROR_NONE;
 }
 
@@ -194,6 +214,7 @@ static enum error alter(struct controller *controller,
         state->lazy = state->lazy && !item->synced;
         if (item->log_start_floor > state->log_start_floor)
             state->log_start_floor = item->log_start_floor;
+        controller_complete(controller, &key, state);
     }
     return error;
 }
@@ -302,14 +323,18 @@ static bool is_large(const struct controller *controller,
         metadata_topic(controller->metadata, intent->name);
     size_t partitions = intent->partition_count;
     size_t replicas = intent->replication_factor;
+    size_t bytes = 0;
 
     if (intent->kind == INTENT_ALTER_TOPIC && topic && topic_settled(topic)) {
-        if (partitions < topic->partition_count)
-            partitions = topic->partition_count;
+        bytes = controller_states_bytes(topic->states, topic->partition_count);
+        partitions -= partitions < topic->partition_count
+                          ? partitions
+                          : topic->partition_count;
         replicas = topic->states[0].replica_count;
     }
+    bytes += partitions * (48 + 16 * replicas);
     return intent->kind != INTENT_DELETE_TOPIC &&
-           partitions * (48 + 16 * replicas) > CONTROLLER_WRITE_BYTES_MAX;
+           bytes > CONTROLLER_WRITE_BYTES_MAX;
 }
 
 /* False when the write is full (or has its one topic): the intent waits. */
@@ -350,6 +375,11 @@ static bool stage_intent(struct controller *controller, struct intent *intent)
         return true;
     case INTENT_ELECT_UNCLEAN:
         return controller_stage_unclean(controller, intent);
+    case INTENT_REASSIGN:
+        if (!controller_stage_reassign(controller, intent))
+            return false;
+        list_append(&write->intents, &intent->node);
+        return true;
     case INTENT_CREATE_TOPIC:
     case INTENT_DELETE_TOPIC:
     case INTENT_ALTER_TOPIC:

@@ -35,6 +35,7 @@ struct controller_write {
     struct topic *deleted_topic;
     struct topic *altered_topic;
     int64_t altered_flush_ms; /* of the altered topic, as it will be */
+    uint32_t altered_min;     /* likewise: min.insync.replicas */
     struct bytes topic_node; /* creation, alteration: payload of /topics/NAME */
     struct partition_state *new_states; /* creation */
 };
@@ -74,6 +75,12 @@ struct partition_state *controller_state_of(struct controller *controller,
                                             enum error *error);
 void controller_unstage(struct controller_write *write,
                         struct staged_chunk *staged);
+/* Its states have more or fewer replicas now. */
+void controller_weigh(struct controller_write *write,
+                      struct staged_chunk *staged);
+/* About what such states take in ZooKeeper. */
+size_t controller_states_bytes(const struct partition_state *states,
+                               uint32_t count);
 /* controller_stage_chunk() with room for `count` states, of which the caller
  * writes those that the topic does not have yet. */
 struct staged_chunk *controller_stage_grown(struct controller_write *write,
@@ -101,6 +108,15 @@ bool controller_stage_elect(struct controller *controller,
  * the write is full; else it was answered or will be. */
 bool controller_stage_unclean(struct controller *controller,
                               struct intent *intent);
+/* cluster/controller_reassign.c: stages the rest of what is asked for; false
+ * when the write is full. */
+bool controller_stage_reassign(struct controller *controller,
+                               struct intent *intent);
+/* Lets go who may go from a staged partition that is reassigned: true when its
+ * state changed. To be called after each change of an ISR or of a leader. */
+bool controller_complete(struct controller *controller,
+                         const struct partition_key *key,
+                         struct partition_state *state);
 
 /* cluster/controller_multi.c: sends all that is staged. */
 void controller_multi_send(struct controller_write *write);

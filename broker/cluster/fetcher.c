@@ -498,6 +498,7 @@ static void take_result(struct fetcher *fetcher, struct fetch *fetch,
                  (int64_t)result->diverging_end_offset);
         return;
     }
+    throttle_charge(&fetcher->replicas->throttle, partition, size);
     pause_us = append_batches(fetch, partition, data, size);
     if (pause_us > 0) {
         back_off(fetcher, partition, pause_us);
@@ -584,9 +585,12 @@ static void fetch_done(struct call *call, enum error error, struct frame *frame)
  * than a segment takes, or retention by size would have to keep too much. */
 static uint32_t bytes_wanted(const struct partition *partition)
 {
-    uint32_t bytes = partition->replicas->options.fetch_bytes;
+    struct replicas *replicas = partition->replicas;
+    uint32_t bytes = replicas->options.fetch_bytes;
     uint64_t segment = partition->log->settings.segment_bytes;
 
+    throttle_pause_us(&replicas->throttle, partition, &replicas->seam->now,
+                      &bytes);
     return bytes < segment ? bytes : (uint32_t)segment;
 }
 
@@ -677,12 +681,34 @@ static void fetch_start(struct fetcher *fetcher)
     heap_free(heap, parts);
 }
 
+/* New replicas that have copied enough for now wait, and nobody with them. */
+static void hold_back(struct fetcher *fetcher)
+{
+    struct replicas *replicas = fetcher->replicas;
+
+    if (list_empty(&replicas->throttle.copying))
+        return;
+    list_for_each_safe (node, &fetcher->idle) {
+        struct partition *partition =
+            container_of(node, struct partition, fetch_node);
+        uint32_t bytes = UINT32_MAX;
+        int64_t pause_us = throttle_pause_us(&replicas->throttle, partition,
+                                             &replicas->seam->now, &bytes);
+
+        if (pause_us == 0)
+            continue;
+        SOMETIMES(replicas->seam->trace, COPY_THROTTLED);
+        back_off(fetcher, partition, pause_us);
+    }
+}
+
 static void fetcher_run(struct fetcher *fetcher)
 {
     if (!peer_ready(&fetcher->peer))
         return;
     while (!list_empty(&fetcher->positions))
         send_positions(fetcher);
+    hold_back(fetcher);
     while (!list_empty(&fetcher->idle) && fetcher->fetch_count < FETCHES_MAX)
         fetch_start(fetcher);
 }

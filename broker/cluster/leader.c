@@ -484,6 +484,22 @@ static struct follower *follower_of(struct partition *partition,
     return NULL;
 }
 
+bool partition_follower_at(const struct partition *partition,
+                           uint32_t broker_id, int64_t *counted_offset,
+                           int64_t *durable_offset)
+{
+    for (uint32_t i = 0; i < partition->state.replica_count; i++) {
+        const struct follower *follower = &partition->followers[i];
+
+        if (follower->replica.broker_id != broker_id || !follower->valid)
+            continue;
+        *counted_offset = counted_of(partition, follower);
+        *durable_offset = follower->durable_offset;
+        return *counted_offset >= 0 && *durable_offset >= 0;
+    }
+    return false;
+}
+
 /* Where the follower's log leaves ours, if it does. When our history does not
  * reach down to its epoch, what it has above our history is not ours, and what
  * lies below nobody can compare: it starts over at our log start. */

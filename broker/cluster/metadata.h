@@ -85,7 +85,7 @@ struct metadata {
     bool rescanning;
     bool from_here; /* the scan knows with which change it begins */
     bool reads_failed;
-    bool damaged; /* a topic's znode could not be read: it may be there */
+    bool damaged; /* a znode could not be read: nothing is known to be gone */
     struct coord_watch changes_watch;
     struct timer retry;
     struct brokers_listener brokers_listener;

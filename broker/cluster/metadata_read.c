@@ -309,6 +309,7 @@ static void got_chunk(struct metadata_read *read,
     struct chunk_states chunk = {read->chunk, read->request.stat.version,
                                  (uint32_t)node->n_partitions, NULL};
     struct uuid id;
+    bool whole;
 
     if (!uuid_from_bytes(node->topic_id.data, node->topic_id.len, &id) ||
         !uuid_equal(&id, &topic->id)) {
@@ -316,8 +317,10 @@ static void got_chunk(struct metadata_read *read,
         return;
     }
     chunk.states = states = heap_alloc(heap, CHUNK_PARTITIONS * sizeof *states);
-    if (!decode_chunk(chunk.chunk, node, states) ||
-        !metadata_apply_chunk(metadata, topic, &chunk))
+    whole = decode_chunk(chunk.chunk, node, states);
+    if (!whole)
+        metadata->damaged = true;
+    if (!whole || !metadata_apply_chunk(metadata, topic, &chunk))
         trace_log(metadata->seam->trace, TRACE_ERROR,
                   "znode " ZNODE_TOPICS "/%s/state/%u is damaged: ignored",
                   topic->name, chunk.chunk);

@@ -78,6 +78,7 @@ void partition_init(struct partition *partition, struct replicas *replicas,
     list_init(&partition->floor_waiters);
     list_init(&partition->fetch_node);
     list_init(&partition->position_node);
+    list_init(&partition->copying_node);
 }
 
 static void note_role(struct partition *partition, enum fact_role role)
@@ -113,6 +114,7 @@ static void step_down(struct partition *partition)
 void partition_release(struct partition *partition)
 {
     step_down(partition);
+    list_remove(&partition->copying_node);
     if (partition->log != NULL)
         log_set_owner(partition->log, NULL);
     partition->log = NULL;
@@ -121,6 +123,7 @@ void partition_release(struct partition *partition)
 
 void partition_suspend(struct partition *partition)
 {
+    list_remove(&partition->copying_node);
     step_down(partition);
     partition->state_known = false;
     partition->role_epoch = 0;
@@ -289,13 +292,19 @@ static void create_log(struct partition *partition)
 {
     struct replicas *replicas = partition->replicas;
     struct log_directory *directory =
-        log_directories_choose(replicas->directories);
+        log_directories_removing(replicas->directories, &partition->key);
     struct log_settings settings =
         topic_log_settings(partition->topic, partition->state.lazy,
                            &replicas->options.log_settings);
 
+    if (directory == NULL) /* else where an older one was, once it is gone */
+        directory = log_directories_choose(replicas->directories);
     if (directory == NULL)
-        return; /* none is left: the broker stops */
+        return;                            /* none is left: the broker stops */
+    if (log_directory_failed(directory)) { /* the older one may come back */
+        replicas_set_offline(partition);
+        return;
+    }
     partition->log_creating = true;
     partition->operations++;
     log_create(directory, &partition->key, &settings, log_created, partition);
@@ -491,6 +500,7 @@ void partition_set_state(struct partition *partition, struct topic *topic,
     partition->topic = topic;
     partition->state = *state;
     partition->state_known = true;
+    throttle_note(&partition->replicas->throttle, partition);
     note_lazy(partition);
     note_unclean(partition);
     partition_configure(partition);

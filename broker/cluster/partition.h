@@ -70,12 +70,13 @@ struct partition {
     RB_ENTRY(partition) by_key;
     struct partition_key key;
     struct replicas *replicas;
-    struct topic *topic; /* NULL once it is deleted */
+    struct topic *topic; /* NULL once it is stopping */
     struct partition_state state;
     bool state_known;
     bool lazy_told;        /* as the last fact said it */
     uint32_t unclean_told; /* likewise */
-    bool stopping; /* the topic is gone: freed when nothing is in flight */
+    bool stopping;         /* it goes: freed when nothing is in flight */
+    bool unassigned; /* as it was moved to others, not as the topic is gone */
 
     struct log *log;     /* NULL until it is there */
     bool older_told;     /* to people */
@@ -144,6 +145,7 @@ struct partition {
     int64_t told_counted; /* counted offset that the leader knows of */
     int64_t leader_high_watermark;
     struct list position_node; /* fetcher->positions */
+    struct list copying_node;  /* throttle->copying */
 };
 
 void partition_init(struct partition *partition, struct replicas *replicas,
@@ -237,6 +239,11 @@ enum error partition_follower_fetch(struct partition *partition,
  * one from before a cut may arrive late, on an older connection. */
 void partition_follower_position(struct partition *partition,
                                  const struct follower_fetch *position);
+
+/* How far a leader knows a follower to be. False: not, in this leader epoch. */
+bool partition_follower_at(const struct partition *partition,
+                           uint32_t broker_id, int64_t *counted_offset,
+                           int64_t *durable_offset);
 
 /* A consumer's or a follower's epoch against ours. */
 enum error partition_check_leader(const struct partition *partition,

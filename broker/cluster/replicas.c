@@ -183,6 +183,7 @@ void replicas_init(struct replicas *replicas, struct seam *seam,
     RB_INIT(&replicas->partitions);
     list_init(&replicas->fetchers);
     list_init(&replicas->alters);
+    throttle_init(&replicas->throttle);
     replicas->lag_timer.fire = lag_fire;
     replicas->retention_timer.fire = retention_fire;
     controller_calls_init(replicas);
@@ -329,6 +330,39 @@ static struct partition *add(struct replicas *replicas,
     return partition;
 }
 
+static bool is_named(const struct replicas *replicas,
+                     const struct partition_state *state)
+{
+    return partition_state_has_replica(state, replicas->options.broker_id);
+}
+
+/* Nothing is told about it or done with it from here on. */
+static void stop(struct partition *partition, bool unassigned)
+{
+    partition->stopping = true;
+    partition->unassigned = unassigned;
+    partition_suspend(partition);
+    partition->topic = NULL;
+    replicas_reap(partition);
+}
+
+/* It was moved to others: its log goes, unless what is read is in doubt. A
+ * log in a directory that has failed goes when a start finds it there. */
+static void leave(struct replicas *replicas, struct partition *partition,
+                  const struct topic *topic)
+{
+    if (partition->stopping)
+        return;
+    trace_log(replicas->seam->trace, TRACE_INFO,
+              "partition %s/%u is not assigned to this broker any more: its "
+              "log is deleted",
+              topic->name, partition->key.partition);
+    SOMETIMES(replicas->seam->trace, REPLICA_REMOVED);
+    if (partition_is_offline(partition))
+        replicas->offline_changed = true;
+    stop(partition, true);
+}
+
 static void take_state(struct replicas *replicas, struct topic *topic,
                        uint32_t index)
 {
@@ -337,8 +371,15 @@ static void take_state(struct replicas *replicas, struct topic *topic,
     struct partition *partition = replicas_find(replicas, &key);
     struct log *log;
 
+    if (partition != NULL && !is_named(replicas, state) &&
+        !replicas->metadata->damaged) {
+        leave(replicas, partition, topic);
+        return;
+    }
+    if (partition != NULL && partition->stopping)
+        return; /* replicas_reap() looks again */
     if (partition == NULL) {
-        if (!partition_state_has_replica(state, replicas->options.broker_id))
+        if (!is_named(replicas, state))
             return;
         partition = add(replicas, &key);
         log = log_directories_find(replicas->directories, &key);
@@ -362,17 +403,39 @@ void replicas_on_states(struct replicas *replicas, struct topic *topic,
     tell_offline(replicas);
 }
 
+/* It may have been assigned again while it was still being stopped. */
+static void look_again(struct replicas *replicas,
+                       const struct partition_key *key)
+{
+    struct topic *topic =
+        metadata_topic_by_id(replicas->metadata, &key->topic_id);
+
+    if (!replicas->registered || topic == NULL || !topic_loaded(topic) ||
+        key->partition >= topic->partition_count ||
+        !is_named(replicas, &topic->states[key->partition]))
+        return;
+    SOMETIMES(replicas->seam->trace, REPLICA_AGAIN);
+    take_state(replicas, topic, key->partition);
+    tell_offline(replicas);
+}
+
 bool replicas_reap(struct partition *partition)
 {
     struct replicas *replicas = partition->replicas;
+    struct partition_key key = partition->key;
     struct log *log = partition->log;
+    bool unassigned = partition->unassigned;
 
     if (!partition->stopping || partition->operations > 0)
         return false;
     partition_release(partition);
-    if (log != NULL)
+    if (log != NULL && !unassigned)
         log_delete(log);
+    else if (log != NULL && !log_directory_failed(log->directory))
+        log_remove(log);
     drop(replicas, partition);
+    if (unassigned)
+        look_again(replicas, &key);
     return true;
 }
 
@@ -382,36 +445,56 @@ void replicas_on_deleted(struct replicas *replicas, struct topic *topic)
         struct partition_key key = {topic->id, i};
         struct partition *partition = replicas_find(replicas, &key);
 
-        if (partition == NULL)
-            continue;
-        partition->stopping = true;
-        partition_suspend(partition);
-        partition->topic = NULL;
-        replicas_reap(partition);
+        if (partition != NULL)
+            stop(partition, false);
     }
 }
 
-/* Logs of topics that were deleted while this broker was away (K20). While
- * some topic cannot be read, none is known to be gone. A log that a partition
- * still holds goes with it, when its last operation is done. */
+/* What is known of its topic is whole, and says that it is not to be here. */
+static bool is_moved(const struct replicas *replicas, const struct topic *topic,
+                     uint32_t partition)
+{
+    return topic_settled(topic) && partition < topic->partition_count &&
+           !is_named(replicas, &topic->states[partition]);
+}
+
+static void delete_orphan(struct replicas *replicas, struct log *log)
+{
+    const struct topic *topic =
+        metadata_topic_by_id(replicas->metadata, &log->key.topic_id);
+    char id[UUID_TEXT_SIZE];
+
+    uuid_format(&log->key.topic_id, id);
+    if (topic == NULL) {
+        trace_log(replicas->seam->trace, TRACE_INFO,
+                  "log %s-%u: its topic was deleted, so is the log", id,
+                  log->key.partition);
+        log_delete(log);
+    } else if (is_moved(replicas, topic, log->key.partition)) {
+        SOMETIMES(replicas->seam->trace, REPLICA_REMOVED_AT_START);
+        trace_log(replicas->seam->trace, TRACE_INFO,
+                  "log %s-%u: partition %s/%u was moved to other brokers, the "
+                  "log is deleted",
+                  id, log->key.partition, topic->name, log->key.partition);
+        log_remove(log);
+    }
+}
+
+/* Logs of topics that were deleted while this broker was away (K20), and of
+ * partitions that were moved. While something cannot be read, nothing is known
+ * to be gone. A log that a partition still holds goes with it, when its last
+ * operation is done. */
 static void delete_orphans(struct replicas *replicas)
 {
     struct log *next;
-    char id[UUID_TEXT_SIZE];
 
     if (replicas->metadata->damaged)
         return;
     for (struct log *log = log_directories_next(replicas->directories, NULL);
          log; log = next) {
         next = log_directories_next(replicas->directories, log);
-        if (metadata_topic_by_id(replicas->metadata, &log->key.topic_id) ||
-            replicas_find(replicas, &log->key) != NULL)
-            continue;
-        uuid_format(&log->key.topic_id, id);
-        trace_log(replicas->seam->trace, TRACE_INFO,
-                  "log %s-%u: its topic was deleted, so is the log", id,
-                  log->key.partition);
-        log_delete(log);
+        if (replicas_find(replicas, &log->key) == NULL)
+            delete_orphan(replicas, log);
     }
 }
 

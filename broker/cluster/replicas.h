@@ -11,6 +11,7 @@
 #include "cluster/mender.h"
 #include "cluster/partition.h"
 #include "cluster/peers.h"
+#include "cluster/throttle.h"
 #include "log/directories.h"
 #include "rules/clock.h"
 
@@ -44,6 +45,7 @@ struct replicas {
     struct partitions partitions;
     struct list fetchers; /* of struct fetcher, one a leader */
     struct mender mender;
+    struct throttle throttle;
     struct believed_clock clock;
     uint64_t broker_epoch;
     uint64_t first_epoch; /* the first of this process */
@@ -118,8 +120,8 @@ void replicas_want_alter(struct replicas *replicas,
                          struct partition *partition);
 /* A replica turned out lost: it is told to the controller. */
 void replicas_report(struct replicas *replicas);
-/* Frees a partition whose topic is gone, once nothing of it is in flight:
- * true when it did. */
+/* Frees a partition whose topic is gone, or that was moved to others, once
+ * nothing of it is in flight: true when it did. Its log is deleted. */
 bool replicas_reap(struct partition *partition);
 /* This broker as a member of replica sets. */
 struct replica replicas_self(const struct replicas *replicas);

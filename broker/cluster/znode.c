@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/assert.h"
+#include "rules/reassign.h"
 #include "seam/memory.h"
 
 void znode_broker_path(char path[ZNODE_PATH_BYTES], uint32_t broker_id)
@@ -106,6 +107,40 @@ static bool decode_set(const struct partition_state *state,
     return true;
 }
 
+static bool each_once(const uint32_t *brokers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (brokers[i] == brokers[k])
+                return false;
+    return true;
+}
+
+/* All of the original are among the replicas; what is to go stands last. */
+static bool decode_reassignment(struct partition_state *state,
+                                const Kq__PartitionState *from)
+{
+    if (from->n_original == 0)
+        return from->n_adding == 0 && from->n_removing == 0;
+    if (from->n_original > from->n_replicas ||
+        from->n_removing >= from->n_replicas ||
+        !each_once(from->replicas, from->n_replicas) ||
+        !each_once(from->original, from->n_original))
+        return false;
+    for (size_t i = 0; i < from->n_original; i++) {
+        if (!partition_state_has_replica(state, from->original[i]))
+            return false;
+        state->original[i] = from->original[i];
+    }
+    state->original_count = (uint32_t)from->n_original;
+    state->target_count = (uint32_t)(from->n_replicas - from->n_removing);
+    state->copy_rate = from->has_copy_rate ? from->copy_rate : 0;
+    for (size_t i = 0; i < from->n_removing; i++)
+        if (from->removing[i] != state->replicas[state->target_count + i])
+            return false;
+    return true;
+}
+
 enum error znode_partition_decode(const Kq__PartitionState *from,
                                   struct partition_state *to)
 {
@@ -127,6 +162,8 @@ enum error znode_partition_decode(const Kq__PartitionState *from,
     to->unclean_epoch = from->has_unclean_epoch ? from->unclean_epoch : 0;
     to->handing_over = from->has_successor;
     to->successor = from->has_successor ? from->successor : 0;
+    if (!decode_reassignment(to, from))
+        return ERROR_CORRUPT;
     if (to->leader != NO_BROKER && !replica_set_has(&to->isr, to->leader))
         return ERROR_CORRUPT;
     if (to->handing_over &&
@@ -141,6 +178,7 @@ struct encoded_partition {
     Kq__PartitionState message;
     Kq__ReplicaEpoch epochs[2 * REPLICAS_MAX];
     Kq__ReplicaEpoch *pointers[2 * REPLICAS_MAX];
+    uint32_t adding[REPLICAS_MAX];
 };
 
 static void encode_set(Kq__ReplicaEpoch *epochs, Kq__ReplicaEpoch **pointers,
@@ -152,6 +190,25 @@ static void encode_set(Kq__ReplicaEpoch *epochs, Kq__ReplicaEpoch **pointers,
         epochs[i].broker_epoch = set->members[i].broker_epoch;
         pointers[i] = &epochs[i];
     }
+}
+
+static void encode_reassignment(struct encoded_partition *to,
+                                const struct partition_state *from)
+{
+    Kq__PartitionState *message = &to->message;
+
+    if (!partition_state_reassigned(from))
+        return;
+    message->adding = to->adding;
+    for (uint32_t i = 0; i < from->target_count; i++)
+        if (partition_state_is_adding(from, from->replicas[i]))
+            to->adding[message->n_adding++] = from->replicas[i];
+    message->n_removing = from->replica_count - from->target_count;
+    message->removing = message->replicas + from->target_count;
+    message->n_original = from->original_count;
+    message->original = (uint32_t *)(uintptr_t)from->original;
+    message->has_copy_rate = from->copy_rate > 0;
+    message->copy_rate = from->copy_rate;
 }
 
 static void encode_partition(struct encoded_partition *to, uint32_t partition,
@@ -183,6 +240,7 @@ static void encode_partition(struct encoded_partition *to, uint32_t partition,
     message->unclean_epoch = from->unclean_epoch;
     message->has_successor = from->handing_over;
     message->successor = from->successor;
+    encode_reassignment(to, from);
 }
 
 struct bytes znode_chunk_encode(struct heap *heap, const struct uuid *topic_id,

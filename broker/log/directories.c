@@ -314,6 +314,16 @@ struct log *log_directories_find(const struct log_directories *all,
     return NULL;
 }
 
+struct log_directory *log_directories_removing(
+    const struct log_directories *all, const struct partition_key *key)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->roots[i].opened &&
+            log_directory_removes(all->roots[i].directory, key))
+            return all->roots[i].directory;
+    return NULL;
+}
+
 struct log *log_directories_next(const struct log_directories *all,
                                  struct log *log)
 {

@@ -104,6 +104,10 @@ void log_directories_note_time(const struct log_directories *all,
  * opened. */
 struct log *log_directories_find(const struct log_directories *all,
                                  const struct partition_key *key);
+/* The directory that such a log is still being removed from, also when it has
+ * failed since; or NULL. */
+struct log_directory *log_directories_removing(
+    const struct log_directories *all, const struct partition_key *key);
 /* The first and next log of those online, by directory and key, or NULL. */
 struct log *log_directories_next(const struct log_directories *all,
                                  struct log *log);

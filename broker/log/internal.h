@@ -125,7 +125,8 @@ struct log_body {
     char *path;
     bool creating;
     bool dying;
-    bool gone; /* dying, and its directory is renamed for good */
+    bool gone;    /* dying, and its directory is renamed for good */
+    bool returns; /* dying, and may be made again */
 
     struct segment **segments;
     size_t segment_count;

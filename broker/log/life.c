@@ -6,6 +6,7 @@
  *     creating --steps: mkdir, first segment, syncs; checkpoint--> in use
  *     in use --log_delete()--> dying --idle; steps: rename, sync--> gone
  *     gone --steps: unlinks--> freed
+ *     in use --log_remove()--> the same, and a checkpoint before it is freed
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -289,7 +290,7 @@ void log_kick(struct log_body *body)
         return;
     }
     if (body->dying) {
-        if (log_idle(body) && body->life_steps.items == NULL)
+        if (log_idle(body) && body->life_steps.items == NULL && !body->gone)
             remove_run(body);
         return;
     }
@@ -402,17 +403,26 @@ void log_create(struct log_directory *directory,
 
 /* ---- removing ---- */
 
-static void remove_stepped(struct steps *steps, enum error error)
+/* Files that a failed directory still holds under their name may be found at
+ * a start: the log stays known as dying. */
+static void let_go(struct log_body *body)
 {
-    struct log_body *body = steps->context;
+    struct log_directory *directory = body->log.directory;
+
+    steps_release(&body->life_steps);
+    if (directory->failed && !body->gone)
+        return;
+    RB_REMOVE(log_tree, &directory->dying, body);
+    log_body_free(body);
+}
+
+static void removed(struct log_body *body)
+{
     struct log_directory *directory = body->log.directory;
     struct partition_key key = body->log.key;
     struct log_body *next;
 
-    if (error != ERROR_NONE)
-        directory_fail(directory, error, "remove", steps_path(steps));
-    RB_REMOVE(log_tree, &directory->dying, body);
-    log_body_free(body);
+    let_go(body);
     next = find(&directory->tree, &key);
     if (next && next->creating && next->segment_count == 0) {
         if (directory->failed)
@@ -422,6 +432,28 @@ static void remove_stepped(struct steps *steps, enum error error)
     }
     if (directory->closing != NULL)
         closing_kick(directory);
+}
+
+static void forgotten(struct save_waiter *waiter, enum error error)
+{
+    (void)error; /* the directory has failed */
+    removed(container_of(waiter, struct log_body, created));
+}
+
+static void remove_stepped(struct steps *steps, enum error error)
+{
+    struct log_body *body = steps->context;
+    struct log_directory *directory = body->log.directory;
+
+    if (error != ERROR_NONE)
+        directory_fail(directory, error, "remove", steps_path(steps));
+    if (directory->failed || !body->returns) {
+        removed(body);
+        return;
+    }
+    steps_release(steps);
+    body->created.done = forgotten;
+    checkpoint_request(directory, &body->created);
 }
 
 static void remove_file(struct log_body *body, int64_t offset,
@@ -484,7 +516,10 @@ void remove_run(struct log_body *body)
     size_t room = strlen(body->path) + 32;
     char *away = heap_alloc(heap, room);
     struct steps *steps = &body->life_steps;
+    struct fact fact = {.type = FACT_REMOVED, .key = body->log.key};
 
+    if (body->returns)
+        trace_fact(directory->seam->trace, &fact);
     /* a name of its own: what an earlier one left is still there */
     snprintf(away, room, "%s.%" PRIu64 ".deleted", body->path,
              directory->removals++);
@@ -521,4 +556,19 @@ void log_delete(struct log *log)
     body->flush_timer.fire = removal_fire;
     timer_start(directory->seam->timers, &body->flush_timer,
                 directory->seam->now.monotonic_us);
+}
+
+void log_remove(struct log *log)
+{
+    body_of(log)->returns = true;
+    log_delete(log);
+}
+
+bool log_directory_removes(const struct log_directory *directory,
+                           const struct partition_key *key)
+{
+    struct log_tree *dying = (struct log_tree *)(uintptr_t)&directory->dying;
+    const struct log_body *body = find(dying, key);
+
+    return body != NULL && !(directory->failed && body->gone);
 }

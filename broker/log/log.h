@@ -206,6 +206,14 @@ void log_trust(struct log *log);
 /* Removes the log and its files (renamed away first, so that a crash leaves
  * no half log). The handle is dead at once. */
 void log_delete(struct log *log);
+/* The same where the log may be made again under its key: not before the
+ * checkpoint has forgotten this one, or a start would take the recovery point
+ * of this one for the other's. */
+void log_remove(struct log *log);
+/* Such a log is still being deleted, or the directory has failed before it was:
+ * then it may be there at the next start. */
+bool log_directory_removes(const struct log_directory *directory,
+                           const struct partition_key *key);
 
 /* One append: whole batches, stamped, first base offset == next_offset, in
  * one leader epoch or several ascending ones, offsets dense. Embedded by the

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "rules/reassign.h"
 
 const struct live_broker *live_broker_find(const struct live_brokers *live,
                                            uint32_t broker_id)
@@ -221,8 +222,9 @@ void partition_state_configure(struct partition_state *state, uint32_t min,
                                bool relaxed)
 {
     struct replica_set isr = state->isr;
+    uint32_t replicas = partition_state_original_count(state);
 
-    state->min = min < state->replica_count ? min : state->replica_count;
+    state->min = min < replicas ? min : replicas;
     /* an ISR that suffices now commits alone: nobody else is eligible (R5) */
     if (isr.count >= state->min)
         partition_state_set_isr(state, &isr, NULL);
@@ -244,6 +246,13 @@ static struct replica_set surviving(const struct replica_set *isr,
             replica_set_add(&kept, isr->members[i]);
     }
     return kept;
+}
+
+void partition_state_begin_epoch(struct partition_state *state)
+{
+    ASSERT(state->leader == NO_BROKER ||
+           replica_set_has(&state->isr, state->leader));
+    set_leader(state, state->leader);
 }
 
 /* An eligible replica that is registered and has said it is whole; one that is

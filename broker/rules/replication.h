@@ -59,6 +59,13 @@ struct partition_state {
      * (R17). Gone with either of them. */
     bool handing_over;
     uint32_t successor;
+    /* While it is reassigned (rules/reassign.h): `replicas` holds the target
+     * first, so many of them, then those that are to go; 0: it is not. */
+    uint32_t target_count;
+    uint32_t original_count; /* the assignment before, in its order */
+    uint32_t original[REPLICAS_MAX];
+    uint64_t copy_rate; /* bytes a second a new replica's broker may copy; 0:
+                           as many as it can */
 };
 
 /* A registered broker, as a decision sees it. */
@@ -97,6 +104,9 @@ void partition_state_create(struct partition_state *state,
                             const uint32_t *replicas, uint32_t replica_count,
                             uint32_t min, bool lazy,
                             const struct live_brokers *live);
+
+/* A new leader epoch under the leader that there is, or under none. */
+void partition_state_begin_epoch(struct partition_state *state);
 
 /* Puts a new ISR in and the eligible replicas that follow from it. `lossy`
  * (may be NULL) are replicas known to have lost records. */

@@ -107,6 +107,38 @@ static void answer_elect(struct control *control)
     session_answer(control->session, control->correlation_id, &message);
 }
 
+static void answer_reassign(struct control *control)
+{
+    struct intent *intent = &control->intent;
+    struct heap *heap = control->session->broker->seam->heap;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    Kq__ReassignResponse response = KQ__REASSIGN_RESPONSE__INIT;
+    size_t count = intent->item_count;
+    Kq__ReassignResult *results =
+        heap_alloc(heap, (count + 1) * sizeof *results);
+    Kq__ReassignResult **pointers =
+        heap_alloc(heap, (count + 1) * sizeof *pointers);
+
+    for (size_t i = 0; i < count; i++) {
+        struct reassignment *item = &intent->reassignments[i];
+
+        kq__reassign_result__init(&results[i]);
+        results[i].topic = (char *)(uintptr_t)item->topic;
+        results[i].partition = item->partition;
+        results[i].error = item->error;
+        results[i].detail = *item->detail ? item->detail : NULL;
+        pointers[i] = &results[i];
+    }
+    response.error = intent->error;
+    response.n_results = intent->error == ERROR_NONE ? count : 0;
+    response.results = pointers;
+    message.body_case = control->answer;
+    message.reassign_response = &response;
+    session_answer(control->session, control->correlation_id, &message);
+    heap_free(heap, pointers);
+    heap_free(heap, results);
+}
+
 static void control_done(struct intent *intent)
 {
     struct control *control = container_of(intent, struct control, intent);
@@ -129,9 +161,13 @@ static void control_done(struct intent *intent)
     case INTENT_ELECT_UNCLEAN:
         answer_elect(control);
         break;
+    case INTENT_REASSIGN:
+        answer_reassign(control);
+        break;
     }
     heap_free(heap, (void *)(uintptr_t)intent->configs);
     heap_free(heap, intent->items);
+    heap_free(heap, intent->reassignments);
     frame_free(control->frame);
     heap_free(heap, control);
     session_request_end(session);
@@ -245,6 +281,34 @@ void handle_elect_leaders(struct session *session, struct frame *frame)
         if (request->topic == NULL)
             control->intent.name = "";
     }
+    submit(control);
+}
+
+/* More brokers than there can be are refused by their number. */
+static void read_reassignment(const Kq__Reassignment *from,
+                              struct reassignment *to)
+{
+    to->topic = from->topic;
+    to->partition = from->partition;
+    to->target_count = (uint32_t)from->n_replicas;
+    for (size_t i = 0; i < from->n_replicas && i < REPLICAS_MAX; i++)
+        to->target[i] = from->replicas[i];
+    to->copy_rate = from->has_copy_rate ? from->copy_rate : 0;
+}
+
+void handle_reassign(struct session *session, struct frame *frame)
+{
+    const Kq__ReassignRequest *request = frame->message->reassign_request;
+    struct control *control = control_new(session, frame, INTENT_REASSIGN,
+                                          KQ__MESSAGE__BODY_REASSIGN_RESPONSE);
+    struct intent *intent = &control->intent;
+
+    intent->item_count = request->n_partitions;
+    intent->reassignments =
+        heap_alloc(session->broker->seam->heap,
+                   (request->n_partitions + 1) * sizeof *intent->reassignments);
+    for (size_t i = 0; i < request->n_partitions; i++)
+        read_reassignment(request->partitions[i], &intent->reassignments[i]);
     submit(control);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "cluster/topic_config.h"
+#include "rules/reassign.h"
 #include "seam/memory.h"
 #include "server/internal.h"
 
@@ -95,6 +96,56 @@ static void describe_partition(struct answer *answer,
     to->lazy = state->lazy;
 }
 
+/* How far those that are to come are; the leader alone knows. */
+static void describe_progress(struct answer *answer,
+                              const struct partition *partition,
+                              Kq__PartitionMetadata *to)
+{
+    Kq__ReplicaProgress *progress =
+        take(answer, to->n_adding * sizeof *progress);
+
+    to->has_log_start_offset = to->has_log_end_offset = 1;
+    to->log_start_offset = (uint64_t)partition_log_start(partition);
+    to->log_end_offset = (uint64_t)partition->log->log_end_offset;
+    to->progress = take(answer, to->n_adding * sizeof *to->progress);
+    to->n_progress = to->n_adding;
+    for (size_t i = 0; i < to->n_adding; i++) {
+        Kq__ReplicaProgress *at = to->progress[i] = &progress[i];
+        int64_t counted, durable;
+
+        kq__replica_progress__init(at);
+        at->broker_id = to->adding[i];
+        if (!partition_follower_at(partition, at->broker_id, &counted,
+                                   &durable))
+            continue;
+        at->has_counted_offset = at->has_durable_offset = 1;
+        at->counted_offset = (uint64_t)counted;
+        at->durable_offset = (uint64_t)durable;
+    }
+}
+
+static void describe_reassignment(struct answer *answer,
+                                  const struct partition_key *key,
+                                  const struct partition_state *state,
+                                  Kq__PartitionMetadata *to)
+{
+    struct partition *partition;
+
+    if (!partition_state_reassigned(state))
+        return;
+    to->adding = take(answer, state->target_count * sizeof *to->adding);
+    for (uint32_t i = 0; i < state->target_count; i++)
+        if (partition_state_is_adding(state, state->replicas[i]))
+            to->adding[to->n_adding++] = state->replicas[i];
+    to->n_removing = state->replica_count - state->target_count;
+    to->removing = to->replicas + state->target_count;
+    to->has_copy_rate = state->copy_rate > 0;
+    to->copy_rate = state->copy_rate;
+    partition = replicas_find(&answer->broker->replicas, key);
+    if (partition != NULL && partition->role == PARTITION_LEADER)
+        describe_progress(answer, partition, to);
+}
+
 static Kq__TopicMetadata *describe_topic(struct answer *answer,
                                          const struct topic *topic)
 {
@@ -114,6 +165,8 @@ static Kq__TopicMetadata *describe_topic(struct answer *answer,
         take(answer, topic->partition_count * sizeof *to->partitions);
     for (uint32_t i = 0; i < topic->partition_count; i++) {
         describe_partition(answer, &topic->states[i], i, &partitions[i]);
+        describe_reassignment(answer, &(struct partition_key){topic->id, i},
+                              &topic->states[i], &partitions[i]);
         to->partitions[i] = &partitions[i];
     }
     to->n_configs = topic->config_count;

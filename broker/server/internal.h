@@ -92,6 +92,7 @@ void handle_create_topic(struct session *session, struct frame *frame);
 void handle_delete_topic(struct session *session, struct frame *frame);
 void handle_delete_records(struct session *session, struct frame *frame);
 void handle_elect_leaders(struct session *session, struct frame *frame);
+void handle_reassign(struct session *session, struct frame *frame);
 void handle_clock(struct session *session, struct frame *frame);
 void handle_alter_topic(struct session *session, struct frame *frame);
 void handle_alter_partition(struct session *session, struct frame *frame);

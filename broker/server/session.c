@@ -25,6 +25,7 @@ static const struct dispatch table[] = {
     {KQ__MESSAGE__BODY_DELETE_TOPIC_REQUEST, false, handle_delete_topic},
     {KQ__MESSAGE__BODY_ALTER_TOPIC_REQUEST, false, handle_alter_topic},
     {KQ__MESSAGE__BODY_ELECT_LEADERS_REQUEST, false, handle_elect_leaders},
+    {KQ__MESSAGE__BODY_REASSIGN_REQUEST, false, handle_reassign},
     {KQ__MESSAGE__BODY_CLOCK_REQUEST, false, handle_clock},
     {KQ__MESSAGE__BODY_DELETE_RECORDS_REQUEST, false, handle_delete_records},
     {KQ__MESSAGE__BODY_ALTER_PARTITION_REQUEST, true, handle_alter_partition},

@@ -53,6 +53,8 @@ static enum error answer_error(const Kq__Message *answer)
         return error_from_code(answer->delete_records_response->error);
     case KQ__MESSAGE__BODY_ELECT_LEADERS_RESPONSE:
         return error_from_code(answer->elect_leaders_response->error);
+    case KQ__MESSAGE__BODY_REASSIGN_RESPONSE:
+        return error_from_code(answer->reassign_response->error);
     case KQ__MESSAGE__BODY_CLOCK_RESPONSE:
         return error_from_code(answer->clock_response->error);
     case KQ__MESSAGE__BODY_INIT_PRODUCER_RESPONSE:

@@ -95,7 +95,7 @@ static bool chosen(const struct judge *judge, size_t id)
 
 static bool about_partition(enum fact_type type)
 {
-    return type <= FACT_OUTLIVED;
+    return type <= FACT_OUTLIVED || type == FACT_REMOVED;
 }
 
 static void note_controller(struct judge *judge, unsigned node,
@@ -143,7 +143,8 @@ void judge_fact(struct judge *judge, unsigned node, const struct fact *fact)
 {
     struct partition *partition = NULL;
 
-    if (judge->failed || fact->type > FACT_CONTROLLER)
+    if (judge->failed ||
+        (fact->type > FACT_CONTROLLER && !about_partition(fact->type)))
         return;
     ASSERT(node < judge->options.brokers);
     if (about_partition(fact->type))

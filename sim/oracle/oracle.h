@@ -105,6 +105,8 @@ struct ending_partition {
     bool led;          /* metadata shows a leader */
     uint32_t in_sync;  /* and so many in-sync replicas */
     uint32_t replicas; /* of so many */
+    bool lies_well;    /* on brokers that an operator wanted, and stays there */
+    uint32_t assigned; /* set of nodes that are to hold it; 0: not known */
     bool written;      /* a record was acknowledged with acks=all */
     bool read;         /* the final reader saw everything, that record too */
     int64_t read_to;   /* and came so far */
@@ -177,6 +179,10 @@ bool judge_others_hold(const struct judge *judge,
                        int64_t from, int64_t to);
 /* Nobody who is up has known of damage in his logs for so long. */
 bool judge_mended(const struct judge *judge, int64_t for_us);
+/* A node that is up and holds a log of the partition without being one of these
+ * (a set; 0: nobody knows), or -1. */
+int judge_stray(const struct judge *judge, const struct partition_key *key,
+                uint32_t assigned);
 /* Who last won a controller epoch and is up, or -1. */
 int judge_controller(const struct judge *judge);
 

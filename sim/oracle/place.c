@@ -95,6 +95,20 @@ bool judge_others_hold(const struct judge *judge,
     return false;
 }
 
+int judge_stray(const struct judge *judge, const struct partition_key *key,
+                uint32_t assigned)
+{
+    const struct partition *partition = model_find(&judge->model, key);
+
+    if (partition == NULL || assigned == 0)
+        return -1;
+    for (unsigned node = 0; node < judge->options.brokers; node++)
+        if ((assigned >> node & 1) == 0 && partition->replicas[node].up &&
+            partition->replicas[node].present)
+            return (int)node;
+    return -1;
+}
+
 int judge_controller(const struct judge *judge)
 {
     return judge->controller;

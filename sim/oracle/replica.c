@@ -10,6 +10,7 @@
  *     OUTLIVED   it starts over with its next cut
  *     DAMAGED, MENDED    it has batches that it cannot read, it has none
  *     LOG_START, DELETED, HIGH_WATERMARK, ROLE
+ *     REMOVED    nothing of it counts any more
  *
  * A crash stops the node and changes nothing that is stored.
  */
@@ -182,6 +183,15 @@ static void truncated(struct replica *replica, int64_t end)
     replica->outlived = false;
 }
 
+/* Moved to other nodes: what it said that it held it did hold. */
+static void removed(struct replica *replica)
+{
+    vector_release(&replica->held);
+    *replica = (struct replica){.durable_most = replica->durable_most,
+                                .up = replica->up,
+                                .down_us = replica->down_us};
+}
+
 static void role_taken(struct replica *replica, const struct fact *fact)
 {
     replica->role = (enum fact_role)fact->value;
@@ -250,6 +260,9 @@ void model_fact(struct model *model, struct partition *partition, unsigned node,
         break;
     case FACT_ROLE:
         role_taken(replica, fact);
+        break;
+    case FACT_REMOVED:
+        removed(replica);
         break;
     case FACT_LAZY:
         note_lazy(partition, fact);

@@ -19,6 +19,8 @@ static void describe(const struct ending_partition *end, char *text,
     else if (end->in_sync < end->replicas)
         snprintf(text, size, "has %u of %u replicas in sync", end->in_sync,
                  end->replicas);
+    else if (!end->lies_well)
+        snprintf(text, size, "does not lie where it was moved to");
     else if (!end->written)
         snprintf(text, size, "takes no records with acks=all");
     else
@@ -30,6 +32,7 @@ static void on_end(struct judge *judge, void *state,
                    const struct ending *ending)
 {
     char text[96];
+    int stray;
 
     (void)state;
     for (size_t i = 0; i < ending->partition_count; i++) {
@@ -37,8 +40,15 @@ static void on_end(struct judge *judge, void *state,
         const struct partition *partition =
             model_partition(&judge->model, &end->key);
 
-        if (end->led && end->in_sync >= end->replicas && end->written &&
-            end->read)
+        stray = judge_stray(judge, &end->key, end->assigned);
+        if (stray >= 0)
+            judge_fail(judge, ORACLE_WHOLE, partition, (unsigned)stray, -1,
+                       "%" PRId64 " ms after faults stopped b%d holds a log of "
+                       "%s, which is not assigned to it",
+                       ending->heal_within_us / 1000, stray + 1,
+                       judge_place(judge, partition));
+        if (end->led && end->in_sync >= end->replicas && end->lies_well &&
+            end->written && end->read)
             continue;
         describe(end, text, sizeof text);
         judge_fail(judge, ORACLE_WHOLE, partition, JUDGE_NODES_MAX, -1,

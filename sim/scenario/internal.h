@@ -105,6 +105,7 @@ void resolve_topics(struct loader *loader);
 field_reader read_topic;     /* int64_t, index */
 field_reader read_target;    /* struct target */
 field_reader read_partition; /* two int64_t: topic and partition */
+field_reader read_move;      /* the same; partition -1: the topic */
 bool parse_target(struct loader *loader, yaml_node_t *node,
                   struct target *target);
 bool parse_place(struct loader *loader, yaml_node_t *node, const char *text,

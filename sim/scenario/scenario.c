@@ -76,6 +76,7 @@ static void read_one_topic(struct loader *loader, yaml_node_t *name,
     read_mapping(loader, node, "a topic", topic_fields, COUNT_OF(topic_fields),
                  topic);
     topic->partitions_max = topic->partitions;
+    topic->replicas_least = topic->replicas;
     if (topic->replicas > loader->scenario->brokers)
         complain(loader, name,
                  "topic '%s' has %lld replicas; there are %lld brokers",

@@ -48,6 +48,7 @@ struct scenario_topic {
     int64_t partitions;     /* as it is made */
     int64_t partitions_max; /* as steps may make it */
     int64_t replicas;
+    int64_t replicas_least; /* that steps may leave it */
     struct settings config;
     bool late;                 /* made by a step, not at the start */
     struct judge_topic judged; /* what the oracles hold it to */
@@ -142,7 +143,7 @@ struct scenario_step {
     struct span hold;  /* `for`: undone after this; -1: not */
     struct span every;
     int64_t times;
-    struct target targets[STEP_TARGETS_MAX];
+    struct target targets[STEP_TARGETS_MAX]; /* reassign: of all its replicas */
     size_t target_count;
     struct target from; /* cut, heal */
     struct target to;
@@ -152,12 +153,13 @@ struct scenario_step {
     int64_t byte;      /* rot; 0: any */
     int64_t directory; /* disk-fails, disk-replaced: 1 .. log_dirs */
     int64_t topic; /* create-topic, delete-topic, alter-topic, add-partitions,
-                      truncate, rot */
-    int64_t partition;
+                      truncate, rot, reassign, cancel-reassign */
+    int64_t partition;      /* -1, of the last two: each of the topic */
     struct settings config; /* alter-topic */
     int64_t partitions;     /* add-partitions: so many from now on */
     int64_t before;         /* truncate */
     int64_t broker;         /* elect-uncleanly: 1 .. brokers */
+    int64_t copy_rate;      /* reassign: bytes a second; 0: no limit */
 };
 
 struct scenario_fault {
@@ -247,7 +249,8 @@ enum step_takes {
     TAKES_ROT, /* nodes and a partition */
     TAKES_TOPIC,
     TAKES_DIRECTORY,
-    TAKES_PLACE /* a partition */
+    TAKES_PLACE, /* a partition */
+    TAKES_MOVE   /* a partition, or a topic */
 };
 enum step_takes step_takes(enum step_action action);
 

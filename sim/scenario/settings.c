@@ -282,7 +282,7 @@ static void resolve_topic(struct scenario_topic *topic,
     topic->judged = (struct judge_topic){
         .name = topic->name,
         .partitions = (uint32_t)topic->partitions,
-        .replicas = (uint32_t)topic->replicas,
+        .replicas = (uint32_t)topic->replicas_least,
         .min_insync = (uint32_t)(min < topic->replicas ? min : topic->replicas),
         .retention_ms = setting_or(own, "retention.ms", config->retention_ms),
         .retention_bytes =

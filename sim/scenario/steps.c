@@ -54,6 +54,8 @@ struct draft {
     bool has_config;
     bool has_to;
     bool has_directory;
+    bool has_brokers;
+    bool has_copy_rate;
     bool has_before;
     bool has_byte;
     bool has_broker;
@@ -92,6 +94,26 @@ static void read_nodes(struct loader *loader, yaml_node_t *node,
             step->target_count++;
 }
 
+/* Where it is to lie, the preferred leader first. */
+static void read_brokers(struct loader *loader, yaml_node_t *node, void *to,
+                         const struct field *field)
+{
+    struct draft *draft = to;
+    struct scenario_step *step = &draft->step;
+
+    (void)field;
+    draft->has_brokers = true;
+    read_nodes(loader, node, step);
+    for (size_t i = 0; i < step->target_count; i++) {
+        if (step->targets[i].kind != TARGET_BROKER)
+            complain(loader, node, "'brokers' names brokers: [b1, b2]");
+        for (size_t k = 0; k < i; k++)
+            if (step->targets[k].index == step->targets[i].index)
+                complain(loader, node, "b%lld is named twice",
+                         (long long)step->targets[i].index + 1);
+    }
+}
+
 static void read_action(struct loader *loader, yaml_node_t *node, void *to,
                         const struct field *field)
 {
@@ -113,6 +135,8 @@ static void read_action(struct loader *loader, yaml_node_t *node, void *to,
         read_topic(loader, node, &step->topic, field);
     else if (takes_of[step->action] == TAKES_PLACE)
         read_partition(loader, node, &step->topic, field);
+    else if (takes_of[step->action] == TAKES_MOVE)
+        read_move(loader, node, &step->topic, field);
     else
         read_nodes(loader, node, step);
 }
@@ -171,6 +195,7 @@ QUALIFIER(read_before, has_before, read_count, before)
 QUALIFIER(read_config, has_config, read_topic_config, config)
 QUALIFIER(read_to, has_to, read_count, partitions)
 QUALIFIER(read_broker, has_broker, read_count, broker)
+QUALIFIER(read_copy_rate, has_copy_rate, read_size, copy_rate)
 #undef QUALIFIER
 
 static const struct field step_fields[] = {
@@ -198,6 +223,9 @@ static const struct field step_fields[] = {
      "how many partitions it has then"},
     {"broker", read_broker, 0, false, 1, SCENARIO_BROKERS_MAX,
      "which one is to lead"},
+    {"brokers", read_brokers, 0, false, 0, 0, "on which brokers it is to lie"},
+    {"copy-rate", read_copy_rate, 0, false, 1, 1LL << 40,
+     "so many bytes a second each of them copies at most"},
 };
 
 static bool may_hold(enum step_action action)
@@ -272,6 +300,29 @@ static void check_broker(struct loader *loader, yaml_node_t *node,
                  (long long)loader->scenario->brokers);
 }
 
+static void check_move(struct loader *loader, yaml_node_t *node,
+                       const struct draft *draft)
+{
+    const struct scenario_step *step = &draft->step;
+    bool takes = step->action == STEP_REASSIGN;
+    struct scenario_topic *topic;
+
+    if (draft->has_brokers != takes)
+        complain(loader, node,
+                 takes ? "%s needs 'brokers': where it is to lie, such as "
+                         "[b1, b2]"
+                       : "brokers belongs to reassign, not to %s",
+                 step_name(step->action));
+    if (draft->has_copy_rate && !takes)
+        complain(loader, node, "copy-rate belongs to reassign, not to %s",
+                 step_name(step->action));
+    if (!takes || loader->scenario->topic_count == 0)
+        return;
+    topic = &loader->scenario->topics[step->topic];
+    if (topic->replicas_least > (int64_t)step->target_count)
+        topic->replicas_least = (int64_t)step->target_count;
+}
+
 static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                              const struct draft *draft)
 {
@@ -312,6 +363,7 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
     check_directory(loader, node, draft);
     check_partitions(loader, node, draft);
     check_broker(loader, node, draft);
+    check_move(loader, node, draft);
     if (draft->has_hold && !may_hold(action))
         complain(loader, node, "%s cannot be undone: leave 'for' out", name);
 }
@@ -353,7 +405,8 @@ static void read_step(struct loader *loader, yaml_node_t *node,
                  "stop, start, pause, resume, cut, heal, expire, clock-jump, "
                  "wipe, disk-fails, disk-replaced, save-image, old-image, "
                  "rot, disk-capacity, create-topic, delete-topic, "
-                 "alter-topic, add-partitions, truncate, elect-uncleanly");
+                 "alter-topic, add-partitions, truncate, elect-uncleanly, "
+                 "reassign, cancel-reassign");
         settings_release(&draft.step.config);
         return;
     }

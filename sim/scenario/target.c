@@ -119,6 +119,19 @@ void read_partition(struct loader *loader, yaml_node_t *node, void *to,
         parse_place(loader, node, text, &place[0], &place[1]);
 }
 
+void read_move(struct loader *loader, yaml_node_t *node, void *to,
+               const struct field *field)
+{
+    const char *text = scalar(loader, node, field->key);
+    int64_t *place = to;
+
+    place[1] = -1;
+    if (text != NULL && strchr(text, '/') != NULL)
+        parse_place(loader, node, text, &place[0], &place[1]);
+    else if (text != NULL)
+        read_topic(loader, node, to, field);
+}
+
 /* role(TOPIC/N); false when it is not of this form. */
 static bool parse_role(struct loader *loader, yaml_node_t *node,
                        const char *text, struct target *target, bool *good)

@@ -6,7 +6,7 @@
 
 #include "sim/scenario/internal.h"
 
-#define KEYS_MAX 40
+#define KEYS_MAX 64
 
 static yaml_node_t *node_at(struct loader *loader, int index)
 {

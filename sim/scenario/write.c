@@ -272,6 +272,16 @@ static void put_action(struct row *row, const struct scenario_step *step)
     case TAKES_PLACE:
         put_place(row, step->topic, step->partition);
         break;
+    case TAKES_MOVE:
+        if (step->partition < 0)
+            put_name(row->out, row->scenario->topics[step->topic].name);
+        else
+            put_place(row, step->topic, step->partition);
+        if (step->target_count == 0)
+            break;
+        put_key(row, "brokers");
+        put_nodes(row, step);
+        break;
     default:
         put_nodes(row, step);
     }
@@ -295,6 +305,8 @@ static void put_step(struct row *row, const struct scenario_step *step)
     put_count(row, "byte", step->byte, 0);
     put_count(row, "before", step->before, 0);
     put_count(row, "broker", step->broker, 0);
+    if (step->copy_rate > 0)
+        put_size(put_key(row, "copy-rate"), step->copy_rate);
     if (step->action == STEP_ALTER_TOPIC)
         put_config(row, &step->config);
     if (step->hold.from_us >= 0)

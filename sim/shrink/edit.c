@@ -78,11 +78,13 @@ static bool change_step(const struct change *change, struct scenario_step *step)
     if (step->when.kind != CONDITION_NONE && change->place != NULL &&
         !change->place(change, &step->when.topic, &step->when.partition))
         return false;
-    if ((takes == TAKES_TOPIC || takes == TAKES_PLACE || takes == TAKES_ROT) &&
+    if ((takes == TAKES_TOPIC || takes == TAKES_PLACE || takes == TAKES_ROT ||
+         takes == TAKES_MOVE) &&
         change->place != NULL &&
         !change->place(change, &step->topic, &step->partition))
         return false;
-    if (takes == TAKES_TOPIC || takes == TAKES_PLACE)
+    if (takes == TAKES_TOPIC || takes == TAKES_PLACE ||
+        step->action == STEP_CANCEL_REASSIGN)
         return true;
     if (takes == TAKES_LINK)
         return step->from.kind == TARGET_NOBODY ||

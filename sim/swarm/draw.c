@@ -26,10 +26,12 @@ enum subject {
     SUBJECT_CLIENTS,
     SUBJECT_OPERATOR,
     SUBJECT_HAZARDS, /* one a row from here on */
-    SUBJECT_FAULTS = 1000
+    SUBJECT_FAULTS = 1000,
+    SUBJECT_MOVES = 2000
 };
 
 #define TOPICS_MAX        3
+#define SWARM_BROKERS_MAX 7
 #define CLOCK_JUMP_MS_MIN 61000 /* beyond clock.skew.max.ms: not believed */
 
 struct topic {
@@ -444,6 +446,54 @@ static void draw_operator(struct draw *draw)
     }
 }
 
+/* Some brokers, each once, in any order. */
+static void write_brokers(struct draw *draw, int64_t count)
+{
+    int64_t brokers[SWARM_BROKERS_MAX];
+
+    for (int64_t i = 0; i < draw->brokers; i++)
+        brokers[i] = i + 1;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = between(draw, SUBJECT_MOVES, i, draw->brokers - 1);
+        int64_t broker = brokers[at];
+
+        brokers[at] = brokers[i];
+        brokers[i] = broker;
+        fprintf(draw->out, "%sb%" PRId64, i == 0 ? "" : ", ", broker);
+    }
+}
+
+/* Topics go to other brokers, and never have fewer replicas. */
+static void draw_moves(struct draw *draw)
+{
+    int64_t count = chance(draw, SUBJECT_MOVES, 35)
+                        ? between(draw, SUBJECT_MOVES, 1, 4)
+                        : 0;
+
+    for (int64_t i = 0; i < count; i++) {
+        int64_t topic = between(draw, SUBJECT_MOVES, 0, draw->topic_count - 1);
+
+        begin_row(draw);
+        fprintf(draw->out,
+                "  - {at: [500ms, %" PRId64 "ms], reassign: t%" PRId64
+                ", brokers: [",
+                draw->duration_ms - 1000, topic);
+        write_brokers(draw,
+                      between(draw, SUBJECT_MOVES, draw->topics[topic].replicas,
+                              draw->brokers));
+        if (chance(draw, SUBJECT_MOVES, 30))
+            write_line(draw, "], copy-rate: %" PRId64 "KiB}",
+                       magnitude(draw, SUBJECT_MOVES, 50, 1000));
+        else
+            write_line(draw, "]}");
+        if (chance(draw, SUBJECT_MOVES, 15))
+            write_line(draw,
+                       "  - {at: [1s, %" PRId64
+                       "ms], cancel-reassign: t%" PRId64 "}",
+                       draw->duration_ms - 500, topic);
+    }
+}
+
 static void draw_steps(struct draw *draw)
 {
     draw->heading = "steps:";
@@ -452,6 +502,7 @@ static void draw_steps(struct draw *draw)
             chance(draw, SUBJECT_HAZARDS + i, hazards[i].percent))
             write_hazard(draw, SUBJECT_HAZARDS + i, &hazards[i]);
     draw_operator(draw);
+    draw_moves(draw);
 }
 
 static void draw_faults(struct draw *draw)

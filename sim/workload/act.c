@@ -267,6 +267,7 @@ static void delete_topic(struct run *run, size_t index)
     topic->exists = false;
     topic->deleting = true;
     memset(topic->additions, 0, sizeof topic->additions);
+    memset(topic->moves, 0, sizeof topic->moves);
     judge_time(run->judge, world_now_us(run->world));
     judge_topic_gone(run->judge, &topic->id);
 }
@@ -451,6 +452,9 @@ bool act_do(struct run *run, struct act *act)
         return alter_topic(run, step);
     case STEP_ADD_PARTITIONS:
         return add_partitions(run, step);
+    case STEP_REASSIGN:
+    case STEP_CANCEL_REASSIGN:
+        return run_move(run, step);
     default:
         return on_nodes(run, act);
     }

@@ -332,8 +332,10 @@ static void look_after(struct worker *worker, size_t index)
 {
     struct run_topic *topic = &worker->run->topics[index];
 
-    if (topic->exists)
+    if (topic->exists) {
         add_partitions(worker, index);
+        admin_move(worker, index);
+    }
     if (topic->open)
         return;
     if (topic->deleting)
@@ -360,6 +362,11 @@ static void take_partition(struct run_topic *topic,
     partition->led = metadata->has_leader && metadata->error == ERROR_NONE;
     partition->in_sync = (uint32_t)metadata->n_isr;
     partition->replicas = (uint32_t)metadata->n_replicas;
+    partition->moving = metadata->n_adding > 0 || metadata->n_removing > 0;
+    partition->assigned = 0;
+    for (size_t i = 0; i < metadata->n_replicas; i++)
+        if (metadata->replicas[i] - 1 < SCENARIO_BROKERS_MAX)
+            partition->assigned |= 1u << (metadata->replicas[i] - 1);
 }
 
 static void take_topic(struct run *run, const Kq__TopicMetadata *metadata)

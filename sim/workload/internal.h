@@ -70,6 +70,8 @@ struct run_partition {
     bool led;
     uint32_t in_sync;
     uint32_t replicas;
+    uint32_t assigned; /* set of brokers by index */
+    bool moving;       /* to other brokers */
     bool write_open;
     bool written;
     int64_t written_offset;
@@ -87,13 +89,23 @@ struct addition {
     bool open;   /* a request is under way */
 };
 
+/* Where an operator wants a partition to lie. */
+struct move {
+    const struct scenario_step *wanted; /* NULL: nothing is to be asked */
+    const struct scenario_step *asked;  /* in the request under way */
+    bool moved;     /* some reassignment of it was accepted */
+    bool cancelled; /* or may have been: it lies as before, or as asked for */
+};
+
 struct run_topic {
     const struct scenario_topic *topic;
     struct judge_topic judged; /* as it was last asked for */
     const struct settings *alterations[ALTERATIONS_MAX]; /* to be made */
     size_t alteration_count;
     struct addition additions[ADDITIONS_MAX]; /* to be made */
-    uint32_t partition_count;                 /* that it is known to have */
+    struct move moves[SCENARIO_PARTITIONS_MAX];
+    bool moves_open;          /* a request about them is under way */
+    uint32_t partition_count; /* that it is known to have */
     struct uuid id;
     bool wanted;
     bool exists;
@@ -223,10 +235,21 @@ bool run_is_whole(const struct run *run);
 void run_topic_exists(struct run *run, size_t topic, const struct uuid *id);
 /* It has so many partitions, at least. */
 void run_topic_has(struct run_topic *topic, size_t partition_count);
-/* An operator was not told yet that it has the partitions asked for. */
+/* An operator was not told yet that it has the partitions asked for, or that
+ * they move where he wants them. */
 bool run_topic_asked(const struct run_topic *topic);
 /* Records that any client still waits for, of this topic. */
 uint64_t run_unanswered(const struct run *run, size_t topic);
+
+/* ---- moves.c: partitions on their way to other brokers ---- */
+
+/* False while there is no such partition. */
+bool run_move(struct run *run, const struct scenario_step *step);
+bool run_moves_wanted(const struct run_topic *topic);
+/* It lies where some step wanted it, or has never been moved. */
+bool run_lies_well(const struct run *run, size_t topic, uint32_t partition);
+/* Asks for all that is wanted and not asked for. */
+void admin_move(struct worker *worker, size_t topic);
 
 /* ---- steps, faults, conditions ---- */
 

@@ -155,18 +155,29 @@ bool run_topic_asked(const struct run_topic *topic)
     for (size_t i = 0; i < ADDITIONS_MAX; i++)
         if (topic->additions[i].to != 0)
             return true;
-    return false;
+    return run_moves_wanted(topic);
 }
 
-static bool topic_is_whole(const struct run_topic *topic)
+/* What was moved away from a broker is gone there. */
+static bool is_tidy(const struct run *run, size_t topic, uint32_t partition)
 {
+    struct partition_key key = run_key(run, topic, partition);
+
+    return judge_stray(run->judge, &key,
+                       run->topics[topic].partitions[partition].assigned) < 0;
+}
+
+static bool topic_is_whole(const struct run *run, size_t index)
+{
+    const struct run_topic *topic = &run->topics[index];
+
     if (run_topic_asked(topic))
         return false;
     for (uint32_t i = 0; i < topic->partition_count; i++) {
         const struct run_partition *partition = &topic->partitions[i];
 
-        if (!partition->led || partition->replicas == 0 ||
-            partition->in_sync < partition->replicas)
+        if (!partition->led || partition->replicas == 0 || partition->moving ||
+            partition->in_sync < partition->replicas || !is_tidy(run, index, i))
             return false;
     }
     return true;
@@ -178,7 +189,7 @@ bool run_is_whole(const struct run *run)
         const struct run_topic *topic = &run->topics[i];
 
         if (topic->deleting || (topic->wanted && !topic->exists) ||
-            (topic->exists && !topic_is_whole(topic)))
+            (topic->exists && !topic_is_whole(run, i)))
             return false;
     }
     return true;
@@ -304,6 +315,17 @@ static uint32_t wanted_count(const struct run_topic *topic)
     return count;
 }
 
+/* As the topic was made, or as it was moved. */
+static uint32_t replicas_of(const struct run_topic *topic, uint32_t partition)
+{
+    const struct move *move = &topic->moves[partition];
+    uint32_t known = topic->partitions[partition].replicas;
+
+    return (move->moved || move->cancelled) && known > 0
+               ? known
+               : (uint32_t)topic->topic->replicas;
+}
+
 static void end(struct run *run, int64_t within_us)
 {
     struct ending_partition *partitions =
@@ -321,14 +343,16 @@ static void end(struct run *run, int64_t within_us)
         for (uint32_t i = 0; topic->wanted && i < wanted_count(topic); i++) {
             const struct run_partition *state = &topic->partitions[i];
 
-            partitions[ending.partition_count++] = (struct ending_partition){
-                .key = run_key(run, t, i),
-                .led = topic->exists && state->led,
-                .in_sync = state->in_sync,
-                .replicas = (uint32_t)topic->topic->replicas,
-                .written = state->written,
-                .read = state->read,
-                .read_to = state->read_to};
+            partitions[ending.partition_count++] =
+                (struct ending_partition){.key = run_key(run, t, i),
+                                          .led = topic->exists && state->led,
+                                          .in_sync = state->in_sync,
+                                          .replicas = replicas_of(topic, i),
+                                          .lies_well = run_lies_well(run, t, i),
+                                          .assigned = state->assigned,
+                                          .written = state->written,
+                                          .read = state->read,
+                                          .read_to = state->read_to};
         }
     }
     judge_time(run->judge, world_now_us(run->world));

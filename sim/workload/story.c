@@ -61,7 +61,7 @@ void story_fact(struct story *story, int64_t now_us, unsigned node,
 {
     struct entry *entry;
 
-    if (fact->type >= FACT_SYNC)
+    if (fact->type >= FACT_SYNC && fact->type != FACT_REMOVED)
         return;
     entry = next(story, now_us);
     entry->what = NULL;

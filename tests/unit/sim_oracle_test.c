@@ -153,6 +153,7 @@ static void end_at(struct judge *judge, int64_t read_to)
                                          .in_sync = 3,
                                          .replicas = 3,
                                          .written = true,
+                                         .lies_well = true,
                                          .read = true,
                                          .read_to = read_to};
     struct ending ending = {1000, &partition, 1, NULL};

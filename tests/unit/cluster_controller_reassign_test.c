@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Partitions that are to lie on other brokers: what the controller refuses,
+ * with which sentence, and what it stages.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cluster/controller_write.h"
+#include "real/loop.h"
+#include "rules/reassign.h"
+#include "seam/memory.h"
+
+#define BROKERS 5
+
+struct fixture {
+    struct loop *loop;
+    struct seam *seam;
+    struct coord_listener coord_listener;
+    struct coord *coord;
+    struct metadata_listener listener;
+    struct metadata metadata;
+    struct controller controller;
+    struct controller_write write;
+    struct intent intent;
+    struct reassignment items[PARTITIONS_PER_TOPIC_MAX];
+};
+
+static void on_topic(struct metadata_listener *listener, struct topic *topic)
+{
+    (void)listener;
+    (void)topic;
+}
+
+static void on_states(struct metadata_listener *listener, struct topic *topic,
+                      uint32_t first, uint32_t count)
+{
+    (void)listener;
+    (void)topic;
+    (void)first;
+    (void)count;
+}
+
+static void on_nothing(struct metadata_listener *listener)
+{
+    (void)listener;
+}
+
+static void on_coord(struct coord_listener *listener)
+{
+    (void)listener;
+}
+
+static void begin_write(struct fixture *fixture)
+{
+    fixture->write = (struct controller_write){0};
+    fixture->write.controller = &fixture->controller;
+    list_init(&fixture->write.chunks);
+    list_init(&fixture->write.intents);
+    fixture->controller.write = &fixture->write;
+}
+
+static void end_write(struct fixture *fixture)
+{
+    struct list *node;
+
+    while ((node = list_pop(&fixture->write.chunks)) != NULL)
+        heap_free(fixture->seam->heap,
+                  container_of(node, struct staged_chunk, node));
+}
+
+/* Brokers 1 to 5 are alive. */
+static int setup(void **state)
+{
+    static struct fixture fixture;
+    struct loop_options options = {.heap_bytes_max = 64u << 20,
+                                   .log_level = TRACE_ERROR,
+                                   .name = "test",
+                                   .without_disk = true};
+    struct controller_options controller = {.broker_id = 1,
+                                            .min_insync_replicas = 2};
+    struct live_broker *live;
+
+    memset(&fixture, 0, sizeof fixture);
+    fixture.loop = loop_new(&options);
+    fixture.seam = loop_seam(fixture.loop);
+    fixture.coord_listener =
+        (struct coord_listener){on_coord, on_coord, on_coord};
+    fixture.coord =
+        coord_new(fixture.seam, "127.0.0.1:1", 6000, &fixture.coord_listener);
+    fixture.listener =
+        (struct metadata_listener){on_nothing, on_states, on_topic, on_nothing};
+    metadata_init(&fixture.metadata, fixture.seam, fixture.coord,
+                  &fixture.listener);
+    controller_init(&fixture.controller, fixture.seam, fixture.coord,
+                    &fixture.metadata, &controller);
+    live = heap_alloc(fixture.seam->heap, BROKERS * sizeof *live);
+    for (uint32_t i = 0; i < BROKERS; i++)
+        live[i] = (struct live_broker){i + 1, 100 + i, true, false};
+    fixture.controller.live = live;
+    fixture.controller.live_count = BROKERS;
+    begin_write(&fixture);
+    *state = &fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    end_write(fixture);
+    fixture->controller.write = NULL;
+    controller_release(&fixture->controller);
+    metadata_release(&fixture->metadata);
+    coord_free(fixture->coord);
+    loop_free(fixture->loop);
+    return 0;
+}
+
+/* Its partitions are on 1 and 2; 1 leads. */
+static struct topic *orders(struct fixture *fixture, uint32_t partition_count)
+{
+    const uint32_t replicas[] = {1, 2};
+    struct live_brokers live = {BROKERS, fixture->controller.live};
+    struct partition_state states[CHUNK_PARTITIONS];
+    Kq__TopicNode node = KQ__TOPIC_NODE__INIT;
+    struct uuid id = {{1}};
+    struct topic *topic;
+
+    node.topic_id.data = id.bytes;
+    node.topic_id.len = sizeof id.bytes;
+    node.partition_count = partition_count;
+    topic = metadata_apply_topic(&fixture->metadata, "orders", 1, &node);
+    for (uint32_t i = 0; i < CHUNK_PARTITIONS; i++)
+        partition_state_create(&states[i], replicas, 2, 2, false, &live);
+    for (uint32_t i = 0; i < topic->chunk_count; i++)
+        assert_true(metadata_apply_chunk(
+            &fixture->metadata, topic,
+            &(struct chunk_states){i, 1, topic_chunk_size(topic, i), states}));
+    return topic;
+}
+
+static struct reassignment *want(struct fixture *fixture, const char *topic,
+                                 uint32_t partition, const uint32_t *target,
+                                 uint32_t count)
+{
+    struct reassignment *item = &fixture->items[fixture->intent.item_count++];
+
+    *item = (struct reassignment){
+        .topic = topic, .partition = partition, .target_count = count};
+    for (uint32_t i = 0; i < count && i < REPLICAS_MAX; i++)
+        item->target[i] = target[i];
+    return item;
+}
+#define WANT(fixture, topic, partition, ...)                                   \
+    want((fixture), (topic), (partition), (const uint32_t[]){__VA_ARGS__},     \
+         sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+
+static bool ask(struct fixture *fixture)
+{
+    fixture->intent.kind = INTENT_REASSIGN;
+    fixture->intent.reassignments = fixture->items;
+    return controller_stage_reassign(&fixture->controller, &fixture->intent);
+}
+
+static void assert_result(const struct reassignment *item, enum error error,
+                          const char *words)
+{
+    assert_int_equal(item->error, error);
+    if (strstr(item->detail, words) == NULL)
+        fail_msg("'%s' does not say '%s'", item->detail, words);
+}
+
+static struct staged_chunk *first_staged(struct fixture *fixture)
+{
+    return container_of(list_first(&fixture->write.chunks), struct staged_chunk,
+                        node);
+}
+
+static bool is_staged(struct fixture *fixture)
+{
+    list_for_each (node, &fixture->write.chunks)
+        if (container_of(node, struct staged_chunk, node)->changed)
+            return true;
+    return false;
+}
+
+/* ---- the tests ---- */
+
+static void what_is_wrong_is_said_of_each(void **state)
+{
+    struct fixture *fixture = *state;
+    uint32_t many[REPLICAS_MAX + 1] = {0};
+    struct reassignment *unknown, *beyond, *twice, *dead, *crowd;
+
+    orders(fixture, 3);
+    unknown = WANT(fixture, "other", 0, 1);
+    beyond = WANT(fixture, "orders", 3, 1);
+    twice = WANT(fixture, "orders", 0, 3, 4, 3);
+    dead = WANT(fixture, "orders", 0, 1, 9);
+    crowd = want(fixture, "orders", 0, many, REPLICAS_MAX + 1);
+    assert_true(ask(fixture));
+    assert_result(unknown, ERROR_UNKNOWN_TOPIC, "");
+    assert_result(beyond, ERROR_UNKNOWN_PARTITION, "partitions 0 to 2");
+    assert_result(twice, ERROR_INVALID_ARGUMENT, "broker 3 is named twice");
+    assert_result(dead, ERROR_INVALID_REPLICATION,
+                  "broker 9 is not registered");
+    assert_result(crowd, ERROR_INVALID_ARGUMENT, "1 to 16 replicas");
+    assert_false(is_staged(fixture));
+}
+
+/* Whoever holds it may be away: it is to be moved for that very reason. */
+static void who_holds_it_need_not_be_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reassignment *item;
+
+    orders(fixture, 1);
+    fixture->controller.live[1] = fixture->controller.live[2]; /* 2 is gone */
+    fixture->controller.live_count = 2;
+    item = WANT(fixture, "orders", 0, 2, 3);
+    assert_true(ask(fixture));
+    assert_result(item, ERROR_NONE, "");
+}
+
+static void a_move_is_staged(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reassignment *item;
+    const struct partition_state *staged;
+
+    orders(fixture, 3);
+    item = WANT(fixture, "orders", 1, 3, 4);
+    item->copy_rate = 1000;
+    assert_true(ask(fixture));
+    assert_result(item, ERROR_NONE, "");
+    assert_true(is_staged(fixture));
+    staged = &first_staged(fixture)->states[1];
+    assert_int_equal(staged->replica_count, 4);
+    assert_true(partition_state_is_adding(staged, 3));
+    assert_true(partition_state_is_removing(staged, 1));
+    assert_int_equal(staged->copy_rate, 1000);
+    assert_false(partition_state_reassigned(&first_staged(fixture)->states[0]));
+}
+
+static void nothing_to_do_is_not_written(void **state)
+{
+    struct fixture *fixture = *state;
+    struct reassignment *same, *none;
+
+    orders(fixture, 1);
+    same = WANT(fixture, "orders", 0, 1, 2);
+    none = want(fixture, "orders", 0, NULL, 0);
+    assert_true(ask(fixture));
+    assert_result(same, ERROR_NONE, "");
+    assert_result(none, ERROR_NONE, "");
+    assert_false(is_staged(fixture));
+}
+
+static void who_is_needed_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct topic *topic = orders(fixture, 1);
+    struct partition_state *partition = &topic->states[0];
+    const uint32_t target[] = {3, 4, 5};
+    struct reassignment *item;
+
+    partition_state_reassign(partition, target, 3, 0);
+    partition->isr = (struct replica_set){2, {{3, 102}, {4, 103}}};
+    partition->leader = 3;
+    item = WANT(fixture, "orders", 0, 5);
+    assert_true(ask(fixture));
+    assert_result(item, ERROR_NOT_ENOUGH_REPLICAS, "in sync are 3, 4");
+    assert_result(item, ERROR_NOT_ENOUGH_REPLICAS, "wait until 2");
+    assert_false(is_staged(fixture));
+}
+
+/* The topic's own setting counts, not the brokers'. */
+static void min_comes_from_the_topic_at_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct topic *topic = orders(fixture, 1);
+    struct partition_key key = {topic->id, 0};
+    struct partition_state *partition = &topic->states[0];
+    const uint32_t target[] = {1, 2, 3};
+
+    partition_state_reassign(partition, target, 3, 0);
+    replica_set_add(&partition->isr, (struct replica){3, 102});
+    fixture->write.altered_topic = topic;
+    fixture->write.altered_min = 3;
+    assert_true(controller_complete(&fixture->controller, &key, partition));
+    assert_int_equal(partition->min, 3);
+}
+
+/* More than a write holds: the rest goes with the next one. */
+static void what_finds_no_room_waits_for_the_next_write(void **state)
+{
+    struct fixture *fixture = *state;
+    uint32_t staged;
+    unsigned writes = 1;
+
+    orders(fixture, PARTITIONS_PER_TOPIC_MAX);
+    for (uint32_t i = 0; i < PARTITIONS_PER_TOPIC_MAX; i++)
+        WANT(fixture, "orders", i, 3, 4);
+    assert_false(ask(fixture));
+    staged = (uint32_t)fixture->intent.staged_items;
+    assert_in_range(staged, 1, PARTITIONS_PER_TOPIC_MAX - 1);
+    assert_in_range(fixture->write.bytes, CONTROLLER_WRITE_BYTES_MAX,
+                    2 * CONTROLLER_WRITE_BYTES_MAX);
+    do {
+        end_write(fixture);
+        begin_write(fixture);
+        writes++;
+    } while (!ask(fixture));
+    assert_in_range(writes, 4, 40);
+    assert_int_equal(fixture->intent.staged_items, PARTITIONS_PER_TOPIC_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_wrong_is_said_of_each, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(who_holds_it_need_not_be_there, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_move_is_staged, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_to_do_is_not_written, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(who_is_needed_is_named, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(min_comes_from_the_topic_at_the_end,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            what_finds_no_room_waits_for_the_next_write, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * When a broker deletes a log that is not assigned to it any more.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cluster/replicas.h"
+#include "seam/memory.h"
+#include "tests/lib/log_world.h"
+
+#define SELF 10
+
+struct fixture {
+    struct world *world;
+    struct log_directories_owner directories_owner;
+    struct log_directories directories;
+    struct coord_listener coord_listener;
+    struct coord *coord;
+    struct metadata_listener listener;
+    struct metadata metadata;
+    struct replicas_listener replicas_listener;
+    struct channel_identity identity;
+    struct replicas replicas;
+    bool answered;
+};
+
+static const struct partition_key key = {{{1}}, 0};
+
+static void on_topic(struct metadata_listener *listener, struct topic *topic)
+{
+    (void)listener;
+    (void)topic;
+}
+
+static void on_states(struct metadata_listener *listener, struct topic *topic,
+                      uint32_t first, uint32_t count)
+{
+    struct fixture *fixture = container_of(listener, struct fixture, listener);
+
+    replicas_on_states(&fixture->replicas, topic, first, count);
+}
+
+static void on_nothing(struct metadata_listener *listener)
+{
+    (void)listener;
+}
+
+static void on_coord(struct coord_listener *listener)
+{
+    (void)listener;
+}
+
+static void opened(struct log_directories_owner *owner, enum error error,
+                   const char *detail)
+{
+    (void)detail;
+    assert_int_equal(error, ERROR_NONE);
+    container_of(owner, struct fixture, directories_owner)->answered = true;
+}
+
+static void lived(struct log_directories_owner *owner)
+{
+    (void)owner;
+}
+
+static void created(void *context, enum error error, struct log *log)
+{
+    struct fixture *fixture = context;
+
+    (void)log;
+    assert_int_equal(error, ERROR_NONE);
+    fixture->answered = true;
+}
+
+static void shut(void *context, enum error error)
+{
+    struct fixture *fixture = context;
+
+    (void)error;
+    fixture->answered = true;
+}
+
+static void open_directory(struct fixture *fixture)
+{
+    const char *path = fixture->world->path;
+
+    fixture->directories_owner =
+        (struct log_directories_owner){opened, NULL, lived};
+    log_directories_init(&fixture->directories, fixture->world->seam,
+                         &fixture->directories_owner);
+    log_directories_open(&fixture->directories, &path, 1,
+                         &fixture->world->options);
+    world_until(fixture->world, &fixture->answered);
+    fixture->answered = false;
+    log_create(fixture->directories.roots[0].directory, &key, &world_settings,
+               created, fixture);
+    world_until(fixture->world, &fixture->answered);
+}
+
+/* Registered, with a log of partition 0 of a topic. */
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    struct replicas_options options = {.broker_id = SELF,
+                                       .lag_us = 1000000,
+                                       .clock_skew_max_ms = 1000,
+                                       .log_settings = world_settings};
+    struct seam *seam;
+
+    assert_non_null(fixture);
+    fixture->world = world_new();
+    seam = fixture->world->seam;
+    fixture->coord_listener =
+        (struct coord_listener){on_coord, on_coord, on_coord};
+    fixture->coord =
+        coord_new(seam, "127.0.0.1:1", 6000, &fixture->coord_listener);
+    fixture->listener =
+        (struct metadata_listener){on_nothing, on_states, on_topic, on_nothing};
+    metadata_init(&fixture->metadata, seam, fixture->coord, &fixture->listener);
+    replicas_init(&fixture->replicas, seam, fixture->coord, &fixture->metadata,
+                  &fixture->identity, &fixture->replicas_listener, &options);
+    open_directory(fixture);
+    fixture->replicas.directories = &fixture->directories;
+    fixture->replicas.registered = true;
+    fixture->replicas.broker_epoch = 7;
+    fixture->metadata.ready = true;
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    replicas_release(&fixture->replicas);
+    metadata_release(&fixture->metadata);
+    coord_free(fixture->coord);
+    fixture->answered = false;
+    log_directories_shutdown(&fixture->directories, shut, fixture);
+    world_until(fixture->world, &fixture->answered);
+    log_directories_release(&fixture->directories);
+    world_free(fixture->world);
+    free(fixture);
+    return 0;
+}
+
+/* ---- what is read ---- */
+
+static struct topic *read_topic(struct fixture *fixture, uint32_t partitions)
+{
+    Kq__TopicNode node = KQ__TOPIC_NODE__INIT;
+    struct uuid id = key.topic_id;
+
+    node.topic_id.data = id.bytes;
+    node.topic_id.len = sizeof id.bytes;
+    node.partition_count = partitions;
+    return metadata_apply_topic(&fixture->metadata, "orders", 1, &node);
+}
+
+/* The one partition is on this broker and on another one. */
+static void read_state(struct fixture *fixture, int32_t version,
+                       uint32_t broker_id)
+{
+    const uint32_t replicas[] = {20, broker_id};
+    struct live_brokers nobody = {0, NULL};
+    struct topic *topic = read_topic(fixture, 1);
+    struct partition_state state;
+
+    partition_state_create(&state, replicas, 2, 1, false, &nobody);
+    assert_true(
+        metadata_apply_chunk(&fixture->metadata, topic,
+                             &(struct chunk_states){0, version, 1, &state}));
+}
+
+static void assert_log(struct fixture *fixture, bool there)
+{
+    assert_int_equal(log_directories_find(&fixture->directories, &key) != NULL,
+                     there);
+}
+
+/* ---- the tests ---- */
+
+static void a_log_goes_when_its_partition_is_moved(void **state)
+{
+    struct fixture *fixture = *state;
+
+    read_state(fixture, 1, SELF);
+    assert_non_null(replicas_find(&fixture->replicas, &key));
+    read_state(fixture, 2, 30);
+    assert_null(replicas_find(&fixture->replicas, &key));
+    assert_log(fixture, false);
+}
+
+/* While something cannot be read. */
+static void a_log_stays_while_metadata_are_damaged(void **state)
+{
+    struct fixture *fixture = *state;
+
+    read_state(fixture, 1, SELF);
+    fixture->metadata.damaged = true;
+    read_state(fixture, 2, 30);
+    assert_non_null(replicas_find(&fixture->replicas, &key));
+    replicas_metadata_ready(&fixture->replicas);
+    assert_log(fixture, true);
+    fixture->metadata.damaged = false;
+    replicas_metadata_ready(&fixture->replicas);
+    assert_log(fixture, false);
+}
+
+static void a_log_found_at_a_start_goes_when_all_is_known(void **state)
+{
+    struct fixture *fixture = *state;
+    struct topic *topic;
+
+    topic = read_topic(fixture, 1);
+    replicas_metadata_ready(&fixture->replicas);
+    assert_log(fixture, true); /* its state was not read yet */
+    read_state(fixture, 1, 30);
+    read_topic(fixture, 600);
+    assert_false(topic_settled(topic));
+    replicas_metadata_ready(&fixture->replicas);
+    assert_log(fixture, true); /* nor are those of other partitions */
+}
+
+static void a_log_found_at_a_start_goes(void **state)
+{
+    struct fixture *fixture = *state;
+
+    read_state(fixture, 1, 30);
+    fixture->metadata.damaged = true;
+    replicas_metadata_ready(&fixture->replicas);
+    assert_log(fixture, true);
+    fixture->metadata.damaged = false;
+    replicas_metadata_ready(&fixture->replicas);
+    assert_log(fixture, false);
+}
+
+static void a_log_found_at_a_start_stays_where_it_belongs(void **state)
+{
+    struct fixture *fixture = *state;
+
+    read_state(fixture, 1, SELF);
+    replicas_metadata_ready(&fixture->replicas);
+    assert_log(fixture, true);
+}
+
+/* What was known last is older: nothing is done by it. */
+static void a_state_that_is_read_late_changes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+
+    read_state(fixture, 3, SELF);
+    read_state(fixture, 2, 30);
+    assert_non_null(replicas_find(&fixture->replicas, &key));
+    assert_log(fixture, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_log_goes_when_its_partition_is_moved,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_log_stays_while_metadata_are_damaged,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_log_found_at_a_start_goes_when_all_is_known, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_log_found_at_a_start_goes, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            a_log_found_at_a_start_stays_where_it_belongs, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_state_that_is_read_late_changes_nothing, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
