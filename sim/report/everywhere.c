@@ -104,16 +104,8 @@ static bool one_is_enough(const struct judge_topic *topic)
 static bool takes_data(const struct scenario *scenario)
 {
     for (size_t i = 0; i < scenario->step_count; i++)
-        switch (scenario->steps[i].action) {
-        case STEP_WIPE:
-        case STEP_DISK_REPLACED:
-        case STEP_OLD_IMAGE:
-        case STEP_ROT:
-        case STEP_ELECT_UNCLEANLY:
+        if (step_stored(scenario->steps[i].action) == STORED_TAKEN)
             return true;
-        default:
-            break;
-        }
     return false;
 }
 

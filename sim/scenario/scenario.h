@@ -110,7 +110,7 @@ struct target {
 
 /* STEP(NAME, "key", what it takes, sentence) */
 enum step_action {
-#define STEP(name, key, takes, sentence) STEP_##name,
+#define STEP(name, key, takes, undone, stored, sentence) STEP_##name,
 #include "sim/scenario/step.def"
 #undef STEP
     STEP_COUNT
@@ -253,6 +253,14 @@ enum step_takes {
     TAKES_MOVE   /* a partition, or a topic */
 };
 enum step_takes step_takes(enum step_action action);
+
+/* What a step does to what is stored. */
+enum step_stored {
+    STORED_KEPT,
+    STORED_HIDDEN, /* until it is undone */
+    STORED_TAKEN   /* for good */
+};
+enum step_stored step_stored(enum step_action action);
 
 void settings_release(struct settings *settings);
 /* What the oracles hold a topic to, once it has these settings too. */

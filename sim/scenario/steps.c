@@ -8,13 +8,26 @@
 #include "sim/scenario/internal.h"
 
 static const enum step_takes takes_of[] = {
-#define STEP(name, key, takes, sentence) TAKES_##takes,
+#define STEP(name, key, takes, undone, stored, sentence) TAKES_##takes,
+#include "sim/scenario/step.def"
+#undef STEP
+};
+
+enum { DONE, UNDONE };
+static const bool undone[] = {
+#define STEP(name, key, takes, undone, stored, sentence) undone,
+#include "sim/scenario/step.def"
+#undef STEP
+};
+
+static const enum step_stored stored_of[] = {
+#define STEP(name, key, takes, undone, stored, sentence) STORED_##stored,
 #include "sim/scenario/step.def"
 #undef STEP
 };
 
 static const char *const step_names[] = {
-#define STEP(name, key, takes, sentence) key,
+#define STEP(name, key, takes, undone, stored, sentence) key,
 #include "sim/scenario/step.def"
 #undef STEP
 };
@@ -30,6 +43,11 @@ static const char *const conditions[] = {"appended", "committed", "elected",
 enum step_takes step_takes(enum step_action action)
 {
     return takes_of[action];
+}
+
+enum step_stored step_stored(enum step_action action)
+{
+    return stored_of[action];
 }
 
 const char *condition_name(enum condition_kind kind)
@@ -199,7 +217,7 @@ QUALIFIER(read_copy_rate, has_copy_rate, read_size, copy_rate)
 #undef QUALIFIER
 
 static const struct field step_fields[] = {
-#define STEP(name, key, takes, sentence)                                       \
+#define STEP(name, key, takes, undone, stored, sentence)                       \
     {key, read_action, 0, false, STEP_##name, 0, sentence},
 #include "sim/scenario/step.def"
 #undef STEP
@@ -227,26 +245,6 @@ static const struct field step_fields[] = {
     {"copy-rate", read_copy_rate, 0, false, 1, 1LL << 40,
      "so many bytes a second each of them copies at most"},
 };
-
-static bool may_hold(enum step_action action)
-{
-    switch (action) {
-    case STEP_KILL:
-    case STEP_POWER_CUT:
-    case STEP_STOP:
-    case STEP_PAUSE:
-    case STEP_CUT:
-    case STEP_CLOCK_JUMP:
-    case STEP_WIPE:
-    case STEP_OLD_IMAGE:
-    case STEP_DISK_CAPACITY:
-    case STEP_DISK_FAILS:
-    case STEP_DISK_REPLACED:
-        return true;
-    default:
-        return false;
-    }
-}
 
 static void check_directory(struct loader *loader, yaml_node_t *node,
                             const struct draft *draft)
@@ -364,7 +362,7 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
     check_partitions(loader, node, draft);
     check_broker(loader, node, draft);
     check_move(loader, node, draft);
-    if (draft->has_hold && !may_hold(action))
+    if (draft->has_hold && !undone[action])
         complain(loader, node, "%s cannot be undone: leave 'for' out", name);
 }
 
@@ -389,6 +387,17 @@ static void check_times(struct loader *loader, yaml_node_t *node,
                  "the step lies after the duration of the scenario");
 }
 
+static void complain_no_action(struct loader *loader, yaml_node_t *node)
+{
+    char list[1024] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < COUNT_OF(step_names); i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+                                 i > 0 ? ", " : "", step_names[i]);
+    complain(loader, node, "the step does nothing: give it one of %s", list);
+}
+
 static void read_step(struct loader *loader, yaml_node_t *node,
                       struct scenario_step *step)
 {
@@ -400,13 +409,7 @@ static void read_step(struct loader *loader, yaml_node_t *node,
     if (node->type != YAML_MAPPING_NODE)
         return;
     if (!draft.has_action) {
-        complain(loader, node,
-                 "the step does nothing: give it one of kill, power-cut, "
-                 "stop, start, pause, resume, cut, heal, expire, clock-jump, "
-                 "wipe, disk-fails, disk-replaced, save-image, old-image, "
-                 "rot, disk-capacity, create-topic, delete-topic, "
-                 "alter-topic, add-partitions, truncate, elect-uncleanly, "
-                 "reassign, cancel-reassign");
+        complain_no_action(loader, node);
         settings_release(&draft.step.config);
         return;
     }

@@ -276,17 +276,8 @@ static bool remove_topic(struct scenario *scenario, size_t at)
 bool destroys(const struct scenario *scenario)
 {
     for (size_t i = 0; i < scenario->step_count; i++)
-        switch (scenario->steps[i].action) {
-        case STEP_WIPE:
-        case STEP_DISK_FAILS:
-        case STEP_DISK_REPLACED:
-        case STEP_OLD_IMAGE:
-        case STEP_ROT:
-        case STEP_ELECT_UNCLEANLY:
+        if (step_stored(scenario->steps[i].action) != STORED_KEPT)
             return true;
-        default:
-            break;
-        }
     for (size_t i = 0; i < scenario->fault_count; i++)
         switch (scenario->faults[i].point) {
         case FAULT_DISK_WRITE_LOST:
