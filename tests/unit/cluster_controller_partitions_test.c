@@ -12,93 +12,39 @@
 
 #include <cmocka.h>
 
-#include "cluster/controller_write.h"
-#include "real/loop.h"
 #include "seam/memory.h"
+#include "tests/lib/lone_controller.h"
 
 #define BROKERS 5
 
 struct fixture {
-    struct loop *loop;
-    struct seam *seam;
-    struct coord_listener coord_listener;
-    struct coord *coord;
-    struct metadata_listener listener;
-    struct metadata metadata;
-    struct controller controller;
-    struct controller_write write;
+    struct lone_controller lone;
     struct intent intent;
     bool done;
-    uint32_t told; /* partitions that on_states named */
 };
-
-static void on_topic(struct metadata_listener *listener, struct topic *topic)
-{
-    (void)listener;
-    (void)topic;
-}
-
-static void on_states(struct metadata_listener *listener, struct topic *topic,
-                      uint32_t first, uint32_t count)
-{
-    struct fixture *fixture = container_of(listener, struct fixture, listener);
-
-    assert_true(first + count <= topic->partition_count);
-    fixture->told += count;
-}
-
-static void on_nothing(struct metadata_listener *listener)
-{
-    (void)listener;
-}
-
-static void on_coord(struct coord_listener *listener)
-{
-    (void)listener;
-}
 
 static void set_live(struct fixture *fixture, uint32_t count)
 {
-    struct heap *heap = fixture->seam->heap;
-    struct controller *controller = &fixture->controller;
+    struct live_broker live[REPLICAS_MAX];
 
-    heap_free(heap, controller->live);
-    controller->live = heap_alloc(heap, count * sizeof *controller->live);
     for (uint32_t i = 0; i < count; i++)
-        controller->live[i] =
+        live[i] =
             (struct live_broker){10 * (i + 1), UINT64_C(1) << 40, true, false};
-    controller->live_count = count;
+    lone_controller_set_live(&fixture->lone, live, count);
 }
 
 static int setup(void **state)
 {
     static struct fixture fixture;
-    struct loop_options options = {.heap_bytes_max = 64u << 20,
-                                   .log_level = TRACE_ERROR,
-                                   .name = "test",
-                                   .without_disk = true};
     struct controller_options controller = {.broker_id = 10,
                                             .min_insync_replicas = 2,
                                             .partitions_max =
                                                 PARTITIONS_PER_TOPIC_MAX};
 
-    fixture = (struct fixture){.loop = loop_new(&options)};
-    fixture.seam = loop_seam(fixture.loop);
-    fixture.coord_listener =
-        (struct coord_listener){on_coord, on_coord, on_coord};
-    fixture.coord =
-        coord_new(fixture.seam, "127.0.0.1:1", 6000, &fixture.coord_listener);
-    fixture.listener =
-        (struct metadata_listener){on_nothing, on_states, on_topic, on_nothing};
-    metadata_init(&fixture.metadata, fixture.seam, fixture.coord,
-                  &fixture.listener);
-    controller_init(&fixture.controller, fixture.seam, fixture.coord,
-                    &fixture.metadata, &controller);
+    memset(&fixture, 0, sizeof fixture);
+    lone_controller_init(&fixture.lone, &controller);
     set_live(&fixture, BROKERS);
-    fixture.write.controller = &fixture.controller;
-    list_init(&fixture.write.chunks);
-    list_init(&fixture.write.intents);
-    fixture.controller.write = &fixture.write;
+    lone_controller_begin_write(&fixture.lone);
     *state = &fixture;
     return 0;
 }
@@ -107,7 +53,7 @@ static struct staged_chunk *staged_at(struct fixture *fixture, uint32_t chunk)
 {
     struct staged_chunk *found = NULL;
 
-    list_for_each (node, &fixture->write.chunks) {
+    list_for_each (node, &fixture->lone.write.chunks) {
         struct staged_chunk *staged =
             container_of(node, struct staged_chunk, node);
 
@@ -121,18 +67,7 @@ static struct staged_chunk *staged_at(struct fixture *fixture, uint32_t chunk)
 
 static int teardown(void **state)
 {
-    struct fixture *fixture = *state;
-    struct heap *heap = fixture->seam->heap;
-    struct list *node;
-
-    while ((node = list_pop(&fixture->write.chunks)) != NULL)
-        heap_free(heap, container_of(node, struct staged_chunk, node));
-    heap_free(heap, (void *)(uintptr_t)fixture->write.topic_node.data);
-    fixture->controller.write = NULL;
-    controller_release(&fixture->controller);
-    metadata_release(&fixture->metadata);
-    coord_free(fixture->coord);
-    loop_free(fixture->loop);
+    lone_controller_release(&((struct fixture *)*state)->lone);
     return 0;
 }
 
@@ -147,7 +82,8 @@ static struct topic *apply_topic(struct fixture *fixture, int32_t version,
     node.topic_id.data = id.bytes;
     node.topic_id.len = sizeof id.bytes;
     node.partition_count = partition_count;
-    return metadata_apply_topic(&fixture->metadata, "orders", version, &node);
+    return metadata_apply_topic(&fixture->lone.metadata, "orders", version,
+                                &node);
 }
 
 /* Replicas go round 10, 20 ... 50, from 20. */
@@ -155,7 +91,7 @@ static bool apply_chunk(struct fixture *fixture, struct topic *topic,
                         uint32_t chunk, int32_t version, uint32_t count)
 {
     struct partition_state *states =
-        heap_alloc(fixture->seam->heap, count * sizeof *states);
+        heap_alloc(fixture->lone.seam->heap, count * sizeof *states);
     bool taken;
 
     for (uint32_t i = 0; i < count; i++) {
@@ -166,14 +102,14 @@ static bool apply_chunk(struct fixture *fixture, struct topic *topic,
             replicas[r] = 10 * ((first + r) % BROKERS + 1);
         partition_state_create(
             &states[i], replicas, 3, 2, false,
-            &(struct live_brokers){fixture->controller.live_count,
-                                   fixture->controller.live});
+            &(struct live_brokers){fixture->lone.controller.live_count,
+                                   fixture->lone.controller.live});
         states[i].partition_epoch = (uint32_t)version;
     }
     taken = metadata_apply_chunk(
-        &fixture->metadata, topic,
+        &fixture->lone.metadata, topic,
         &(struct chunk_states){chunk, version, count, states});
-    heap_free(fixture->seam->heap, states);
+    heap_free(fixture->lone.seam->heap, states);
     return taken;
 }
 
@@ -203,7 +139,7 @@ static bool ask(struct fixture *fixture, uint32_t to, uint32_t known)
                                       .name = "orders",
                                       .partition_count = to,
                                       .partitions_known = known};
-    return controller_stage_alter(&fixture->controller, &fixture->intent);
+    return controller_stage_alter(&fixture->lone.controller, &fixture->intent);
 }
 
 static void assert_refused(struct fixture *fixture, enum error error,
@@ -213,8 +149,8 @@ static void assert_refused(struct fixture *fixture, enum error error,
     assert_int_equal(fixture->intent.error, error);
     if (strstr(fixture->intent.detail, words) == NULL)
         fail_msg("'%s' does not say '%s'", fixture->intent.detail, words);
-    assert_true(list_empty(&fixture->write.chunks));
-    assert_null(fixture->write.altered_topic);
+    assert_true(list_empty(&fixture->lone.write.chunks));
+    assert_null(fixture->lone.write.altered_topic);
 }
 
 static void fewer_or_as_many_are_refused(void **state)
@@ -247,7 +183,7 @@ static void more_than_may_be_are_refused(void **state)
     struct fixture *fixture = *state;
 
     orders(fixture, 3);
-    fixture->controller.options.partitions_max = 20;
+    fixture->lone.controller.options.partitions_max = 20;
     assert_false(ask(fixture, 21, 3));
     assert_refused(fixture, ERROR_INVALID_ARGUMENT,
                    "21 partitions are wanted, and a topic has at most 20");
@@ -270,7 +206,7 @@ static void settings_are_another_request(void **state)
                                       .configs = &config,
                                       .config_count = 1};
     assert_false(
-        controller_stage_alter(&fixture->controller, &fixture->intent));
+        controller_stage_alter(&fixture->lone.controller, &fixture->intent));
     assert_refused(fixture, ERROR_INVALID_ARGUMENT, "without settings");
 }
 
@@ -306,7 +242,7 @@ static void the_spreading_goes_on_where_it_stopped(void **state)
 
     assert_true(ask(fixture, 600, 300));
     assert_false(fixture->done);
-    assert_ptr_equal(fixture->write.altered_topic, topic);
+    assert_ptr_equal(fixture->lone.write.altered_topic, topic);
     assert_null(staged_at(fixture, 0));
     second = staged_at(fixture, 1);
     third = staged_at(fixture, 2);
@@ -341,7 +277,7 @@ static void the_dead_are_given_nothing(void **state)
     struct staged_chunk *staged;
 
     topic->states[3].replicas[0] = 30;
-    fixture->controller.live[3].broker_id = 45; /* in the place of 40 */
+    fixture->lone.controller.live[3].broker_id = 45; /* in the place of 40 */
     assert_true(ask(fixture, 7, 4));
     staged = staged_at(fixture, 0);
     assert_int_equal(staged->states[4].replicas[0], 45);
@@ -354,8 +290,8 @@ static void what_was_staged_before_is_kept(void **state)
     struct fixture *fixture = *state;
     struct topic *topic = orders(fixture, 4);
     struct staged_chunk *staged =
-        controller_stage_chunk(&fixture->write, topic, 0);
-    size_t bytes = fixture->write.bytes;
+        controller_stage_chunk(&fixture->lone.write, topic, 0);
+    size_t bytes = fixture->lone.write.bytes;
 
     staged->states[2].partition_epoch = 77;
     staged->changed = true;
@@ -363,8 +299,8 @@ static void what_was_staged_before_is_kept(void **state)
     staged = staged_at(fixture, 0);
     assert_int_equal(staged->count, 6);
     assert_int_equal(staged->states[2].partition_epoch, 77);
-    assert_int_equal(fixture->write.chunk_count, 1);
-    assert_true(fixture->write.bytes > bytes);
+    assert_int_equal(fixture->lone.write.chunk_count, 1);
+    assert_true(fixture->lone.write.bytes > bytes);
 }
 
 /* ---- what is shown while it is read ---- */
@@ -379,12 +315,12 @@ static void no_partition_is_shown_before_all_are_known(void **state)
     assert_true(apply_chunk(fixture, topic, 2, 0, 600 - 512));
     assert_int_equal(topic->partition_count, 300);
     assert_true(topic_loaded(topic));
-    fixture->told = 0;
+    fixture->lone.told = 0;
     assert_true(apply_chunk(fixture, topic, 1, 4, 256));
     assert_int_equal(topic->partition_count, 600);
     assert_int_equal(topic->chunk_count, 3);
     assert_null(topic->grown);
-    assert_int_equal(fixture->told, 44 + 344); /* the old ones, then all */
+    assert_int_equal(fixture->lone.told, 44 + 344); /* the old ones, then all */
     assert_int_equal(topic->states[300].partition_epoch, 4);
     assert_int_equal(topic->states[299].partition_epoch, 4);
     assert_int_equal(topic->states[0].partition_epoch, 3);
@@ -397,10 +333,10 @@ static void what_is_known_is_taken_from_a_larger_chunk(void **state)
     struct fixture *fixture = *state;
     struct topic *topic = orders(fixture, 4);
 
-    fixture->told = 0;
+    fixture->lone.told = 0;
     assert_true(apply_chunk(fixture, topic, 0, 4, 9));
     assert_int_equal(topic->partition_count, 4);
-    assert_int_equal(fixture->told, 4);
+    assert_int_equal(fixture->lone.told, 4);
     assert_int_equal(topic->states[3].partition_epoch, 4);
     apply_topic(fixture, 1, 9);
     assert_int_equal(topic->partition_count, 4);
@@ -445,7 +381,7 @@ static void what_is_not_all_read_is_not_written(void **state)
                                       .configs = &config,
                                       .config_count = 1};
     assert_false(
-        controller_stage_alter(&fixture->controller, &fixture->intent));
+        controller_stage_alter(&fixture->lone.controller, &fixture->intent));
     assert_refused(fixture, ERROR_AGAIN, "");
 }
 

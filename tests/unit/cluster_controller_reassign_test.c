@@ -11,114 +11,39 @@
 
 #include <cmocka.h>
 
-#include "cluster/controller_write.h"
-#include "real/loop.h"
 #include "rules/reassign.h"
 #include "seam/memory.h"
+#include "tests/lib/lone_controller.h"
 
 #define BROKERS 5
 
 struct fixture {
-    struct loop *loop;
-    struct seam *seam;
-    struct coord_listener coord_listener;
-    struct coord *coord;
-    struct metadata_listener listener;
-    struct metadata metadata;
-    struct controller controller;
-    struct controller_write write;
+    struct lone_controller lone;
     struct intent intent;
     struct reassignment items[PARTITIONS_PER_TOPIC_MAX];
 };
-
-static void on_topic(struct metadata_listener *listener, struct topic *topic)
-{
-    (void)listener;
-    (void)topic;
-}
-
-static void on_states(struct metadata_listener *listener, struct topic *topic,
-                      uint32_t first, uint32_t count)
-{
-    (void)listener;
-    (void)topic;
-    (void)first;
-    (void)count;
-}
-
-static void on_nothing(struct metadata_listener *listener)
-{
-    (void)listener;
-}
-
-static void on_coord(struct coord_listener *listener)
-{
-    (void)listener;
-}
-
-static void begin_write(struct fixture *fixture)
-{
-    fixture->write = (struct controller_write){0};
-    fixture->write.controller = &fixture->controller;
-    list_init(&fixture->write.chunks);
-    list_init(&fixture->write.intents);
-    fixture->controller.write = &fixture->write;
-}
-
-static void end_write(struct fixture *fixture)
-{
-    struct list *node;
-
-    while ((node = list_pop(&fixture->write.chunks)) != NULL)
-        heap_free(fixture->seam->heap,
-                  container_of(node, struct staged_chunk, node));
-}
 
 /* Brokers 1 to 5 are alive. */
 static int setup(void **state)
 {
     static struct fixture fixture;
-    struct loop_options options = {.heap_bytes_max = 64u << 20,
-                                   .log_level = TRACE_ERROR,
-                                   .name = "test",
-                                   .without_disk = true};
     struct controller_options controller = {.broker_id = 1,
                                             .min_insync_replicas = 2};
-    struct live_broker *live;
+    struct live_broker live[BROKERS];
 
     memset(&fixture, 0, sizeof fixture);
-    fixture.loop = loop_new(&options);
-    fixture.seam = loop_seam(fixture.loop);
-    fixture.coord_listener =
-        (struct coord_listener){on_coord, on_coord, on_coord};
-    fixture.coord =
-        coord_new(fixture.seam, "127.0.0.1:1", 6000, &fixture.coord_listener);
-    fixture.listener =
-        (struct metadata_listener){on_nothing, on_states, on_topic, on_nothing};
-    metadata_init(&fixture.metadata, fixture.seam, fixture.coord,
-                  &fixture.listener);
-    controller_init(&fixture.controller, fixture.seam, fixture.coord,
-                    &fixture.metadata, &controller);
-    live = heap_alloc(fixture.seam->heap, BROKERS * sizeof *live);
+    lone_controller_init(&fixture.lone, &controller);
     for (uint32_t i = 0; i < BROKERS; i++)
         live[i] = (struct live_broker){i + 1, 100 + i, true, false};
-    fixture.controller.live = live;
-    fixture.controller.live_count = BROKERS;
-    begin_write(&fixture);
+    lone_controller_set_live(&fixture.lone, live, BROKERS);
+    lone_controller_begin_write(&fixture.lone);
     *state = &fixture;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct fixture *fixture = *state;
-
-    end_write(fixture);
-    fixture->controller.write = NULL;
-    controller_release(&fixture->controller);
-    metadata_release(&fixture->metadata);
-    coord_free(fixture->coord);
-    loop_free(fixture->loop);
+    lone_controller_release(&((struct fixture *)*state)->lone);
     return 0;
 }
 
@@ -126,7 +51,7 @@ static int teardown(void **state)
 static struct topic *orders(struct fixture *fixture, uint32_t partition_count)
 {
     const uint32_t replicas[] = {1, 2};
-    struct live_brokers live = {BROKERS, fixture->controller.live};
+    struct live_brokers live = {BROKERS, fixture->lone.controller.live};
     struct partition_state states[CHUNK_PARTITIONS];
     Kq__TopicNode node = KQ__TOPIC_NODE__INIT;
     struct uuid id = {{1}};
@@ -135,12 +60,12 @@ static struct topic *orders(struct fixture *fixture, uint32_t partition_count)
     node.topic_id.data = id.bytes;
     node.topic_id.len = sizeof id.bytes;
     node.partition_count = partition_count;
-    topic = metadata_apply_topic(&fixture->metadata, "orders", 1, &node);
+    topic = metadata_apply_topic(&fixture->lone.metadata, "orders", 1, &node);
     for (uint32_t i = 0; i < CHUNK_PARTITIONS; i++)
         partition_state_create(&states[i], replicas, 2, 2, false, &live);
     for (uint32_t i = 0; i < topic->chunk_count; i++)
         assert_true(metadata_apply_chunk(
-            &fixture->metadata, topic,
+            &fixture->lone.metadata, topic,
             &(struct chunk_states){i, 1, topic_chunk_size(topic, i), states}));
     return topic;
 }
@@ -165,7 +90,8 @@ static bool ask(struct fixture *fixture)
 {
     fixture->intent.kind = INTENT_REASSIGN;
     fixture->intent.reassignments = fixture->items;
-    return controller_stage_reassign(&fixture->controller, &fixture->intent);
+    return controller_stage_reassign(&fixture->lone.controller,
+                                     &fixture->intent);
 }
 
 static void assert_result(const struct reassignment *item, enum error error,
@@ -178,13 +104,13 @@ static void assert_result(const struct reassignment *item, enum error error,
 
 static struct staged_chunk *first_staged(struct fixture *fixture)
 {
-    return container_of(list_first(&fixture->write.chunks), struct staged_chunk,
-                        node);
+    return container_of(list_first(&fixture->lone.write.chunks),
+                        struct staged_chunk, node);
 }
 
 static bool is_staged(struct fixture *fixture)
 {
-    list_for_each (node, &fixture->write.chunks)
+    list_for_each (node, &fixture->lone.write.chunks)
         if (container_of(node, struct staged_chunk, node)->changed)
             return true;
     return false;
@@ -221,8 +147,9 @@ static void who_holds_it_need_not_be_there(void **state)
     struct reassignment *item;
 
     orders(fixture, 1);
-    fixture->controller.live[1] = fixture->controller.live[2]; /* 2 is gone */
-    fixture->controller.live_count = 2;
+    fixture->lone.controller.live[1] =
+        fixture->lone.controller.live[2]; /* 2 is gone */
+    fixture->lone.controller.live_count = 2;
     item = WANT(fixture, "orders", 0, 2, 3);
     assert_true(ask(fixture));
     assert_result(item, ERROR_NONE, "");
@@ -291,9 +218,10 @@ static void min_comes_from_the_topic_at_the_end(void **state)
 
     partition_state_reassign(partition, target, 3, 0);
     replica_set_add(&partition->isr, (struct replica){3, 102});
-    fixture->write.altered_topic = topic;
-    fixture->write.altered_min = 3;
-    assert_true(controller_complete(&fixture->controller, &key, partition));
+    fixture->lone.write.altered_topic = topic;
+    fixture->lone.write.altered_min = 3;
+    assert_true(
+        controller_complete(&fixture->lone.controller, &key, partition));
     assert_int_equal(partition->min, 3);
 }
 
@@ -310,11 +238,11 @@ static void what_finds_no_room_waits_for_the_next_write(void **state)
     assert_false(ask(fixture));
     staged = (uint32_t)fixture->intent.staged_items;
     assert_in_range(staged, 1, PARTITIONS_PER_TOPIC_MAX - 1);
-    assert_in_range(fixture->write.bytes, CONTROLLER_WRITE_BYTES_MAX,
+    assert_in_range(fixture->lone.write.bytes, CONTROLLER_WRITE_BYTES_MAX,
                     2 * CONTROLLER_WRITE_BYTES_MAX);
     do {
-        end_write(fixture);
-        begin_write(fixture);
+        lone_controller_end_write(&fixture->lone);
+        lone_controller_begin_write(&fixture->lone);
         writes++;
     } while (!ask(fixture));
     assert_in_range(writes, 4, 40);

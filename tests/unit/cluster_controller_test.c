@@ -12,51 +12,19 @@
 
 #include <cmocka.h>
 
-#include "cluster/controller_write.h"
-#include "real/loop.h"
 #include "seam/dispatch.h"
 #include "seam/memory.h"
+#include "tests/lib/lone_controller.h"
 
 #define TOPICS  (3 * CONTROLLER_WRITE_CHUNKS_MAX)
 #define WAIT_US 5000000
 
 struct fixture {
-    struct loop *loop;
-    struct seam *seam;
-    struct coord_listener coord_listener;
-    struct coord *coord;
-    struct metadata_listener listener;
-    struct metadata metadata;
-    struct controller controller;
+    struct lone_controller lone;
     struct intent intent;
     bool done;
     struct timer patience;
 };
-
-static void on_topic(struct metadata_listener *listener, struct topic *topic)
-{
-    (void)listener;
-    (void)topic;
-}
-
-static void on_states(struct metadata_listener *listener, struct topic *topic,
-                      uint32_t first, uint32_t count)
-{
-    (void)listener;
-    (void)topic;
-    (void)first;
-    (void)count;
-}
-
-static void on_nothing(struct metadata_listener *listener)
-{
-    (void)listener;
-}
-
-static void on_coord(struct coord_listener *listener)
-{
-    (void)listener;
-}
 
 static struct topic *add_topic(struct fixture *fixture, uint32_t number,
                                const struct partition_state *state)
@@ -70,9 +38,9 @@ static struct topic *add_topic(struct fixture *fixture, uint32_t number,
     node.topic_id.data = id.bytes;
     node.topic_id.len = sizeof id.bytes;
     node.partition_count = 1;
-    topic = metadata_apply_topic(&fixture->metadata, name, 0, &node);
+    topic = metadata_apply_topic(&fixture->lone.metadata, name, 0, &node);
     assert_non_null(topic);
-    metadata_apply_chunk(&fixture->metadata, topic,
+    metadata_apply_chunk(&fixture->lone.metadata, topic,
                          &(struct chunk_states){0, 0, 1, state});
     return topic;
 }
@@ -80,47 +48,22 @@ static struct topic *add_topic(struct fixture *fixture, uint32_t number,
 static int setup(void **state)
 {
     static struct fixture fixture;
-    struct loop_options options = {.heap_bytes_max = 64u << 20,
-                                   .log_level = TRACE_ERROR,
-                                   .name = "test",
-                                   .without_disk = true};
+    static const struct live_broker live[] = {{1, 10, true, false},
+                                              {2, 20, true, false}};
     struct controller_options controller = {
         .broker_id = 1, .partitions_max = PARTITIONS_PER_TOPIC_MAX};
 
-    fixture = (struct fixture){.loop = loop_new(&options)};
-    fixture.seam = loop_seam(fixture.loop);
-    fixture.coord_listener =
-        (struct coord_listener){on_coord, on_coord, on_coord};
-    fixture.coord =
-        coord_new(fixture.seam, "127.0.0.1:1", 6000, &fixture.coord_listener);
-    fixture.listener =
-        (struct metadata_listener){on_nothing, on_states, on_topic, on_nothing};
-    metadata_init(&fixture.metadata, fixture.seam, fixture.coord,
-                  &fixture.listener);
-    controller_init(&fixture.controller, fixture.seam, fixture.coord,
-                    &fixture.metadata, &controller);
-    fixture.controller.live =
-        heap_alloc(fixture.seam->heap, 2 * sizeof *fixture.controller.live);
-    fixture.controller.live[0] = (struct live_broker){1, 10, true, false};
-    fixture.controller.live[1] = (struct live_broker){2, 20, true, false};
-    fixture.controller.live_since = heap_alloc(
-        fixture.seam->heap, 2 * sizeof *fixture.controller.live_since);
-    fixture.controller.live_count = 2;
-    fixture.controller.live_here = heap_alloc(
-        fixture.seam->heap, 2 * sizeof *fixture.controller.live_here);
-    fixture.controller.state = CONTROLLER_ACTIVE;
+    memset(&fixture, 0, sizeof fixture);
+    lone_controller_init(&fixture.lone, &controller);
+    lone_controller_set_live(&fixture.lone, live, 2);
+    fixture.lone.controller.state = CONTROLLER_ACTIVE;
     *state = &fixture;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct fixture *fixture = *state;
-
-    controller_release(&fixture->controller);
-    metadata_release(&fixture->metadata);
-    coord_free(fixture->coord);
-    loop_free(fixture->loop);
+    lone_controller_release(&((struct fixture *)*state)->lone);
     return 0;
 }
 
@@ -128,7 +71,7 @@ static void on_event(void *node, const struct event *event)
 {
     struct fixture *fixture = node;
 
-    fixture->seam->now = event->now;
+    fixture->lone.seam->now = event->now;
     event_dispatch(event);
 }
 
@@ -137,12 +80,12 @@ static void intent_done(struct intent *intent)
     struct fixture *fixture = container_of(intent, struct fixture, intent);
 
     fixture->done = true;
-    loop_stop(fixture->loop);
+    loop_stop(fixture->lone.loop);
 }
 
 static void give_up(struct timer *timer)
 {
-    loop_stop(container_of(timer, struct fixture, patience)->loop);
+    loop_stop(container_of(timer, struct fixture, patience)->lone.loop);
 }
 
 /* Submits the intent, and runs until it is answered: a write, which nobody
@@ -153,12 +96,12 @@ static void assert_answered_with(struct fixture *fixture, enum error error,
     fixture->done = false;
     fixture->intent = *intent;
     fixture->intent.done = intent_done;
-    controller_submit(&fixture->controller, &fixture->intent);
+    controller_submit(&fixture->lone.controller, &fixture->intent);
     fixture->patience.fire = give_up;
-    timer_start(fixture->seam->timers, &fixture->patience,
-                fixture->seam->now.monotonic_us + WAIT_US);
-    loop_run(fixture->loop, on_event, fixture);
-    timer_stop(fixture->seam->timers, &fixture->patience);
+    timer_start(fixture->lone.seam->timers, &fixture->patience,
+                fixture->lone.seam->now.monotonic_us + WAIT_US);
+    loop_run(fixture->lone.loop, on_event, fixture);
+    timer_stop(fixture->lone.seam->timers, &fixture->patience);
     assert_true(fixture->done);
     assert_int_equal(fixture->intent.error, error);
 }
@@ -176,7 +119,7 @@ static void assert_answered(struct fixture *fixture, enum intent_kind kind,
 static void what_changes_nothing_is_answered_without_a_write(void **state)
 {
     struct fixture *fixture = *state;
-    struct heap *heap = fixture->seam->heap;
+    struct heap *heap = fixture->lone.seam->heap;
     struct intent_item *items = heap_alloc(heap, TOPICS * sizeof *items);
     struct partition_state led = {.replica_count = 1,
                                   .replicas = {1},
@@ -189,7 +132,7 @@ static void what_changes_nothing_is_answered_without_a_write(void **state)
     while (number < TOPICS)
         add_topic(fixture, number++, &led);
     number = 0;
-    for (struct topic *topic = metadata_first(&fixture->metadata); topic;
+    for (struct topic *topic = metadata_first(&fixture->lone.metadata); topic;
          topic = metadata_next(topic))
         items[number++] =
             (struct intent_item){.topic_id = topic->id, .leader_epoch = 6};
@@ -203,35 +146,32 @@ static void what_changes_nothing_is_answered_without_a_write(void **state)
 static void replicas_are_spread_over_racks(void **state)
 {
     struct fixture *fixture = *state;
-    struct controller *controller = &fixture->controller;
+    struct controller *controller = &fixture->lone.controller;
     struct brokers *brokers = &controller->brokers;
-    struct heap *heap = fixture->seam->heap;
+    struct heap *heap = fixture->lone.seam->heap;
     struct intent intent = {.kind = INTENT_CREATE_TOPIC,
                             .name = "spread",
                             .partition_count = 8,
                             .replication_factor = 2};
-    struct controller_write write = {.controller = controller};
+    const struct partition_state *states;
+    struct live_broker live[4];
 
-    heap_free(heap, controller->live);
-    controller->live = heap_alloc(heap, 4 * sizeof *controller->live);
     brokers->list = heap_alloc(heap, 4 * sizeof *brokers->list);
     for (uint32_t i = 0; i < 4; i++) {
-        controller->live[i] = (struct live_broker){i + 1, 10, true, false};
+        live[i] = (struct live_broker){i + 1, 10, true, false};
         brokers->list[i] =
             (struct broker_endpoint){.broker_id = i + 1, .broker_epoch = 10};
         snprintf(brokers->list[i].rack, BROKER_RACK_BYTES, "%s",
                  i < 2 ? "left" : "right");
     }
-    controller->live_count = brokers->count = 4;
-    list_init(&write.chunks);
-    controller->write = &write;
+    brokers->count = 4;
+    lone_controller_set_live(&fixture->lone, live, 4);
+    lone_controller_begin_write(&fixture->lone);
     assert_true(controller_stage_create(controller, &intent));
-    controller->write = NULL;
+    states = fixture->lone.write.new_states;
     for (uint32_t i = 0; i < 8; i++)
-        assert_true((write.new_states[i].replicas[0] <= 2) !=
-                    (write.new_states[i].replicas[1] <= 2));
-    heap_free(heap, write.new_states);
-    heap_free(heap, (void *)(uintptr_t)write.topic_node.data);
+        assert_true((states[i].replicas[0] <= 2) !=
+                    (states[i].replicas[1] <= 2));
 }
 
 /* What no multi of ZooKeeper's holds would end the session each time that it
@@ -239,19 +179,15 @@ static void replicas_are_spread_over_racks(void **state)
 static void a_topic_too_large_for_one_write_is_refused(void **state)
 {
     struct fixture *fixture = *state;
-    struct controller *controller = &fixture->controller;
-    struct heap *heap = fixture->seam->heap;
     struct intent intent = {.kind = INTENT_CREATE_TOPIC,
                             .name = "large",
                             .partition_count = 10000,
                             .replication_factor = 16};
+    struct live_broker live[16];
 
-    heap_free(heap, controller->live);
-    controller->live = heap_alloc(heap, 16 * sizeof *controller->live);
     for (uint32_t i = 0; i < 16; i++)
-        controller->live[i] =
-            (struct live_broker){i + 1, 1ull << 40, true, false};
-    controller->live_count = 16;
+        live[i] = (struct live_broker){i + 1, 1ull << 40, true, false};
+    lone_controller_set_live(&fixture->lone, live, 16);
     assert_answered_with(fixture, ERROR_INVALID_ARGUMENT, &intent);
     assert_non_null(strstr(fixture->intent.detail, "10000 partitions take"));
     assert_non_null(strstr(fixture->intent.detail, "fewer partitions"));
@@ -272,7 +208,7 @@ static void nobody_who_is_offline_takes_over(void **state)
     struct topic *topic = add_topic(fixture, 0, &led);
     struct intent_item item = {
         .topic_id = topic->id, .leader_epoch = 7, .outdone = true};
-    struct brokers *brokers = &fixture->controller.brokers;
+    struct brokers *brokers = &fixture->lone.controller.brokers;
     Kq__BrokerNode node = KQ__BROKER_NODE__INIT;
     Kq__OfflineReplicas offline = KQ__OFFLINE_REPLICAS__INIT;
     Kq__OfflineReplicas *pointer = &offline;
@@ -284,7 +220,8 @@ static void nobody_who_is_offline_takes_over(void **state)
     offline.n_partitions = 1;
     node.offline = &pointer;
     node.n_offline = 1;
-    brokers->list = heap_alloc(fixture->seam->heap, 2 * sizeof *brokers->list);
+    brokers->list =
+        heap_alloc(fixture->lone.seam->heap, 2 * sizeof *brokers->list);
     brokers->list[0] =
         (struct broker_endpoint){.broker_id = 1, .broker_epoch = 10};
     brokers->list[1] = (struct broker_endpoint){
@@ -298,7 +235,7 @@ static void nobody_who_is_offline_takes_over(void **state)
 static void a_report_from_before_the_last_states_does_not_count(void **state)
 {
     struct fixture *fixture = *state;
-    struct controller *controller = &fixture->controller;
+    struct controller *controller = &fixture->lone.controller;
     struct intent report = {
         .kind = INTENT_REPLICA_LOST, .sender = {2, 20}, .changes_read = 77};
 
