@@ -563,6 +563,59 @@ static void who_is_not_in_sync_does_not_become_so(void **unused)
     assert_false(replica_set_has(&state.isr, 0));
 }
 
+/* On 1, 2 and 3, on its way to 4 and 5; 0, which led and is of neither, has
+ * stayed so far. */
+static struct partition_state with_a_guest(void)
+{
+    struct partition_state state = on_three();
+
+    MOVE(&state, 0, 4);
+    IN_SYNC(&state, 1, 2, 0);
+    state.leader = 0;
+    partition_state_reassign(&state, (const uint32_t[]){4, 5}, 2, 1000);
+    assert_int_equal(state.replica_count, 6);
+    return state;
+}
+
+static void the_same_target_lets_go_who_leads_no_more(void **unused)
+{
+    struct partition_state state = with_a_guest();
+
+    (void)unused;
+    state.leader = 1;
+    assert_int_equal(
+        partition_state_reassign(&state, (const uint32_t[]){4, 5}, 2, 1000),
+        ERROR_NONE);
+    ASSERT_REPLICAS(&state, 4, 5, 1, 2, 3);
+    assert_false(replica_set_has(&state.isr, 0));
+}
+
+static void a_cancellation_has_no_rate(void **unused)
+{
+    struct partition_state state = with_a_guest();
+
+    (void)unused;
+    assert_int_equal(partition_state_cancel(&state), ERROR_NONE);
+    ASSERT_REPLICAS(&state, 1, 2, 3, 0);
+    assert_int_equal(state.copy_rate, 0);
+}
+
+static void a_guest_needs_room_too(void **unused)
+{
+    struct partition_state state = with_a_guest();
+    struct partition_state before = state;
+    uint32_t target[13];
+
+    (void)unused;
+    for (uint32_t i = 0; i < 13; i++)
+        target[i] = 10 + i;
+    assert_refused(&state, ERROR_INVALID_ARGUMENT, move(&state, target, 13),
+                   &before);
+    state.leader = 1;
+    assert_int_equal(move(&state, target, 13), ERROR_NONE);
+    assert_int_equal(state.replica_count, 16);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -597,6 +650,9 @@ int main(void)
         cmocka_unit_test(nobody_comes_or_goes_without_a_reassignment),
         cmocka_unit_test(none_of_the_eligible_goes),
         cmocka_unit_test(who_is_not_in_sync_does_not_become_so),
+        cmocka_unit_test(the_same_target_lets_go_who_leads_no_more),
+        cmocka_unit_test(a_cancellation_has_no_rate),
+        cmocka_unit_test(a_guest_needs_room_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
