@@ -22,8 +22,7 @@ uint32_t partition_state_original_count(const struct partition_state *state)
 bool partition_state_is_adding(const struct partition_state *state,
                                uint32_t broker_id)
 {
-    return partition_state_reassigned(state) &&
-           names(state->replicas, state->target_count, broker_id) &&
+    return names(state->replicas, state->target_count, broker_id) &&
            !names(state->original, state->original_count, broker_id);
 }
 
@@ -66,7 +65,7 @@ static bool take_out(struct partition_state *state)
             replica_set_add(&isr, state->isr.members[i]);
     if (isr.count == state->isr.count)
         return true;
-    if (isr.count < state->min || isr.count == 0)
+    if (isr.count < state->min)
         return false;
     partition_state_set_isr(state, &isr, NULL);
     return true;
@@ -80,21 +79,30 @@ static void remember(struct partition_state *state)
     state->original_count = state->replica_count;
 }
 
+/* Once. False when there is no room. */
+static bool add(uint32_t *replicas, uint32_t *count, uint32_t broker_id)
+{
+    if (names(replicas, *count, broker_id))
+        return true;
+    if (*count == REPLICAS_MAX)
+        return false;
+    replicas[(*count)++] = broker_id;
+    return true;
+}
+
 /* The target, then the others of the original; then `guest`, who stays although
  * it is of neither (NO_BROKER: nobody). False when these are too many. */
 static bool set_target(struct partition_state *state, const uint32_t *target,
                        uint32_t count, uint32_t guest)
 {
-    uint32_t replicas[2 * REPLICAS_MAX + 1];
+    uint32_t replicas[REPLICAS_MAX];
     uint32_t total = count;
 
     memcpy(replicas, target, count * sizeof *target);
     for (uint32_t i = 0; i < state->original_count; i++)
-        if (!names(target, count, state->original[i]))
-            replicas[total++] = state->original[i];
-    if (guest != NO_BROKER && !names(replicas, total, guest))
-        replicas[total++] = guest;
-    if (total > REPLICAS_MAX)
+        if (!add(replicas, &total, state->original[i]))
+            return false;
+    if (guest != NO_BROKER && !add(replicas, &total, guest))
         return false;
     set_replicas(state, replicas, total);
     state->target_count = count;

@@ -262,6 +262,49 @@ static void a_state_that_is_read_late_changes_nothing(void **state)
     assert_log(fixture, true);
 }
 
+/* Something of it is in flight meanwhile. */
+static void what_is_assigned_again_while_it_stops_begins_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct partition *partition;
+
+    read_state(fixture, 1, SELF);
+    partition = replicas_find(&fixture->replicas, &key);
+    partition->operations++;
+    read_state(fixture, 2, 30);
+    assert_true(partition->stopping);
+    read_state(fixture, 3, SELF);
+    assert_true(partition->stopping);
+    assert_log(fixture, true);
+    partition->operations--;
+    assert_true(replicas_reap(partition));
+    partition = replicas_find(&fixture->replicas, &key);
+    assert_non_null(partition);
+    assert_false(partition->stopping);
+    assert_null(partition->log);
+    assert_log(fixture, false);
+}
+
+static void a_topic_that_is_deleted_while_it_stops_does_not_come_back(
+    void **state)
+{
+    struct fixture *fixture = *state;
+    struct topic *topic;
+    struct partition *partition;
+
+    read_state(fixture, 1, SELF);
+    partition = replicas_find(&fixture->replicas, &key);
+    partition->operations++;
+    read_state(fixture, 2, 30);
+    read_state(fixture, 3, SELF);
+    topic = metadata_topic_by_id(&fixture->metadata, &key.topic_id);
+    replicas_on_deleted(&fixture->replicas, topic);
+    partition->operations--;
+    assert_true(replicas_reap(partition));
+    assert_null(replicas_find(&fixture->replicas, &key));
+    assert_log(fixture, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +320,11 @@ int main(void)
             a_log_found_at_a_start_stays_where_it_belongs, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_state_that_is_read_late_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            what_is_assigned_again_while_it_stops_begins_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_topic_that_is_deleted_while_it_stops_does_not_come_back, setup,
+            teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

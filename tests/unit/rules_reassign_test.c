@@ -522,6 +522,130 @@ static void a_proposal_from_before_is_refused(void **unused)
         ERROR_FENCED_EPOCH);
 }
 
+/* ---- what is left of it ---- */
+
+/* As it was made, so that states can be compared. */
+static void the_end_leaves_nothing_of_it(void **unused)
+{
+    const uint32_t target[] = {2, 4};
+    struct partition_state state = on_three();
+    struct partition_state plain = {
+        .replica_count = 2, .replicas = {2, 4}, .leader = 2, .min = MIN};
+
+    (void)unused;
+    state.leader = 2;
+    partition_state_reassign(&state, target, 2, 1000);
+    IN_SYNC(&state, 1, 2, 3, 4);
+    IN_SYNC(&plain, 2, 4);
+    assert_true(partition_state_complete(&state, MIN, true));
+    plain.leader_epoch = state.leader_epoch;
+    plain.partition_epoch = state.partition_epoch;
+    assert_memory_equal(&state.replicas, &plain.replicas,
+                        sizeof plain.replicas);
+    assert_memory_equal(&state.original, &plain.original,
+                        sizeof plain.original);
+    assert_int_equal(state.copy_rate, 0);
+    assert_int_equal(state.isr.count, 2);
+}
+
+static void nobody_comes_or_goes_without_a_reassignment(void **unused)
+{
+    struct partition_state state = on_three();
+
+    (void)unused;
+    for (uint32_t id = 0; id < 6; id++) {
+        assert_false(partition_state_is_adding(&state, id));
+        assert_false(partition_state_is_removing(&state, id));
+    }
+    MOVE(&state, 4, 2);
+    assert_false(partition_state_is_adding(&state, 9));
+    assert_false(partition_state_is_removing(&state, 9));
+}
+
+/* The second of the eligible is one of those who would go. */
+static void none_of_the_eligible_goes(void **unused)
+{
+    struct partition_state state = on_three();
+    struct partition_state before;
+
+    (void)unused;
+    MOVE(&state, 4, 5);
+    IN_SYNC(&state, 1);
+    replica_set_add(&state.eligible, replica(2));
+    replica_set_add(&state.eligible, replica(4));
+    before = state;
+    assert_refused(&state, ERROR_NOT_ENOUGH_REPLICAS,
+                   partition_state_cancel(&state), &before);
+}
+
+/* Broker 0 is a broker like any other. */
+static void who_is_not_in_sync_does_not_become_so(void **unused)
+{
+    struct partition_state state = on_three();
+
+    (void)unused;
+    state.replicas[2] = 0;
+    IN_SYNC(&state, 1, 2);
+    MOVE(&state, 1, 4, 0);
+    IN_SYNC(&state, 1, 2, 4);
+    assert_int_equal(MOVE(&state, 1, 0, 2), ERROR_NONE);
+    assert_int_equal(state.isr.count, 2);
+    assert_false(replica_set_has(&state.isr, 0));
+}
+
+/* On 1, 2 and 3, on its way to 4 and 5; 0, which led and is of neither, has
+ * stayed so far. */
+static struct partition_state with_a_guest(void)
+{
+    struct partition_state state = on_three();
+
+    MOVE(&state, 0, 4);
+    IN_SYNC(&state, 1, 2, 0);
+    state.leader = 0;
+    partition_state_reassign(&state, (const uint32_t[]){4, 5}, 2, 1000);
+    assert_int_equal(state.replica_count, 6);
+    return state;
+}
+
+static void the_same_target_lets_go_who_leads_no_more(void **unused)
+{
+    struct partition_state state = with_a_guest();
+
+    (void)unused;
+    state.leader = 1;
+    assert_int_equal(
+        partition_state_reassign(&state, (const uint32_t[]){4, 5}, 2, 1000),
+        ERROR_NONE);
+    ASSERT_REPLICAS(&state, 4, 5, 1, 2, 3);
+    assert_false(replica_set_has(&state.isr, 0));
+}
+
+static void a_cancellation_has_no_rate(void **unused)
+{
+    struct partition_state state = with_a_guest();
+
+    (void)unused;
+    assert_int_equal(partition_state_cancel(&state), ERROR_NONE);
+    ASSERT_REPLICAS(&state, 1, 2, 3, 0);
+    assert_int_equal(state.copy_rate, 0);
+}
+
+static void a_guest_needs_room_too(void **unused)
+{
+    struct partition_state state = with_a_guest();
+    struct partition_state before = state;
+    uint32_t target[13];
+
+    (void)unused;
+    for (uint32_t i = 0; i < 13; i++)
+        target[i] = 10 + i;
+    assert_refused(&state, ERROR_INVALID_ARGUMENT, move(&state, target, 13),
+                   &before);
+    state.leader = 1;
+    assert_int_equal(move(&state, target, 13), ERROR_NONE);
+    assert_int_equal(state.replica_count, 16);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,6 +677,13 @@ int main(void)
         cmocka_unit_test(who_may_have_all_does_not_go),
         cmocka_unit_test(a_new_replica_in_sync_may_lead),
         cmocka_unit_test(a_proposal_from_before_is_refused),
+        cmocka_unit_test(the_end_leaves_nothing_of_it),
+        cmocka_unit_test(nobody_comes_or_goes_without_a_reassignment),
+        cmocka_unit_test(none_of_the_eligible_goes),
+        cmocka_unit_test(who_is_not_in_sync_does_not_become_so),
+        cmocka_unit_test(the_same_target_lets_go_who_leads_no_more),
+        cmocka_unit_test(a_cancellation_has_no_rate),
+        cmocka_unit_test(a_guest_needs_room_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
