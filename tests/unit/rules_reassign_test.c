@@ -537,7 +537,7 @@ static void the_end_leaves_nothing_of_it(void **unused)
     partition_state_reassign(&state, target, 2, 1000);
     IN_SYNC(&state, 1, 2, 3, 4);
     IN_SYNC(&plain, 2, 4);
-    assert_true(partition_state_complete(&state, MIN, true));
+    assert_true(partition_state_complete(&state, MIN));
     plain.leader_epoch = state.leader_epoch;
     plain.partition_epoch = state.partition_epoch;
     assert_memory_equal(&state.replicas, &plain.replicas,
