@@ -5,10 +5,10 @@
 #
 # Three brokers under a load of idempotent producers with acks=all. In each
 # round (2) every broker is told to stop, and started again; the next one when
-# all is in sync, but in the last round as soon as it is up. Nothing is lost, nothing fails, no partition has to wait for
-# an acknowledgement as long as half a session, which is less than a broker
-# costs that is gone without a word. Then all brokers stop, and none waits for
-# another one.
+# all is in sync, but in the last round as soon as it is up. Nothing is lost,
+# nothing fails, no partition has to wait for an acknowledgement as long as half
+# a session, which is less than a broker costs that is gone without a word. Then
+# all brokers stop, and none waits for another one.
 set -u
 cd "$(dirname "$0")/../.." || exit 3
 . ci/sizes
