@@ -90,6 +90,11 @@ static void a_leader_that_leaves_is_replaced(void **unused)
     assert_set(&state.isr, B2 | B3);
     assert_set(&state.eligible, 0);
     assert_stays(&state, &cluster.live);
+    state = led_by_1(ALL);
+    state.leader = 3;
+    cluster_of(&cluster, ALL, B3);
+    assert_true(partition_state_decide(&state, &cluster.live));
+    assert_int_equal(state.leader, 1);
 }
 
 static void a_follower_that_leaves_is_let_go(void **unused)
@@ -305,10 +310,16 @@ static void a_leader_waits_for_others(void **unused)
     state.leader = 2;
     assert_false(may_leave(&state, 2, B1 | B2, B2));
     state.leader = 1;
-    /* 2 may join, 3 is not there */
+    /* it may not have read yet that it leaves itself */
+    assert_true(may_leave(&state, 1, B1, 0));
+    state.isr = set_of(B1 | B2);
+    assert_false(may_leave(&state, 1, B1 | B2, B1));
+    /* 2 may join, 3 is not there, or is no replica */
     state.isr = set_of(B1);
     assert_false(may_leave(&state, 1, B1 | B2, B1));
     assert_true(may_leave(&state, 1, B1 | B2, B1 | B2));
+    state.replica_count = 2;
+    assert_true(may_leave(&state, 1, B1 | B3, B1));
 }
 
 static void a_follower_waits_until_it_is_let_go(void **unused)
