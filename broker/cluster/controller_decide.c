@@ -8,6 +8,7 @@
 
 #include "cluster/controller_write.h"
 #include "cluster/topic_config.h"
+#include "rules/reassign.h"
 #include "seam/trace.h"
 
 /* Looks at one partition; true when its state changed. */
@@ -79,6 +80,22 @@ static enum error elect_unclean(struct controller *controller,
     return ERROR_NONE;
 }
 
+/* Those that are still to be copied to have least: they come last. */
+static bool elect_one_of(struct controller *controller,
+                         const struct visited *visited, bool adding)
+{
+    const struct partition_state *state = visited->state;
+
+    for (uint32_t i = 0; i < state->replica_count; i++) {
+        uint32_t id = state->replicas[i];
+
+        if (partition_state_is_adding(state, id) == adding &&
+            elect_unclean(controller, visited, id) == ERROR_NONE)
+            return true;
+    }
+    return false;
+}
+
 /* The topic wants any leader rather than none: the first that is there. */
 static bool elect_any(struct controller *controller,
                       const struct visited *visited)
@@ -88,11 +105,8 @@ static bool elect_any(struct controller *controller,
     if (state->leader != NO_BROKER ||
         !topic_setting(visited->topic, TOPIC_UNCLEAN_LEADER_ELECTION, false))
         return false;
-    for (uint32_t i = 0; i < state->replica_count; i++)
-        if (elect_unclean(controller, visited, state->replicas[i]) ==
-            ERROR_NONE)
-            return true;
-    return false;
+    return elect_one_of(controller, visited, false) ||
+           elect_one_of(controller, visited, true);
 }
 
 /* Members of the ISR that are about to stop. */

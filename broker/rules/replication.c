@@ -181,7 +181,6 @@ void partition_state_create(struct partition_state *state,
     state->min = min < replica_count ? min : replica_count;
     state->lazy = lazy;
     state->fresh = true;
-    state->leader = NO_BROKER;
     for (uint32_t i = 0; i < replica_count; i++) {
         const struct live_broker *broker = live_broker_find(live, replicas[i]);
 

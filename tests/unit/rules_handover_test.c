@@ -109,6 +109,11 @@ static void a_leader_that_leaves_is_replaced(void **unused)
     assert_set(&state.isr, B2 | B3);
     assert_set(&state.eligible, 0);
     assert_stays(&state, &cluster.live);
+    state = led_by_1(ALL);
+    state.leader = 3;
+    cluster_of(&cluster, ALL, B3);
+    assert_true(partition_state_decide(&state, &cluster.live));
+    assert_int_equal(state.leader, 1);
 }
 
 static void a_follower_that_leaves_is_let_go(void **unused)
@@ -185,6 +190,22 @@ static void nobody_takes_over_who_has_not_reported(void **unused)
     assert_stays(&state, &cluster.live);
 }
 
+static void nobody_takes_over_who_is_gone(void **unused)
+{
+    struct partition_state state = led_by_1(B1 | B3);
+    struct cluster cluster;
+
+    (void)unused;
+    state.replica_count = 2; /* 3 is none of them */
+    assert_stays(&state, cluster_of(&cluster, ALL, B1));
+    state = led_by_1(ALL);
+    cluster_of(&cluster, B1 | B3, B1);
+    assert_true(partition_state_decide(&state, &cluster.live));
+    assert_int_equal(state.leader, 3);
+    assert_set(&state.isr, B1 | B3);
+    assert_stays(&state, &cluster.live);
+}
+
 /* Its session ends while others leave. */
 static void who_leaves_is_elected_last(void **unused)
 {
@@ -208,6 +229,11 @@ static void who_leaves_is_elected_last(void **unused)
     state = led_by_1(B1);
     state.eligible = set_of(B2);
     cluster_of(&cluster, B2 | B3, B2);
+    assert_true(partition_state_decide(&state, &cluster.live));
+    assert_int_equal(state.leader, 2);
+    state = led_by_1(B1);
+    state.eligible = set_of(B2 | B3);
+    cluster_of(&cluster, B2 | B3, B2 | B3);
     assert_true(partition_state_decide(&state, &cluster.live));
     assert_int_equal(state.leader, 2);
 }
@@ -298,10 +324,19 @@ static void a_leader_waits_for_others(void **unused)
     assert_true(may_leave(&state, 1, ALL, ALL));
     assert_true(may_leave(&state, 1, B1, B1));
     assert_true(may_leave(&state, 1, B1 | B2, B1 | B2));
-    /* 2 may join, 3 is not there */
+    state.leader = 2;
+    assert_false(may_leave(&state, 2, B1 | B2, B2));
+    state.leader = 1;
+    /* it may not have read yet that it leaves itself */
+    assert_true(may_leave(&state, 1, B1, 0));
+    state.isr = set_of(B1 | B2);
+    assert_false(may_leave(&state, 1, B1 | B2, B1));
+    /* 2 may join, 3 is not there, or is no replica */
     state.isr = set_of(B1);
     assert_false(may_leave(&state, 1, B1 | B2, B1));
     assert_true(may_leave(&state, 1, B1 | B2, B1 | B2));
+    state.replica_count = 2;
+    assert_true(may_leave(&state, 1, B1 | B3, B1));
 }
 
 static void a_follower_waits_until_it_is_let_go(void **unused)
@@ -317,7 +352,11 @@ static void a_follower_waits_until_it_is_let_go(void **unused)
     assert_true(may_leave(&state, 2, B1 | B2, B2));
     assert_true(may_leave(&state, 2, ALL, B2 | B3));
     assert_false(may_leave(&state, 2, ALL, B2));
+    state.isr = set_of(ALL);
+    assert_true(may_leave(&state, 2, ALL, ALL));
+    assert_false(may_leave(&state, 3, B1 | B3, B3));
     /* who is in it is a former life */
+    state.isr = set_of(B1 | B2);
     state.isr.members[1].broker_epoch--;
     assert_true(may_leave(&state, 2, ALL, B2));
 }
@@ -331,6 +370,7 @@ int main(void)
         cmocka_unit_test(the_only_one_in_sync_leads_on),
         cmocka_unit_test(nobody_takes_over_who_leaves_too),
         cmocka_unit_test(nobody_takes_over_who_has_not_reported),
+        cmocka_unit_test(nobody_takes_over_who_is_gone),
         cmocka_unit_test(who_leaves_is_elected_last),
         cmocka_unit_test(nobody_prefers_who_leaves),
         cmocka_unit_test(nobody_joins_who_leaves),
