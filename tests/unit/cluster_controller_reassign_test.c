@@ -19,6 +19,7 @@
 
 struct fixture {
     struct lone_controller lone;
+    Kq__TopicConfig *config; /* of the topic; NULL: it sets none */
     struct intent intent;
     struct reassignment items[PARTITIONS_PER_TOPIC_MAX];
 };
@@ -60,6 +61,8 @@ static struct topic *orders(struct fixture *fixture, uint32_t partition_count)
     node.topic_id.data = id.bytes;
     node.topic_id.len = sizeof id.bytes;
     node.partition_count = partition_count;
+    node.n_configs = fixture->config != NULL;
+    node.configs = &fixture->config;
     topic = metadata_apply_topic(&fixture->lone.metadata, "orders", 1, &node);
     for (uint32_t i = 0; i < CHUNK_PARTITIONS; i++)
         partition_state_create(&states[i], replicas, 2, 2, false, &live);
@@ -249,6 +252,33 @@ static void what_finds_no_room_waits_for_the_next_write(void **state)
     assert_int_equal(fixture->intent.staged_items, PARTITIONS_PER_TOPIC_MAX);
 }
 
+/* Who is still to be copied to stands first in the assignment, and has least.
+ */
+static void any_leader_is_one_of_before_if_there_is_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct live_broker *live = fixture->lone.controller.live;
+    Kq__TopicConfig config = KQ__TOPIC_CONFIG__INIT;
+    const uint32_t target[] = {4, 2};
+    struct topic *topic;
+
+    config.key = (char *)(uintptr_t) "unclean.leader.election.enable";
+    config.value = (char *)(uintptr_t) "true";
+    fixture->config = &config;
+    topic = orders(fixture, 1);
+    partition_state_reassign(&topic->states[0], target, 2, 0);
+    topic->states[0].isr = (struct replica_set){1, {{1, 100}}};
+    live[0].broker_epoch = 200; /* 1 is another one, and has not reported */
+    live[0].reported = false;
+    controller_decide_all(&fixture->lone.controller);
+    assert_int_equal(first_staged(fixture)->states[0].leader, 2);
+    live[1].broker_id = 9; /* nor is 2 there */
+    lone_controller_end_write(&fixture->lone);
+    lone_controller_begin_write(&fixture->lone);
+    controller_decide_all(&fixture->lone.controller);
+    assert_int_equal(first_staged(fixture)->states[0].leader, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +295,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             what_finds_no_room_waits_for_the_next_write, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            any_leader_is_one_of_before_if_there_is_one, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
