@@ -176,7 +176,7 @@ static void test_more_and_fewer_replicas(void **state)
     expect_even(&world);
 }
 
-/* Leaders are made even by order alone, also by way of a third broker. */
+/* Leaders are made even by order alone. */
 static void test_leaders(void **state)
 {
     struct world world = {0};
@@ -194,20 +194,19 @@ static void test_leaders(void **state)
     expect_even(&world);
 }
 
+/* 1 can hand on to 2 alone, and 2 to 4. */
 static void test_a_way_by_a_third_broker(void **state)
 {
     struct world world = {0};
 
     (void)state;
-    set_brokers(&world, "---");
+    set_brokers(&world, "----");
     add_partition(&world, "12", 2);
     add_partition(&world, "12", 2);
-    add_partition(&world, "23", 2);
-    add_partition(&world, "23", 2);
-    add_partition(&world, "12", 2);
-    add_partition(&world, "13", 2);
-    add_partition(&world, "31", 2);
+    add_partition(&world, "243", 3);
+    add_partition(&world, "34", 2);
     make(&world);
+    assert_int_equal(sum(&world, plan_added), 0);
     expect_even(&world);
 }
 
@@ -238,6 +237,19 @@ static void test_racks(void **state)
         assert_false(in_one_rack(&world, i));
     assert_int_equal(sum(&world, plan_added), 4);
     expect_even(&world);
+}
+
+static void test_another_rack_comes_first(void **state)
+{
+    struct world world = {0};
+
+    (void)state;
+    set_brokers(&world, "abaa");
+    add_partition(&world, "14", 2);
+    add_partition(&world, "2", 1);
+    make(&world);
+    assert_false(in_one_rack(&world, 0));
+    assert_int_equal(plan_added(&world.partitions[0]), 1);
 }
 
 static void test_a_rack_with_one_broker(void **state)
@@ -320,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_leaders),
         cmocka_unit_test(test_a_way_by_a_third_broker),
         cmocka_unit_test(test_racks),
+        cmocka_unit_test(test_another_rack_comes_first),
         cmocka_unit_test(test_a_rack_with_one_broker),
         cmocka_unit_test(test_all_are_others),
         cmocka_unit_test(test_many),
