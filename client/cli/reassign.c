@@ -110,10 +110,10 @@ struct outcome {
     size_t refused;
 };
 
-/* False when nothing was said about them. */
-static bool send_some(struct kq_client *client,
-                      const struct kq_reassignment *items, size_t count,
-                      struct outcome *outcome)
+/* False when nothing was said about them. Of what is refused nothing is to be
+ * seen later: its replicas are taken out of the list. */
+static bool send_some(struct kq_client *client, struct kq_reassignment *items,
+                      size_t count, struct outcome *outcome)
 {
     struct kq_reassign_result *results = calloc(count, sizeof *results);
     enum kq_error error;
@@ -129,6 +129,7 @@ static bool send_some(struct kq_client *client,
             continue;
         }
         outcome->refused++;
+        items[i].replica_count = 0;
         fail(EXIT_CHECK, "%s/%d: %s%s%s", items[i].topic, items[i].partition,
              kq_error_sentence(result->error), *result->detail ? ": " : "",
              result->detail);
@@ -142,9 +143,8 @@ static bool send_some(struct kq_client *client,
     return error == KQ_ERROR_NONE;
 }
 
-static bool send_all(struct kq_client *client,
-                     const struct kq_reassignment *items, size_t count,
-                     struct outcome *outcome)
+static bool send_all(struct kq_client *client, struct kq_reassignment *items,
+                     size_t count, struct outcome *outcome)
 {
     for (size_t i = 0; i < count; i += REQUEST_ITEMS)
         if (!send_some(client, &items[i],
@@ -225,7 +225,7 @@ static int apply_file(struct kq_client *client,
                                             (uint64_t)command->throttle};
     }
     answered = send_all(client, items, file->count, &outcome);
-    if (answered && outcome.refused == 0)
+    if (answered)
         wait_until_told(client, items, file->count);
     free(items);
     if (!answered)

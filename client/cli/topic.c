@@ -269,7 +269,9 @@ static int topic_alter(struct kq_client *client, struct topic_command *command)
     enum kq_error error;
 
     if (command->options.replicas > 0)
-        return fail_usage("topic", "the replicas of a topic stay as they are");
+        return fail_usage("topic",
+                          "replicas are changed by 'kq cluster reassign "
+                          "plan --replicas N'");
     if (command->options.partitions > 0)
         return add_partitions(client, command);
     if (command->options.setting_count == 0)

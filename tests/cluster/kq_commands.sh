@@ -166,7 +166,8 @@ expect 2 "'10001' is not a number from 1 to 10000" \
     kq topic alter small --partitions 10001
 expect 2 'by two commands' \
     kq topic alter small --partitions 4 --config retention.ms=1h
-expect 2 'replicas of a topic stay' kq topic alter small --replicas 2
+expect 2 'replicas are changed by .kq cluster reassign' \
+    kq topic alter small --replicas 2
 expect 2 "topic 'nonsense' 4 partitions: no such topic" \
     kq topic alter nonsense --partitions 4
 expect 0 'deleted topic small' kq topic delete small
@@ -342,6 +343,8 @@ expect 3 '^kq: the time is over: 2 of 2 partitions are still' \
     kq cluster reassign watch --timeout 1s
 cp said heard
 expect 0 '^0 of 2 partitions done, [0-9.k]+ of 20.0k records' cat heard
+expect 0 '\[#*\.*\] [0-9]+% 0/2 done, [0-9.k]+/20.0k' python3 -c "import pty
+pty.spawn(['kq', 'cluster', 'reassign', 'watch', '--timeout', '2s'])"
 expect 0 'nothing is being reassigned' \
     kq cluster reassign cancel --topics lines
 expect 2 'no such topic' kq cluster reassign cancel --topics nonsense
