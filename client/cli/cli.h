@@ -25,6 +25,7 @@ int command_produce(int argc, char **argv);
 int command_consume(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_cluster(int argc, char **argv);
+int command_reassign(int argc, char **argv); /* of kq cluster */
 int command_dev(int argc, char **argv);
 int command_log(int argc, char **argv);
 

@@ -3,6 +3,7 @@
  * kq cluster status: who is there, and which partitions are not well.
  * kq cluster elect: preferred replicas lead again; or, uncleanly, one that is
  * named leads where nobody who has all is there.
+ * kq cluster reassign: see reassign.c.
  * kq cluster believe-clock: an operator vouches for a broker's wall clock.
  */
 #include <getopt.h>
@@ -19,6 +20,7 @@ static const char help[] =
     "Usage: kq cluster status [--bootstrap HOST:PORT,...]\n"
     "       kq cluster elect [--topic NAME] [--bootstrap HOST:PORT,...]\n"
     "       kq cluster elect --unclean --topic NAME --partition N --broker N\n"
+    "       kq cluster reassign plan|apply|watch|cancel ...\n"
     "       kq cluster believe-clock --broker N [--bootstrap HOST:PORT,...]\n"
     "\n"
     "status shows brokers, controller, log directories that are offline, and\n"
@@ -37,6 +39,9 @@ static const char help[] =
     "back. The broker that is named leads with what it has; what it lacks is\n"
     "lost, also where it still lies.\n"
     "\n"
+    "reassign: partitions move to other brokers; 'kq cluster reassign --help'\n"
+    "says more.\n"
+    "\n"
     "believe-clock: a broker that does not believe its wall clock deletes\n"
     "nothing by time; look at that clock, set it right if it is wrong, then\n"
     "let the broker believe it.\n";
@@ -47,6 +52,7 @@ struct health {
     size_t under_min;
     size_t under_replicated;
     size_t directories; /* offline */
+    size_t reassigned;
 };
 
 /* Who has to come back, or what else is to be done. */
@@ -69,10 +75,27 @@ static void print_way_out(const struct kq_topic *topic, size_t number,
     printf(": start it (see also its log)\n");
 }
 
+/* New replicas that still copy are not missed. */
+static bool all_in_sync(const struct kq_partition *partition)
+{
+    size_t missing = partition->replica_count - partition->isr_count;
+
+    for (size_t i = 0; i < partition->adding_count; i++) {
+        bool in_sync = false;
+
+        for (size_t k = 0; k < partition->isr_count; k++)
+            in_sync |= partition->isr[k] == partition->adding[i].broker;
+        missing -= !in_sync;
+    }
+    return missing == 0;
+}
+
 static const char *judge(const struct kq_partition *partition,
                          struct health *health)
 {
     health->partitions++;
+    health->reassigned +=
+        partition->adding_count + partition->removing_count > 0;
     if (partition->leader < 0) {
         health->offline++;
         return "offline";
@@ -81,7 +104,7 @@ static const char *judge(const struct kq_partition *partition,
         health->under_min++;
         return "under min";
     }
-    if (partition->isr_count < partition->replica_count) {
+    if (!all_in_sync(partition)) {
         health->under_replicated++;
         return "under-replicated";
     }
@@ -162,6 +185,10 @@ static int print_cluster(struct kq_client *client,
            "under-replicated\n",
            cluster->topic_count, health.partitions, health.offline,
            health.under_min, health.under_replicated);
+    if (health.reassigned > 0)
+        printf("%zu of them are being reassigned: 'kq cluster reassign watch' "
+               "shows how far they are\n",
+               health.reassigned);
     return health.offline + health.under_min + health.under_replicated +
                            health.directories ==
                        0 &&
@@ -299,8 +326,11 @@ int command_cluster(int argc, char **argv)
     struct kq_options client_options;
     struct kq_client *client;
     size_t action = 0;
-    int code = read_options(&syntax, argc, argv, &command);
+    int code;
 
+    if (argc > 1 && strcmp(argv[1], "reassign") == 0)
+        return command_reassign(argc - 1, argv + 1);
+    code = read_options(&syntax, argc, argv, &command);
     if (code != EXIT_DONE)
         return code == HELP_SHOWN ? EXIT_DONE : code;
     while (argc - optind == 1 && action < ACTIONS &&
@@ -308,8 +338,8 @@ int command_cluster(int argc, char **argv)
         action++;
     if (argc - optind != 1 || action == ACTIONS)
         return fail_usage("cluster", "say 'kq cluster status', 'kq cluster "
-                                     "elect' or 'kq cluster believe-clock "
-                                     "--broker N'");
+                                     "elect', 'kq cluster reassign' or 'kq "
+                                     "cluster believe-clock --broker N'");
     kq_options_init(&client_options);
     client = cluster_connect(command.bootstrap, &client_options, &code);
     if (client == NULL)

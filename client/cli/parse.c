@@ -56,7 +56,7 @@ bool parse_bytes(const char *text, int64_t *value)
     return true;
 }
 
-static bool parse_milliseconds(const char *text, int64_t *value)
+bool parse_milliseconds(const char *text, int64_t *value)
 {
     static const struct {
         const char *unit;

@@ -15,6 +15,9 @@ bool parse_number(const char *text, int64_t minimum, int64_t maximum,
 /* Bytes: 4096, 64k, 1M, 2G (powers of 1024; "kB", "KiB" and so on too). */
 bool parse_bytes(const char *text, int64_t *value);
 
+/* Milliseconds: 500, 500ms, 30s, 15m, 12h, 7d. */
+bool parse_milliseconds(const char *text, int64_t *value);
+
 /* The value of a topic setting as brokers take it: keys that end in .ms and
  * .bytes may have a unit. NULL, or what it should have been. */
 const char *parse_setting(const char *key, const char *text, char plain[24]);

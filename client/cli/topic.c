@@ -97,6 +97,16 @@ static void print_settings(const struct kq_cluster *cluster)
                    cluster->defaults[i].value);
 }
 
+/* The end of the line. */
+static void print_move(const struct kq_partition *partition)
+{
+    for (size_t i = 0; i < partition->adding_count; i++)
+        printf("%s%d", i == 0 ? "  adding " : ",", partition->adding[i].broker);
+    for (size_t i = 0; i < partition->removing_count; i++)
+        printf("%s%d", i == 0 ? "  removing " : ",", partition->removing[i]);
+    printf("\n");
+}
+
 static void print_topic(const struct kq_cluster *cluster)
 {
     const struct kq_topic *topic = &cluster->topics[0];
@@ -120,7 +130,8 @@ static void print_topic(const struct kq_cluster *cluster)
         print_ids(partition->replicas, partition->replica_count);
         print_ids(partition->isr, partition->isr_count);
         print_ids(partition->eligible, partition->eligible_count);
-        printf("  %lld\n", (long long)partition->log_start_offset);
+        printf("  %lld", (long long)partition->log_start_offset);
+        print_move(partition);
     }
 }
 
@@ -258,7 +269,9 @@ static int topic_alter(struct kq_client *client, struct topic_command *command)
     enum kq_error error;
 
     if (command->options.replicas > 0)
-        return fail_usage("topic", "the replicas of a topic stay as they are");
+        return fail_usage("topic",
+                          "replicas are changed by 'kq cluster reassign "
+                          "plan --replicas N'");
     if (command->options.partitions > 0)
         return add_partitions(client, command);
     if (command->options.setting_count == 0)

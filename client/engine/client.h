@@ -146,10 +146,10 @@ void client_watch_topic(struct client *client, struct topic_watch *watch,
 /* No callback follows. Does nothing when nothing is watched. */
 void client_unwatch_topic(struct topic_watch *watch);
 
-/* A request to any broker (metadata), to the controller (create, alter,
- * delete) or, if it is to delete records, to the leader they lie with,
- * tried again until timeout_us; `message` is borrowed until done. The answer
- * is borrowed until return, NULL on an error. */
+/* A request to any broker or the one it names (metadata), to the controller
+ * (create, alter, delete, reassign) or, if it is to delete records, to the
+ * leader they lie with, tried again until timeout_us; `message` is borrowed
+ * until done. The answer is borrowed until return, NULL on an error. */
 void client_request(struct client *client, Kq__Message *message,
                     bool to_controller, int64_t timeout_us,
                     void (*done)(void *context, enum error error,

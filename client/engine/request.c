@@ -98,14 +98,29 @@ static void request_done(struct call *call, enum error error,
     client_wake_now(client);
 }
 
+/* The one broker that a request is for, if it is not for any. */
+static bool request_named(const Kq__Message *message, uint32_t *broker_id)
+{
+    switch (message->body_case) {
+    case KQ__MESSAGE__BODY_CLOCK_REQUEST:
+        *broker_id = message->clock_request->broker_id;
+        return true;
+    case KQ__MESSAGE__BODY_METADATA_REQUEST:
+        *broker_id = message->metadata_request->broker_id;
+        return message->metadata_request->has_broker_id;
+    default:
+        return false;
+    }
+}
+
 static struct remote *request_remote(struct request *request)
 {
     struct client *client = request->client;
     struct remote *remote;
+    uint32_t broker_id;
 
-    if (request->message->body_case == KQ__MESSAGE__BODY_CLOCK_REQUEST) {
-        remote =
-            client_remote(client, request->message->clock_request->broker_id);
+    if (request_named(request->message, &broker_id)) {
+        remote = client_remote(client, broker_id);
         if (remote == NULL)
             client_metadata_refresh(client);
         return remote != NULL && remote_want(remote) ? remote : NULL;

@@ -24,6 +24,8 @@ struct question {
     struct kq_election election;
     char *detail;                /* KQ_DETAIL_BYTES, or NULL */
     struct kq_cluster **cluster; /* metadata: where the copy goes, or NULL */
+    struct kq_reassign_result *results; /* as many as were asked for */
+    size_t result_count;
 };
 
 static void describe(const Kq__MetadataResponse *from,
@@ -37,6 +39,26 @@ static void keep_detail(struct question *question, uint32_t error,
     question->error = (enum kq_error)error_from_code(error);
     if (question->detail != NULL && detail != NULL)
         snprintf(question->detail, KQ_DETAIL_BYTES, "%s", detail);
+}
+
+static void keep_results(struct question *question,
+                         const Kq__ReassignResponse *answer)
+{
+    question->error = (enum kq_error)error_from_code(answer->error);
+    if (question->error != KQ_ERROR_NONE)
+        return;
+    if (answer->n_results != question->result_count) {
+        question->error = KQ_ERROR_BAD_FRAME;
+        return;
+    }
+    for (size_t i = 0; i < question->result_count; i++) {
+        const Kq__ReassignResult *from = answer->results[i];
+
+        question->results[i].error =
+            (enum kq_error)error_from_code(from->error);
+        snprintf(question->results[i].detail, KQ_DETAIL_BYTES, "%s",
+                 from->detail ? from->detail : "");
+    }
 }
 
 static void keep_answer(struct question *question, const Kq__Message *answer)
@@ -72,6 +94,9 @@ static void keep_answer(struct question *question, const Kq__Message *answer)
         question->election =
             (struct kq_election){answer->elect_leaders_response->moved,
                                  answer->elect_leaders_response->left};
+        return;
+    case KQ__MESSAGE__BODY_REASSIGN_RESPONSE:
+        keep_results(question, answer->reassign_response);
         return;
     case KQ__MESSAGE__BODY_METADATA_RESPONSE:
         if (question->cluster != NULL)
@@ -313,6 +338,71 @@ enum kq_error kq_leader_elect_uncleanly(struct kq_client *client,
     return ask(client, &question);
 }
 
+/* One list of a message: its items, their fields, and their brokers. */
+struct reassign_body {
+    Kq__Reassignment *items;
+    Kq__Reassignment **pointers;
+    uint32_t *replicas;
+};
+
+static struct reassign_body reassign_body(const struct kq_reassignment *from,
+                                          size_t count)
+{
+    struct reassign_body body;
+    size_t replica_count = 0;
+    uint32_t *at;
+
+    for (size_t i = 0; i < count; i++)
+        replica_count += from[i].replica_count;
+    body.items = calloc(count + 1, sizeof *body.items);
+    body.pointers = calloc(count + 1, sizeof *body.pointers);
+    at = body.replicas = calloc(replica_count + 1, sizeof *body.replicas);
+    ASSERT(body.items != NULL);
+    ASSERT(body.pointers != NULL);
+    ASSERT(body.replicas != NULL);
+    for (size_t i = 0; i < count; i++) {
+        Kq__Reassignment *item = body.pointers[i] = &body.items[i];
+
+        kq__reassignment__init(item);
+        item->topic = (char *)(uintptr_t)from[i].topic;
+        item->partition = (uint32_t)from[i].partition;
+        item->has_copy_rate = from[i].copy_rate > 0;
+        item->copy_rate = from[i].copy_rate;
+        item->n_replicas = from[i].replica_count;
+        item->replicas = at;
+        for (size_t k = 0; k < from[i].replica_count; k++)
+            *at++ = (uint32_t)from[i].replicas[k];
+    }
+    return body;
+}
+
+enum kq_error kq_reassign(struct kq_client *client,
+                          const struct kq_reassignment *items, size_t count,
+                          int64_t timeout_ms,
+                          struct kq_reassign_result *results)
+{
+    struct reassign_body list = reassign_body(items, count);
+    Kq__ReassignRequest body = KQ__REASSIGN_REQUEST__INIT;
+    struct question question;
+    enum kq_error error;
+
+    question_init(&question, timeout_ms);
+    question.to_controller = true;
+    question.results = results;
+    question.result_count = count;
+    body.n_partitions = count;
+    body.partitions = list.pointers;
+    question.message.body_case = KQ__MESSAGE__BODY_REASSIGN_REQUEST;
+    question.message.reassign_request = &body;
+    error = ask(client, &question);
+    for (size_t i = 0; error != KQ_ERROR_NONE && i < count; i++)
+        results[i] = (struct kq_reassign_result){.error = error};
+    free(list.replicas);
+    free(list.pointers);
+    free(list.items);
+    return error;
+}
+
 enum kq_error kq_broker_clock(struct kq_client *client, int32_t broker,
                               bool believe, int64_t timeout_ms,
                               struct kq_clock *clock)
@@ -374,6 +464,103 @@ enum kq_error kq_cluster_describe(struct kq_client *client, const char *topic,
     return error;
 }
 
+/* ---- how far new replicas are ---- */
+
+static bool is_led_move(const struct kq_partition *partition, int32_t leader)
+{
+    return partition->leader == leader && partition->adding_count > 0;
+}
+
+static bool leads_move(const struct kq_topic *topic, int32_t leader)
+{
+    for (size_t i = 0; i < topic->partition_count; i++)
+        if (is_led_move(&topic->partitions[i], leader))
+            return true;
+    return false;
+}
+
+/* What the leader says of its partitions, where it still is about the same
+ * brokers; the descriptions are all ours to write to. */
+static void take_progress(const struct kq_topic *from,
+                          const struct kq_topic *topic, int32_t leader)
+{
+    struct kq_partition *partitions =
+        (struct kq_partition *)(uintptr_t)topic->partitions;
+
+    for (size_t i = 0; i < topic->partition_count && i < from->partition_count;
+         i++) {
+        const struct kq_partition *said = &from->partitions[i];
+        struct kq_partition *to = &partitions[i];
+        struct kq_new_replica *adding =
+            (struct kq_new_replica *)(uintptr_t)to->adding;
+
+        if (!is_led_move(to, leader) || said->adding_count != to->adding_count)
+            continue;
+        to->copy_start_offset = said->copy_start_offset;
+        to->copy_end_offset = said->copy_end_offset;
+        for (size_t k = 0; k < to->adding_count; k++)
+            if (said->adding[k].broker == adding[k].broker)
+                adding[k].copied_offset = said->adding[k].copied_offset;
+    }
+}
+
+static void ask_leader(struct kq_client *client, struct kq_cluster *cluster,
+                       int32_t leader, int64_t timeout_ms)
+{
+    Kq__MetadataRequest body = KQ__METADATA_REQUEST__INIT;
+    size_t *asked = calloc(cluster->topic_count + 1, sizeof *asked);
+    struct kq_cluster *said = NULL;
+    struct question question;
+
+    body.topics = calloc(cluster->topic_count + 1, sizeof *body.topics);
+    ASSERT(asked != NULL);
+    ASSERT(body.topics != NULL);
+    for (size_t i = 0; i < cluster->topic_count; i++) {
+        if (!leads_move(&cluster->topics[i], leader))
+            continue;
+        asked[body.n_topics] = i;
+        body.topics[body.n_topics++] =
+            (char *)(uintptr_t)cluster->topics[i].name;
+    }
+    question_init(&question, timeout_ms);
+    question.cluster = &said;
+    body.has_broker_id = 1;
+    body.broker_id = (uint32_t)leader;
+    question.message.body_case = KQ__MESSAGE__BODY_METADATA_REQUEST;
+    question.message.metadata_request = &body;
+    if (body.n_topics > 0 && ask(client, &question) == KQ_ERROR_NONE)
+        for (size_t i = 0; i < said->topic_count && i < body.n_topics; i++)
+            take_progress(&said->topics[i], &cluster->topics[asked[i]], leader);
+    kq_cluster_free(said);
+    free(body.topics);
+    free(asked);
+}
+
+enum kq_error kq_moves_describe(struct kq_client *client, int64_t timeout_ms,
+                                int64_t leader_timeout_ms,
+                                struct kq_cluster **cluster)
+{
+    Kq__MetadataRequest body = KQ__METADATA_REQUEST__INIT;
+    struct question question;
+    enum kq_error error;
+
+    *cluster = NULL;
+    question_init(&question, timeout_ms);
+    question.to_controller = true;
+    question.cluster = cluster;
+    body.has_all_topics = body.all_topics = 1;
+    question.message.body_case = KQ__MESSAGE__BODY_METADATA_REQUEST;
+    question.message.metadata_request = &body;
+    error = ask(client, &question);
+    if (error != KQ_ERROR_NONE)
+        return error;
+    for (size_t i = 0; leader_timeout_ms > 0 && i < (*cluster)->broker_count;
+         i++)
+        ask_leader(client, *cluster, (*cluster)->brokers[i].id,
+                   leader_timeout_ms);
+    return KQ_ERROR_NONE;
+}
+
 /* ---- the copy of a description ---- */
 
 struct block {
@@ -424,6 +611,26 @@ static const int32_t *copy_ids(struct description *to, const uint32_t *from,
     return ids;
 }
 
+static int64_t copied_offset(const Kq__PartitionMetadata *from, uint32_t broker)
+{
+    for (size_t i = 0; i < from->n_progress; i++)
+        if (from->progress[i]->broker_id == broker &&
+            from->progress[i]->has_counted_offset)
+            return (int64_t)from->progress[i]->counted_offset;
+    return -1;
+}
+
+static const struct kq_new_replica *copy_adding(
+    struct description *to, const Kq__PartitionMetadata *from)
+{
+    struct kq_new_replica *adding = take(to, from->n_adding * sizeof *adding);
+
+    for (size_t i = 0; i < from->n_adding; i++)
+        adding[i] = (struct kq_new_replica){
+            (int32_t)from->adding[i], copied_offset(from, from->adding[i])};
+    return adding;
+}
+
 static struct kq_partition copy_partition(struct description *to,
                                           const Kq__PartitionMetadata *from)
 {
@@ -439,6 +646,15 @@ static struct kq_partition copy_partition(struct description *to,
         .eligible_count = from->n_eligible,
         .log_start_offset = (int64_t)from->log_start_floor,
         .lazy = from->has_lazy && from->lazy,
+        .adding = copy_adding(to, from),
+        .adding_count = from->n_adding,
+        .removing = copy_ids(to, from->removing, from->n_removing),
+        .removing_count = from->n_removing,
+        .copy_rate = from->copy_rate,
+        .copy_start_offset =
+            from->has_log_start_offset ? (int64_t)from->log_start_offset : -1,
+        .copy_end_offset =
+            from->has_log_end_offset ? (int64_t)from->log_end_offset : -1,
     };
 }
 

@@ -166,7 +166,8 @@ expect 2 "'10001' is not a number from 1 to 10000" \
     kq topic alter small --partitions 10001
 expect 2 'by two commands' \
     kq topic alter small --partitions 4 --config retention.ms=1h
-expect 2 'replicas of a topic stay' kq topic alter small --replicas 2
+expect 2 'replicas are changed by .kq cluster reassign' \
+    kq topic alter small --replicas 2
 expect 2 "topic 'nonsense' 4 partitions: no such topic" \
     kq topic alter nonsense --partitions 4
 expect 0 'deleted topic small' kq topic delete small
@@ -277,6 +278,118 @@ expect 2 'no such partition' kq topic truncate short --partition 1 --before 1
 expect 2 'no such topic' kq topic truncate nonsense --partition 0 --before 1
 expect 2 'give --partition and --before' kq topic truncate short --before 1
 expect 2 'is not an offset' kq topic truncate short --partition 0 --before x
+
+echo "== reassign"
+expect 0 '^Usage: kq cluster reassign' kq cluster reassign --help
+expect 2 'say plan, apply, watch or cancel' kq cluster reassign
+expect 2 'say plan, apply, watch or cancel' kq cluster reassign nonsense
+expect 2 'give --brokers' kq cluster reassign plan
+expect 2 "'plan' takes no name" kq cluster reassign plan lines --brokers 1
+expect 2 "'apply' takes one file" kq cluster reassign apply
+expect 2 'is not a time such as' kq cluster reassign watch --timeout soon
+expect 2 "'x' is not a number of bytes" \
+    kq cluster reassign apply plan --throttle x
+expect 2 "'two' is not the number of a broker" \
+    kq cluster reassign plan --brokers 1,two
+expect 2 'broker 9 is not there' kq cluster reassign plan --brokers 1,9
+expect 2 'broker 2 is named twice' kq cluster reassign plan --brokers 2,1,2
+expect 2 "topic 'nonsense': no such topic" \
+    kq cluster reassign plan --brokers 1 --topics lines,nonsense
+expect 2 'lines/0 is to have 3 replicas: name as many brokers' \
+    kq cluster reassign plan --brokers 1,2 --topics lines
+expect 0 'created' kq topic create moved --partitions 2 --replicas 1
+expect 0 '^20000 records' kq produce moved --file <(head -20000 sent)
+# the two that hold neither, or one of them: both partitions go to others
+was=$(kq topic describe moved | awk '$1 ~ /^[01]$/ { print $5 }' | xargs)
+case $was in
+"1 2" | "2 1") others=3 ;;
+"1 3" | "3 1") others=2 ;;
+*) others=1 ;;
+esac
+expect 0 '^# 2 of 2 partitions change: 2 replicas are copied, 2 are taken out' \
+    kq cluster reassign plan --topics moved --brokers $others
+expect 0 "^moved/1: \\[$others\\] # now \\[${was#* }\\]\$" \
+    kq cluster reassign plan --topics moved --brokers $others
+kq cluster reassign plan --topics moved --brokers $others >plan
+# wrong LINE...: a file of these lines is refused as the last one says
+wrong() {
+    local sentence=$1
+    shift
+    printf '%s\n' '# a plan' "$@" >wrong
+    expect 2 "^kq: wrong:$sentence" kq cluster reassign apply wrong
+    expect 2 'nothing was done' kq cluster reassign apply wrong
+}
+expect 2 "'missing': No such file" kq cluster reassign apply missing
+wrong '3: this is not YAML' 'moved/0: [1' 'moved/1: [2]'
+wrong '2: this is no plan' '[1, 2]'
+wrong "2: 'moved' is not TOPIC/PARTITION" 'moved: [1]'
+wrong "3: there is no topic 'nonsense'" "moved/0: [$others]" 'nonsense/0: [1]'
+wrong '2: topic moved has no partition 2, but 0 to 1' 'moved/2: [1]'
+wrong '2: moved/0: broker 1 is named twice' 'moved/0: [1, 2, 1]'
+wrong "3: 'x' is not the number of a broker" 'moved/0: [1,' 'x]'
+wrong '2: moved/0: name the brokers' 'moved/0: []'
+wrong '4: moved/0 is already in line 2' "moved/0: [$others]" 'moved/1: [1]' \
+    'moved/0: [1]'
+wrong '2: moved/0: a partition has 1 to 16' "moved/0: [$(seq -s, 17)]"
+expect 0 'nothing is being reassigned' kq cluster reassign watch
+expect 1 '^kq: moved/0: .*broker 9 is not registered' \
+    sh -c "echo 'moved/0: [9]' | kq cluster reassign apply -"
+expect 0 '^2 of 2 partitions move' \
+    kq cluster reassign apply plan --throttle 20k
+expect 0 '^2 of them are being reassigned: .kq cluster reassign watch' \
+    kq cluster status
+expect 0 "  adding $others  removing ${was% *}\$" kq topic describe moved
+expect 3 '^kq: the time is over: 2 of 2 partitions are still' \
+    kq cluster reassign watch --timeout 1s
+cp said heard
+expect 0 '^0 of 2 partitions done, [0-9.k]+ of 20.0k records' cat heard
+expect 0 '\[#*\.*\] [0-9]+% 0/2 done, [0-9.k]+/20.0k' python3 -c "import pty
+pty.spawn(['kq', 'cluster', 'reassign', 'watch', '--timeout', '2s'])"
+expect 0 'nothing is being reassigned' \
+    kq cluster reassign cancel --topics lines
+expect 2 'no such topic' kq cluster reassign cancel --topics nonsense
+expect 0 '^2 of 2 partitions go back' kq cluster reassign cancel
+expect 0 '' kq cluster reassign watch --timeout 1m
+expect 0 "^$was\$" sh -c \
+    "kq topic describe moved | awk '\$1 ~ /^[01]\$/ { print \$5 }' | xargs"
+expect 0 '^2 of 2 partitions move' \
+    kq cluster reassign apply plan --throttle 20k
+expect 0 '^2 of 2 partitions move' sh -c 'kq cluster reassign apply - <plan'
+expect 0 '^done: 2 partitions, 20.0k records' \
+    kq cluster reassign watch --timeout 1m
+soon "^ *1 +$others +[0-9]+ +1 +$others +$others " kq topic describe moved
+expect 0 '^# 0 of 2 partitions change' \
+    kq cluster reassign plan --topics moved --brokers $others
+expect 0 '^0 of 0 partitions move' sh -c "kq cluster reassign plan \
+    --topics moved --brokers $others | kq cluster reassign apply -"
+kq consume moved --stop-at-end >got
+same 'records after a move' <(head -20000 sent | sort) <(sort got)
+# one is new and in sync, the other new one is dead, and so is the old one
+expect 0 'created' kq topic create stuck --partitions 1 --replicas 1
+old=$(kq topic describe stuck | awk '$1 == "0" { print $5 }')
+new=$((old % 3 + 1))
+dead=$((new % 3 + 1))
+if kq cluster status | grep -q "broker $dead .*, controller"; then
+    dead=$new # the controller is to answer at once
+    new=$((6 - old - dead))
+fi
+expect 0 '^3 records' sh -c 'seq 3 | kq produce stuck'
+expect 0 'killed' kq dev kill $dead
+expect 0 '^1 of 1 partitions move' \
+    sh -c "echo 'stuck/0: [$new, $dead]' | kq cluster reassign apply -"
+soon "^ *0 .* ($old,$new|$new,$old) " kq topic describe stuck
+expect 0 'killed' kq dev kill "$old"
+for _ in $(seq 600); do
+    kq topic describe stuck | grep -qE "^ *0 +$new " && break
+    sleep 0.1
+done
+expect 1 "^kq: stuck/0: fewer replicas .* in sync are $new, " \
+    kq cluster reassign cancel
+expect 0 'started' kq dev start "$old"
+expect 0 'started' kq dev start $dead
+expect 0 '' kq cluster reassign watch --timeout 1m
+soon "^ *0 .* $new,$dead  .* ($new,$dead|$dead,$new) " kq topic describe stuck
+expect 0 '^3$' kq consume stuck --stop-at-end
 
 echo "== kill, start, down"
 expect 0 'created topic led' kq topic create led --partitions 3 --replicas 3

@@ -339,6 +339,33 @@ KQ_API enum kq_error kq_leader_elect_uncleanly(
     struct kq_client *client, const char *topic, int32_t partition,
     int32_t broker, int64_t timeout_ms, char detail[KQ_DETAIL_BYTES]);
 
+struct kq_reassignment {
+    const char *topic;
+    int32_t partition;
+    /* The brokers that are to hold it, the preferred leader first; all of
+     * them, also those that hold it now. */
+    const int32_t *replicas;
+    size_t replica_count; /* 0: what is under way is cancelled */
+    uint64_t copy_rate;   /* bytes a second that each broker copies for new
+                             replicas, at most; 0: no limit */
+};
+
+struct kq_reassign_result {
+    enum kq_error error;          /* NONE: it has begun, or nothing is to do */
+    char detail[KQ_DETAIL_BYTES]; /* the broker's words about an error, or "" */
+};
+
+/* Partitions are to lie on these brokers. Each goes on while new replicas
+ * copy, and is done when all of them are in sync: kq_moves_describe(). A later
+ * call replaces an earlier one. Some hundred partitions a call; results[i]
+ * says what became of items[i], also where another one was refused. If not
+ * NONE is returned, results hold that error: after TIMED_OUT and CLOSED it may
+ * have been done, and can be asked again. */
+KQ_API enum kq_error kq_reassign(struct kq_client *client,
+                                 const struct kq_reassignment *items,
+                                 size_t count, int64_t timeout_ms,
+                                 struct kq_reassign_result *results);
+
 struct kq_clock {
     bool believed;    /* else nothing is deleted by time */
     int64_t apart_ms; /* from the time that the broker goes by */
@@ -367,6 +394,12 @@ struct kq_broker {
     size_t offline_replica_count;
 };
 
+/* Of a partition that is reassigned: one that is to hold it. */
+struct kq_new_replica {
+    int32_t broker;
+    int64_t copied_offset; /* it has all records below; -1: not known */
+};
+
 struct kq_partition {
     int32_t leader; /* -1: none */
     uint32_t leader_epoch;
@@ -379,6 +412,17 @@ struct kq_partition {
     size_t eligible_count;
     int64_t log_start_offset; /* as far as ZooKeeper was told */
     bool lazy; /* records may be lost with the power (flush.ms not 0) */
+    /* While it is reassigned: who is to come and who is to go; `replicas` has
+     * both, the latter at its end. */
+    const struct kq_new_replica *adding;
+    size_t adding_count;
+    const int32_t *removing;
+    size_t removing_count;
+    uint64_t copy_rate; /* bytes a second; 0: no limit */
+    /* What new replicas copy, from the log's start to its end; -1: not known,
+     * see kq_moves_describe(). */
+    int64_t copy_start_offset;
+    int64_t copy_end_offset;
 };
 
 struct kq_topic {
@@ -408,6 +452,14 @@ struct kq_cluster {
 KQ_API enum kq_error kq_cluster_describe(struct kq_client *client,
                                          const char *topic, int64_t timeout_ms,
                                          struct kq_cluster **cluster);
+/* The same of all topics, by the controller, which hears first of what is
+ * reassigned. How far new replicas are, leaders alone know: each that has such
+ * a partition is asked, too, for at most leader_timeout_ms; of those who do
+ * not answer it is not known. 0: leaders are not asked. */
+KQ_API enum kq_error kq_moves_describe(struct kq_client *client,
+                                       int64_t timeout_ms,
+                                       int64_t leader_timeout_ms,
+                                       struct kq_cluster **cluster);
 KQ_API void kq_cluster_free(struct kq_cluster *cluster); /* takes NULL */
 
 #ifdef __cplusplus
