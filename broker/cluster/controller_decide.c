@@ -11,13 +11,13 @@
 #include "rules/reassign.h"
 #include "seam/trace.h"
 
-/* Looks at one partition; true when its state changed. */
 struct visited {
     const struct topic *topic;
     uint32_t partition;
     struct partition_state *state;
     const struct live_brokers *live;
 };
+/* Looks at one partition; true when its state changed. */
 typedef bool visit_function(struct controller *controller, void *context,
                             const struct visited *visited);
 
@@ -166,9 +166,9 @@ static bool prefer(struct controller *controller, void *context,
     const struct partition_state *state = visited->state;
     struct intent *intent = context;
 
-    (void)controller;
     bool changed = partition_state_prefer(visited->state, visited->live);
 
+    (void)controller;
     if (changed ||
         (state->handing_over && state->successor == state->replicas[0]))
         intent->moved++;
@@ -201,7 +201,8 @@ static enum error refuse_unclean(struct intent *intent, enum error error,
                  partition_state_has_replica(state, item->broker_id)
                      ? "broker %u is not there, or its replica of %s/%u is "
                        "offline"
-                     : "broker %u has no replica of %s/%u",
+                     : "broker %u has no replica of %s/%u: 'kq topic describe' "
+                       "names those that have",
                  item->broker_id, intent->name, item->partition);
     return error;
 }
@@ -240,6 +241,7 @@ bool controller_stage_unclean(struct controller *controller,
         intent_finish(intent, item->error);
         return true;
     }
+    controller_complete(controller, &key, state);
     staged->changed = true;
     list_append(&controller->write->intents, &intent->node);
     return true;

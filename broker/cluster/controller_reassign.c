@@ -88,7 +88,7 @@ static void format_set(const struct replica_set *set, char *text, size_t size)
 static enum error explain(struct reassignment *item,
                           const struct partition_state *state, enum error error)
 {
-    char isr[64], eligible[64];
+    char isr[12 * REPLICAS_MAX], eligible[12 * REPLICAS_MAX];
 
     if (error == ERROR_INVALID_ARGUMENT)
         return refuse(item, error,

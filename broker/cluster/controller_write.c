@@ -260,6 +260,7 @@ static enum error replica_outdone(struct controller *controller,
                                          item->leader_epoch, &live))
         return ERROR_NONE;
     staged->changed = true;
+    controller_complete(controller, &key, state);
     trace_log(controller->seam->trace, TRACE_WARN,
               "nobody counts on the replica of %s/%u on broker %u, which asked "
               "for it: it lacks records, or is too old; broker %u leads epoch "

@@ -113,7 +113,8 @@ bool controller_stage_unclean(struct controller *controller,
 bool controller_stage_reassign(struct controller *controller,
                                struct intent *intent);
 /* Lets go who may go from a staged partition that is reassigned: true when its
- * state changed. To be called after each change of an ISR or of a leader. */
+ * state changed. To be called after each change of an ISR or of a leader,
+ * unless decide_all is set. */
 bool controller_complete(struct controller *controller,
                          const struct partition_key *key,
                          struct partition_state *state);

@@ -50,7 +50,7 @@ static bool may_leave(const struct partition *partition)
     return partition_state_may_leave(&partition->state, &self, &live);
 }
 
-/* Whoever was named leader in our place leads, if he is alive. */
+/* Whoever was named leader in our place leads, if it is alive. */
 static bool is_taken_over(const struct partition *partition)
 {
     struct live_broker found[REPLICAS_MAX];

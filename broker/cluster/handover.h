@@ -5,9 +5,9 @@
  * only then goes.
  *
  *     IDLE --told to stop, others can take over--> UNDER_WAY
- *     UNDER_WAY --nothing left that they could, the session is over, or time
- * is up--> DONE
- *     IDLE, UNDER_WAY --the broker stops for another reason--> DONE
+ *     UNDER_WAY --nothing is left that they could--> DONE
+ *     UNDER_WAY --the session is over, or time is up--> DONE
+ *     IDLE, UNDER_WAY --told again, or the broker stops by itself--> DONE
  *
  * The controller decides who takes over (rules/replication.h); here it is
  * only looked at.
@@ -21,7 +21,7 @@ enum handover_step { HANDOVER_IDLE, HANDOVER_UNDER_WAY, HANDOVER_DONE };
 
 /* Embedded by the owner. */
 struct handover_listener {
-    /* Nothing is left to wait for; once, from a timer. */
+    /* All is handed over, or the time is up; once, from a timer. */
     void (*on_handed_over)(struct handover_listener *listener);
 };
 
@@ -34,7 +34,8 @@ struct handover {
     struct timer timer;
 };
 
-/* max_us: how long it may take; 0: nothing is handed over. */
+/* Borrows replicas and listener until handover_stop(). max_us: how long it may
+ * take, in microseconds; 0: nothing is handed over. */
 void handover_init(struct handover *handover, struct replicas *replicas,
                    struct handover_listener *listener, int64_t max_us);
 /* The broker is told to stop. True: it has to say in its registration that it

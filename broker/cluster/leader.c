@@ -12,9 +12,9 @@
 #include "seam/trace.h"
 
 #define REVIEW_PAUSE_US 500000
-/* Asked to give way to one who keeps up, as he had all not longer than
- * RECENT_US ago, a leader takes no records for GIVE_WAY_US at most; if he has
- * not all by then, it does for as long. */
+/* Asked to give way to one that keeps up, as it had all not longer than
+ * RECENT_US ago, a leader takes no records for GIVE_WAY_US at most; if the
+ * other one has not all by then, it does for as long. */
 #define RECENT_US       300000
 #define GIVE_WAY_US     1000000
 
@@ -275,6 +275,13 @@ enum error partition_raise_floor(struct partition *partition,
 
 /* ---- giving way ---- */
 
+/*     leads --asked to, the successor keeps up--> takes no records
+ *     takes no records --GIVE_WAY_US is over--> leads, for as long
+ *     takes no records --is_ready()--> resigns, and answers nobody
+ *     resigns --a newer state is read--> as that says
+ *     resigns --the controller refuses--> leads
+ */
+
 bool partition_may_answer(const struct partition *partition)
 {
     return replicas_lease_holds(partition->replicas) && !partition->resigning;
@@ -294,17 +301,16 @@ static const struct follower *successor_of(const struct partition *partition)
     for (uint32_t i = 0; i < state->replica_count; i++) {
         const struct follower *follower = &partition->followers[i];
 
-        if (follower->replica.broker_id == state->successor)
-            return follower->valid &&
-                           replica_set_has_epoch(&state->isr, state->successor,
-                                                 follower->replica.broker_epoch)
-                       ? follower
-                       : NULL;
+        if (follower->replica.broker_id == state->successor &&
+            follower->valid &&
+            replica_set_has_epoch(&state->isr, state->successor,
+                                  follower->replica.broker_epoch))
+            return follower;
     }
     return NULL;
 }
 
-/* He has all that we have, and we owe nobody an answer that he could not
+/* It has all that we have, and we owe nobody an answer that it could not
  * give. */
 static bool is_ready(const struct partition *partition,
                      const struct follower *successor)

@@ -300,8 +300,9 @@ static void create_log(struct partition *partition)
     if (directory == NULL) /* else where an older one was, once it is gone */
         directory = log_directories_choose(replicas->directories);
     if (directory == NULL)
-        return;                            /* none is left: the broker stops */
-    if (log_directory_failed(directory)) { /* the older one may come back */
+        return; /* none is left: the broker stops */
+    /* what is in it may come back */
+    if (log_directory_failed(directory)) {
         replicas_set_offline(partition);
         return;
     }

@@ -209,6 +209,8 @@ bool partition_state_complete(struct partition_state *state, uint32_t min)
                               next.isr.count == state->isr.count);
     if (next.replica_count < state->replica_count)
         partition_state_begin_epoch(&next);
+    ASSERT_INVARIANT(R15, next.leader == NO_BROKER ||
+                              partition_state_has_replica(&next, next.leader));
     next.partition_epoch++;
     *state = next;
     return true;

@@ -25,8 +25,8 @@ static inline bool partition_state_reassigned(
     return state->target_count > 0;
 }
 
-/* Replicas that the partition is not yet to do without, nor with: as many as
- * before it was reassigned. */
+/* How many replicas it had before it was reassigned; now, if it is not. `min`
+ * is bounded by it until the end. */
 uint32_t partition_state_original_count(const struct partition_state *state);
 /* It is to come; it may be in sync already. */
 bool partition_state_is_adding(const struct partition_state *state,

@@ -122,7 +122,7 @@ static bool ask(struct partition_state *state, uint32_t successor)
 {
     ASSERT(state->leader != NO_BROKER);
     ASSERT(state->leader != successor);
-    ASSERT(replica_set_has(&state->isr, successor));
+    ASSERT_INVARIANT(R17, replica_set_has(&state->isr, successor));
     if (state->handing_over && state->successor == successor)
         return false;
     state->handing_over = true;
@@ -502,6 +502,7 @@ enum error partition_state_resign(struct partition_state *state,
         return error;
     if (!state->handing_over)
         return ERROR_INELIGIBLE_REPLICA;
+    ASSERT_INVARIANT(R17, replica_set_has(&state->isr, state->successor));
     set_leader(state, state->successor);
     state->partition_epoch++;
     return ERROR_NONE;

@@ -14,8 +14,10 @@
  *  - an outdone replica leaves them only when another can serve;
  *  - elect from the ISR, else from the eligible whose broker has said that
  *    the replica is whole; else there is no leader;
- *  - a broker that is leaving gives what it leads to another member of the
- *    ISR, and leaves an ISR that reaches `min` without it (decision 0032).
+ *  - a broker that is leaving is asked to give what it leads to another member
+ *    of the ISR, and leaves an ISR that reaches `min` without it (decision
+ *    0032);
+ *  - a leader that is there is replaced at its own word only (decision 0034).
  */
 #ifndef RULES_REPLICATION_H
 #define RULES_REPLICATION_H
@@ -123,10 +125,11 @@ void partition_state_configure(struct partition_state *state, uint32_t min,
 
 /* What the registered brokers mean for this partition: members of the ISR
  * that are gone, or back under another epoch, leave it; a leader that left
- * is replaced. A leader that is leaving is replaced by a member of the ISR
- * that has said which of its replicas are lossy and is not leaving, if there
- * is one; then members that are leaving leave the ISR as far as `min` others
- * are in it. True when the state changed (its epochs are bumped then). */
+ * is replaced. A leader that is leaving is asked to hand over (R17) to a member
+ * of the ISR that has said which of its replicas are lossy and is not leaving,
+ * if there is one. Under another leader, members that are leaving leave the ISR
+ * as far as `min` others are in it. True when the state changed (its epochs are
+ * bumped then). */
 bool partition_state_decide(struct partition_state *state,
                             const struct live_brokers *live);
 

@@ -364,6 +364,30 @@ static const struct command_option options[] = {
 
 static const struct syntax syntax = {"cluster reassign", help, options};
 
+/* What an action does not take must not be left unsaid: more would move than
+ * was meant. */
+static int check_options(const struct reassign_command *command,
+                         int (*run)(struct kq_client *client,
+                                    const struct reassign_command *command))
+{
+    if (run == reassign_plan && command->brokers == NULL)
+        return fail_usage("cluster reassign", "give --brokers: all that are to "
+                                              "hold partitions");
+    if ((command->brokers != NULL || command->replicas > 0) &&
+        run != reassign_plan)
+        return fail_usage("cluster reassign",
+                          "--brokers and --replicas belong to plan");
+    if (command->topics != NULL && run != reassign_plan &&
+        run != reassign_cancel)
+        return fail_usage("cluster reassign",
+                          "--topics belongs to plan and cancel");
+    if (command->throttle > 0 && run != reassign_apply)
+        return fail_usage("cluster reassign", "--throttle belongs to apply");
+    if (command->timeout_ms > 0 && run != reassign_watch)
+        return fail_usage("cluster reassign", "--timeout belongs to watch");
+    return EXIT_DONE;
+}
+
 int command_reassign(int argc, char **argv)
 {
     struct reassign_command command = {0};
@@ -387,9 +411,9 @@ int command_reassign(int argc, char **argv)
                               ? "one file, or - for standard input"
                               : "no name");
     command.file = argv[optind + 1];
-    if (actions[action].run == reassign_plan && command.brokers == NULL)
-        return fail_usage("cluster reassign", "give --brokers: all that are to "
-                                              "hold partitions");
+    code = check_options(&command, actions[action].run);
+    if (code != EXIT_DONE)
+        return code;
     kq_options_init(&client_options);
     client = cluster_connect(command.bootstrap, &client_options, &code);
     if (client == NULL)

@@ -231,6 +231,8 @@ static int give_up(const struct watch *watch, const char *why)
 {
     size_t left = watch->count - watch->done, named = 0;
 
+    if (watch->count == 0)
+        return fail(EXIT_ENVIRONMENT, "cannot describe the cluster: %s", why);
     for (size_t i = 0; i < watch->count && named < LEFT_LINES; i++) {
         const struct move *move = &watch->moves[i];
 
@@ -258,8 +260,9 @@ static int64_t limit(int64_t deadline_ms, int64_t timeout_ms)
     return left < 1 ? 1 : left < timeout_ms ? left : timeout_ms;
 }
 
-static int watch_moves(struct kq_client *client, struct watch *watch,
-                       int64_t deadline_ms)
+/* NULL: nothing is being reassigned; else why it ended before that. */
+static const char *watch_moves(struct kq_client *client, struct watch *watch,
+                               int64_t deadline_ms)
 {
     for (;;) {
         struct kq_cluster *cluster;
@@ -273,15 +276,17 @@ static int watch_moves(struct kq_client *client, struct watch *watch,
             add_up(watch);
             kq_cluster_free(cluster);
             if (watch->done == watch->count)
-                return EXIT_DONE;
+                return NULL;
             if (first)
                 watch->copied_before = watch->copied;
             show(watch);
         }
-        if (interrupted() || now_ms() >= deadline_ms)
-            return EXIT_CHECK;
+        if (interrupted())
+            return "interrupted";
+        if (now_ms() >= deadline_ms)
+            return "the time is over";
         if (error != KQ_ERROR_NONE)
-            return EXIT_ENVIRONMENT;
+            return kq_error_sentence(error);
         sleep_ms(limit(deadline_ms, POLL_MS));
     }
 }
@@ -292,19 +297,14 @@ int reassign_watch(struct kq_client *client,
     struct watch watch = {.begun_ms = now_ms()};
     int64_t deadline_ms =
         command->timeout_ms > 0 ? now_ms() + command->timeout_ms : INT64_MAX;
+    const char *why;
     int code;
 
     interrupt_catch();
     progress_init(&watch.progress);
-    code = watch_moves(client, &watch, deadline_ms);
+    why = watch_moves(client, &watch, deadline_ms);
     progress_end(&watch.progress);
-    if (code == EXIT_DONE)
-        code = finish(&watch);
-    else
-        code = give_up(&watch, code == EXIT_ENVIRONMENT
-                                   ? "the controller does not answer"
-                               : interrupted() ? "interrupted"
-                                               : "the time is over");
+    code = why == NULL ? finish(&watch) : give_up(&watch, why);
     for (size_t i = 0; i < watch.count; i++)
         free(watch.moves[i].topic);
     free(watch.moves);

@@ -108,7 +108,7 @@ struct target {
     int64_t partition;
 };
 
-/* STEP(NAME, "key", what it takes, sentence) */
+/* STEP(NAME, "key", what it takes, undone, stored, sentence): step.def */
 enum step_action {
 #define STEP(name, key, takes, undone, stored, sentence) STEP_##name,
 #include "sim/scenario/step.def"

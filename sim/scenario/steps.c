@@ -392,7 +392,7 @@ static void complain_no_action(struct loader *loader, yaml_node_t *node)
     char list[1024] = "";
     size_t used = 0;
 
-    for (size_t i = 0; i < COUNT_OF(step_names); i++)
+    for (size_t i = 0; i < COUNT_OF(step_names) && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
                                  i > 0 ? ", " : "", step_names[i]);
     complain(loader, node, "the step does nothing: give it one of %s", list);

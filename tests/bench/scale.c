@@ -3,13 +3,15 @@
  *   cluster_scale BROKERS TOPICS PARTITIONS [REPLICAS [SEED]]
  *
  * A large cluster in the simulator: it starts, gets TOPICS topics of PARTITIONS
- * partitions each (3 replicas), loses a broker, which comes back. Prints what
- * each of these took in simulated time, and the controller's work: writes to
- * ZooKeeper, chunks of states in them, and partitions that the lost broker led.
- * Two sizes tell whether that grows with the partitions or faster. Exit code 1:
- * the cluster did not become whole within an hour of its time.
+ * partitions each (REPLICAS replicas each, 3 unless told), loses a broker,
+ * which comes back. Prints what each of these took in simulated time, and the
+ * controller's work: writes to ZooKeeper, changes in them that brokers read,
+ * and partitions that the lost broker led. Two sizes tell whether that grows
+ * with the partitions or faster. Exit code 1: the cluster did not become whole
+ * within an hour of its time.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -303,7 +305,7 @@ static void run_until(struct scale *scale, const char *what,
         world_run(scale->world, now_us + 50000, NULL, NULL);
     }
     after = work_now(scale);
-    printf("%-34s %9.2f s  %6d writes %7" PRIu64 " chunks %10" PRIu64
+    printf("%-34s %9.2f s  %6d writes %7" PRIu64 " changes %10" PRIu64
            " events %7.1f s of a core\n",
            what, (double)(after.at_us - before.at_us) / 1e6,
            after.writes - before.writes, after.changes - before.changes,
@@ -338,7 +340,7 @@ static bool whole_again(const struct scale *scale)
 /* Its index: the first that is not the controller. */
 static uint32_t one_to_lose(const struct scale *scale)
 {
-    return broker_at(scale, 0) == controller_of(scale);
+    return broker_at(scale, 0) == controller_of(scale) ? 1 : 0;
 }
 
 static void run(struct scale *scale)

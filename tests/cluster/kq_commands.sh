@@ -283,6 +283,8 @@ echo "== reassign"
 expect 0 '^Usage: kq cluster reassign' kq cluster reassign --help
 expect 2 'say plan, apply, watch or cancel' kq cluster reassign
 expect 2 'say plan, apply, watch or cancel' kq cluster reassign nonsense
+expect 2 'topics belongs to plan and cancel' \
+    kq cluster reassign apply plan --topics lines
 expect 2 'give --brokers' kq cluster reassign plan
 expect 2 "'plan' takes no name" kq cluster reassign plan lines --brokers 1
 expect 2 "'apply' takes one file" kq cluster reassign apply

@@ -7,7 +7,7 @@
 # a load of idempotent producers with acks=all, while for SECONDS one to three
 # faults at a time strike random ones of them: kill -9, a clean stop, a pause,
 # cuts of the network one way or both between brokers, from ZooKeeper and from
-# the clients, a leader killed that its follower does not hear, servers of
+# the clients, a broker killed that another one does not hear, servers of
 # ZooKeeper killed or paused with or without the quorum, all brokers killed, and
 # a disk replaced by an empty one. After each round all is in sync again;
 # at the end every acknowledged record is read at its offset, none twice. The
@@ -164,8 +164,8 @@ fault_disk() {
     strike "$host" "$host emptied" "start $host"
 }
 
-# A follower hears nothing more of its leader, which is killed soon after: what
-# was acknowledged in between must be where the next leader is.
+# One broker is cut off from another and killed soon after: of what it leads,
+# what was acknowledged in between must be where the next leader is.
 fault_cut_and_kill() {
     local others
 
