@@ -80,33 +80,40 @@ static enum error elect_unclean(struct controller *controller,
     return ERROR_NONE;
 }
 
-/* Those that are still to be copied to have least: they come last. */
-static bool elect_one_of(struct controller *controller,
-                         const struct visited *visited, bool adding)
+/* One that has all is there, and has only not said yet that it is whole. */
+static bool is_expected(const struct visited *visited)
 {
-    const struct partition_state *state = visited->state;
+    const struct replica_set *eligible = &visited->state->eligible;
 
-    for (uint32_t i = 0; i < state->replica_count; i++) {
-        uint32_t id = state->replicas[i];
+    for (uint32_t i = 0; i < eligible->count; i++) {
+        const struct live_broker *broker =
+            live_broker_find(visited->live, eligible->members[i].broker_id);
 
-        if (partition_state_is_adding(state, id) == adding &&
-            elect_unclean(controller, visited, id) == ERROR_NONE)
+        if (broker != NULL && !broker->reported)
             return true;
     }
     return false;
 }
 
-/* The topic wants any leader rather than none: the first that is there. */
+/* The topic wants any leader rather than none: the first that is there; but not
+ * one that is still to be copied to, which has least: the move would then end
+ * with it. */
 static bool elect_any(struct controller *controller,
                       const struct visited *visited)
 {
     const struct partition_state *state = visited->state;
 
-    if (state->leader != NO_BROKER ||
+    if (state->leader != NO_BROKER || is_expected(visited) ||
         !topic_setting(visited->topic, TOPIC_UNCLEAN_LEADER_ELECTION, false))
         return false;
-    return elect_one_of(controller, visited, false) ||
-           elect_one_of(controller, visited, true);
+    for (uint32_t i = 0; i < state->replica_count; i++) {
+        uint32_t id = state->replicas[i];
+
+        if (!partition_state_is_adding(state, id) &&
+            elect_unclean(controller, visited, id) == ERROR_NONE)
+            return true;
+    }
+    return false;
 }
 
 /* Members of the ISR that are about to stop. */

@@ -481,6 +481,7 @@ static bool stage_alteration(struct controller *controller, struct topic *topic,
 {
     if (intent->partition_count > 0)
         return stage_partitions(controller, topic, intent, configs);
+    controller->decide_all = true; /* who leads, and who may go, may change */
     if (!names_states(intent))
         return true;
     if (!fits(intent, topic->partition_count,

@@ -787,6 +787,7 @@ void partition_retain(struct partition *partition, int64_t now_ms)
 
 static void withdraw(struct partition *partition)
 {
+    list_remove(&partition->alter_node);
     partition->proposed = false;
     partition->resigning = false;
     partition->review_at_us =

@@ -510,6 +510,7 @@ void partition_set_state(struct partition *partition, struct topic *topic,
         state->partition_epoch > partition->proposed_at) {
         partition->proposed = false;
         partition->resigning = false;
+        partition->alter_sent = false; /* what is answered yet was another */
         list_remove(&partition->alter_node);
     }
     partition_update(partition);

@@ -379,6 +379,7 @@ static void elect_with_less(struct partition_state *state,
     struct replica_set isr = {1, {replica}};
 
     partition_state_set_isr(state, &isr, NULL);
+    state->eligible = (struct replica_set){0};
     set_leader(state, replica.broker_id);
     state->unclean_epoch = state->leader_epoch;
 }

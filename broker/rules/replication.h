@@ -165,8 +165,9 @@ enum error partition_state_resign(struct partition_state *state,
  * to lead with what it has, though nobody that has all can: what was committed
  * and it lacks is gone. Only where there is no leader, and on a broker that is
  * registered and has said which of its replicas are lossy; else unchanged. The
- * others may cut their logs to it, below the watermarks they know (R11). Who
- * was eligible stays so, by R5: if it returns in time it has all. */
+ * others may cut their logs to it, below the watermarks they know (R11). Nobody
+ * is eligible then: who had all and who goes on with less must not take turns
+ * as if both had all. */
 enum error partition_state_elect_unclean(struct partition_state *state,
                                          uint32_t broker_id,
                                          const struct live_brokers *live);

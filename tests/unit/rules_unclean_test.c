@@ -65,8 +65,8 @@ static void leads_and_may_be_followed_below_watermarks(void **unused)
     assert_false(partition_state_may_cut(&state, 8, 50, 10));
 }
 
-/* It commits nothing alone: who has all may still come back in time. */
-static void who_has_all_stays_eligible_below_min(void **unused)
+/* Who had all and who goes on with less must not take turns. */
+static void nobody_else_is_eligible_then(void **unused)
 {
     struct partition_state state = without_leader(2);
     struct live_broker back[] = {{GONE, 301, true, false},
@@ -76,12 +76,12 @@ static void who_has_all_stays_eligible_below_min(void **unused)
     (void)unused;
     assert_int_equal(partition_state_elect_unclean(&state, LESS, &live),
                      ERROR_NONE);
-    assert_int_equal(state.eligible.count, 1);
-    assert_true(replica_set_has_epoch(&state.eligible, GONE, 101));
+    assert_int_equal(state.eligible.count, 0);
     assert_true(partition_state_decide(&state, &later)); /* LESS died */
-    assert_int_equal(state.leader, GONE);
-    assert_int_equal(state.unclean_epoch, 8);
-    assert_int_equal(state.leader_epoch, 9);
+    assert_int_equal(state.leader, NO_BROKER);
+    assert_int_equal(partition_state_elect_unclean(&state, GONE, &later),
+                     ERROR_NONE);
+    assert_int_equal(state.unclean_epoch, state.leader_epoch);
 }
 
 static void not_where_there_is_a_leader(void **unused)
@@ -108,7 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leads_and_may_be_followed_below_watermarks),
-        cmocka_unit_test(who_has_all_stays_eligible_below_min),
+        cmocka_unit_test(nobody_else_is_eligible_then),
         cmocka_unit_test(not_where_there_is_a_leader),
         cmocka_unit_test(only_a_replica_that_is_there_and_was_reported),
     };
