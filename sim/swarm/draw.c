@@ -483,7 +483,7 @@ static void draw_moves(struct draw *draw)
                               draw->brokers));
         if (chance(draw, SUBJECT_MOVES, 30))
             write_line(draw, "], copy-rate: %" PRId64 "KiB}",
-                       magnitude(draw, SUBJECT_MOVES, 50, 1000));
+                       magnitude(draw, SUBJECT_MOVES, 1000, 20000));
         else
             write_line(draw, "]}");
         if (chance(draw, SUBJECT_MOVES, 15))
