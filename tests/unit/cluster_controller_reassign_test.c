@@ -284,6 +284,24 @@ static void any_leader_is_one_of_before(void **state)
     assert_int_equal(first_staged(fixture)->states[0].leader, NO_BROKER);
 }
 
+/* Another word on unclean elections, or a smaller min, may give a partition a
+ * leader, or end a move: all are decided anew, and not at the next balance. */
+static void other_settings_are_followed_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct controller *controller = &fixture->lone.controller;
+    struct intent_config config = {"unclean.leader.election.enable", "true"};
+    struct intent intent = {.kind = INTENT_ALTER_TOPIC,
+                            .name = "orders",
+                            .configs = &config,
+                            .config_count = 1};
+
+    orders(fixture, 1);
+    controller->decide_all = false;
+    assert_true(controller_stage_alter(controller, &intent));
+    assert_true(controller->decide_all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +320,8 @@ int main(void)
             what_finds_no_room_waits_for_the_next_write, setup, teardown),
         cmocka_unit_test_setup_teardown(any_leader_is_one_of_before, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(other_settings_are_followed_at_once,
+                                        setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
