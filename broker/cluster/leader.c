@@ -284,7 +284,8 @@ enum error partition_raise_floor(struct partition *partition,
 
 bool partition_may_answer(const struct partition *partition)
 {
-    return replicas_lease_holds(partition->replicas) && !partition->resigning;
+    return replicas_lease_holds(partition->replicas) && !partition->resigning &&
+           !partition_is_outdone(partition);
 }
 
 static bool gives_way(const struct partition *partition)

@@ -249,8 +249,9 @@ bool partition_follower_at(const struct partition *partition,
 enum error partition_check_leader(const struct partition *partition,
                                   bool has_epoch, uint32_t leader_epoch);
 
-/* A leader may acknowledge acks=1 and serve readers: the lease holds, and it is
- * not giving way (R17). */
+/* A leader may acknowledge acks=1 and serve readers: the lease holds, it is not
+ * giving way (R17), and it has not asked for another one (R9): from then on it
+ * may be replaced without hearing of it. */
 bool partition_may_answer(const struct partition *partition);
 
 /* Moves the high watermark as far as the positions allow. */
