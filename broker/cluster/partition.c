@@ -430,6 +430,34 @@ static void epoch_noted(void *context, enum error error)
     partition_update(partition);
 }
 
+static void began_anew(void *context, enum error error)
+{
+    struct partition *partition = context;
+
+    partition->operations--;
+    if (replicas_reap(partition) || error != ERROR_NONE)
+        return; /* an error: the directory is fenced */
+    partition_update(partition);
+}
+
+/* Elected uncleanly, with less than what is gone for good: nothing that is
+ * here is to be read any more, and what it would take below the floor would be
+ * gone with it. */
+static void begin_at_floor(struct partition *partition)
+{
+    struct log *log = partition->log;
+    int64_t floor = partition->state.log_start_floor;
+
+    SOMETIMES(partition_seam(partition)->trace, LEADER_BEGAN_AT_FLOOR);
+    trace_log(partition_seam(partition)->trace, TRACE_WARN,
+              "partition %s/%u: the log ends at offset %lld, and the records "
+              "below %lld have been deleted: this leader begins there",
+              partition->topic->name, partition->key.partition,
+              (long long)log->log_end_offset, (long long)floor);
+    partition->operations++;
+    log_restart_at(log, floor, began_anew, partition);
+}
+
 static void become_leader(struct partition *partition)
 {
     if (log_last_epoch(partition->log) > partition->state.leader_epoch) {
@@ -439,6 +467,10 @@ static void become_leader(struct partition *partition)
                   partition->topic->name, partition->key.partition,
                   log_last_epoch(partition->log),
                   partition->state.leader_epoch);
+        return;
+    }
+    if (partition->log->log_end_offset < partition->state.log_start_floor) {
+        begin_at_floor(partition);
         return;
     }
     partition->role_changing = true;
