@@ -304,6 +304,11 @@ bool broker_replica_offline(const struct broker_endpoint *endpoint,
                    sizeof(uint32_t), compare_partition) != NULL;
 }
 
+bool broker_has_offline(const struct broker_endpoint *endpoint)
+{
+    return endpoint->node != NULL;
+}
+
 uint32_t broker_offline_count(const struct broker_endpoint *endpoint)
 {
     const Kq__BrokerNode *node = endpoint->node;

@@ -67,6 +67,8 @@ void brokers_read(struct brokers *brokers, bool watch);
 /* No reading is wanted any more (session over, controller resigned). */
 void brokers_stop(struct brokers *brokers);
 
+/* One of its log directories failed, or is not there. */
+bool broker_has_offline(const struct broker_endpoint *endpoint);
 /* Its replica of this partition lies in a log directory that failed. */
 bool broker_replica_offline(const struct broker_endpoint *endpoint,
                             const struct partition_key *key);

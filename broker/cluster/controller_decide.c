@@ -233,6 +233,11 @@ bool controller_stage_unclean(struct controller *controller,
     state = controller_state_of(controller, item, &staged, &item->error);
     if (state == NULL && item->error == ERROR_AGAIN)
         return false;
+    if (state != NULL && state->leader == item->broker_id &&
+        state->unclean_epoch == state->leader_epoch) {
+        intent_finish(intent, ERROR_NONE); /* done; the answer was lost */
+        return true;
+    }
     if (state != NULL) {
         key = (struct partition_key){topic->id, item->partition};
         live = controller_live(controller, &key);

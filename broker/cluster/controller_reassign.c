@@ -58,19 +58,38 @@ static enum error check_place(struct reassignment *item,
     return ERROR_NONE;
 }
 
-/* Who is to come must be there; who holds it now may be away. */
+/* Who is to come must be there, and take it: while a log directory is offline a
+ * broker makes no log that may lie in that one (L10). */
+static enum error check_guest(const struct controller *controller,
+                              struct reassignment *item, uint32_t broker_id)
+{
+    struct live_brokers live = {controller->live_count, controller->live};
+    const struct broker_endpoint *endpoint =
+        brokers_find(&controller->brokers, broker_id);
+
+    if (live_broker_find(&live, broker_id) == NULL)
+        return refuse(item, ERROR_INVALID_REPLICATION,
+                      "broker %u is not registered", broker_id);
+    if (endpoint != NULL && broker_has_offline(endpoint))
+        return refuse(item, ERROR_INVALID_REPLICATION,
+                      "a log directory of broker %u is offline ('kq cluster "
+                      "status' says which and why): it takes no replica from "
+                      "others until that is back",
+                      broker_id);
+    return ERROR_NONE;
+}
+
+/* Who holds it now may be away. */
 static enum error check_brokers(const struct controller *controller,
                                 struct reassignment *item,
                                 const struct partition_state *state)
 {
-    struct live_brokers live = {controller->live_count, controller->live};
+    enum error error = ERROR_NONE;
 
-    for (uint32_t i = 0; i < item->target_count; i++)
-        if (!partition_state_has_replica(state, item->target[i]) &&
-            live_broker_find(&live, item->target[i]) == NULL)
-            return refuse(item, ERROR_INVALID_REPLICATION,
-                          "broker %u is not registered", item->target[i]);
-    return ERROR_NONE;
+    for (uint32_t i = 0; i < item->target_count && error == ERROR_NONE; i++)
+        if (!partition_state_has_replica(state, item->target[i]))
+            error = check_guest(controller, item, item->target[i]);
+    return error;
 }
 
 /* ---- what is asked for ---- */
@@ -210,11 +229,13 @@ bool controller_complete(struct controller *controller,
 {
     const struct topic *topic;
     bool handing_over = state->handing_over;
+    struct live_brokers live;
 
     if (!partition_state_reassigned(state))
         return false;
+    live = controller_live(controller, key);
     topic = metadata_topic_by_id(controller->metadata, &key->topic_id);
-    if (!partition_state_complete(state, min_of(controller, topic)))
+    if (!partition_state_complete(state, min_of(controller, topic), &live))
         return false;
     if (!handing_over && state->handing_over)
         SOMETIMES(controller->seam->trace, LEADER_LET_GO);

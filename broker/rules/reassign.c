@@ -166,16 +166,23 @@ static bool target_in_sync(const struct partition_state *state)
 }
 
 /* The leader is there and has no place in what comes next: it gives way first,
- * to a member of the ISR that has one (R17). True when it is asked; to one that
- * it was asked for already it gives way before that. */
+ * to a member of the ISR that has one (R17); not to one that would ask the next
+ * one at once, as it is leaving. True when it is asked; to one that it was
+ * asked for already it gives way before that. */
 static bool ask_leader(struct partition_state *state,
-                       const struct partition_state *next)
+                       const struct partition_state *next,
+                       const struct live_brokers *live)
 {
     if (state->handing_over)
         return false;
-    for (uint32_t i = 0; i < next->replica_count; i++)
-        if (replica_set_has(&state->isr, next->replicas[i]))
-            return partition_state_hand_over(state, next->replicas[i]);
+    for (uint32_t i = 0; i < next->replica_count; i++) {
+        const struct live_broker *broker =
+            live_broker_find(live, next->replicas[i]);
+
+        if (broker != NULL && !broker->leaving &&
+            replica_set_has(&state->isr, broker->broker_id))
+            return partition_state_hand_over(state, broker->broker_id);
+    }
     return false;
 }
 
@@ -186,7 +193,8 @@ static bool takes_leader(const struct partition_state *state,
            !partition_state_has_replica(next, state->leader);
 }
 
-bool partition_state_complete(struct partition_state *state, uint32_t min)
+bool partition_state_complete(struct partition_state *state, uint32_t min,
+                              const struct live_brokers *live)
 {
     struct partition_state next = *state;
 
@@ -202,7 +210,7 @@ bool partition_state_complete(struct partition_state *state, uint32_t min)
         return false;
     }
     if (takes_leader(state, &next))
-        return ask_leader(state, &next);
+        return ask_leader(state, &next, live);
     if (!take_out(&next))
         return false; /* who is eligible stays */
     ASSERT_INVARIANT(R15, next.isr.count >= next.min ||

@@ -50,7 +50,8 @@ enum error partition_state_cancel(struct partition_state *state);
 /* Who may go goes: when all of the target are in sync whoever is not of it, and
  * `min` follows the topic's setting (`min`) again; else who is of nothing any
  * more, as another target came. A leader that would go is asked to give way
- * first. True when the state changed. */
-bool partition_state_complete(struct partition_state *state, uint32_t min);
+ * first, to one that is not about to stop. True when the state changed. */
+bool partition_state_complete(struct partition_state *state, uint32_t min,
+                              const struct live_brokers *live);
 
 #endif

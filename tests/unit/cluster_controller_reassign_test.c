@@ -158,6 +158,28 @@ static void who_holds_it_need_not_be_there(void **state)
     assert_result(item, ERROR_NONE, "");
 }
 
+/* It could lie in the directory that is not there, so it would not be made. */
+static void who_has_a_directory_offline_takes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct brokers *brokers = &fixture->lone.controller.brokers;
+    Kq__BrokerNode node = KQ__BROKER_NODE__INIT;
+    struct reassignment *comes, *stays;
+
+    orders(fixture, 2);
+    brokers->list =
+        heap_alloc(fixture->lone.seam->heap, 2 * sizeof *brokers->list);
+    brokers->count = 2;
+    brokers->list[0] = (struct broker_endpoint){.broker_id = 2, .node = &node};
+    brokers->list[1] = (struct broker_endpoint){.broker_id = 3, .node = &node};
+    comes = WANT(fixture, "orders", 0, 1, 3);
+    stays = WANT(fixture, "orders", 1, 2, 4);
+    assert_true(ask(fixture));
+    assert_result(comes, ERROR_INVALID_REPLICATION,
+                  "a log directory of broker 3 is offline");
+    assert_result(stays, ERROR_NONE, "");
+}
+
 static void a_move_is_staged(void **state)
 {
     struct fixture *fixture = *state;
@@ -309,6 +331,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(who_holds_it_need_not_be_there, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            who_has_a_directory_offline_takes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_move_is_staged, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_to_do_is_not_written, setup,
                                         teardown),

@@ -248,6 +248,35 @@ static void a_report_from_before_the_last_states_does_not_count(void **state)
     assert_true(controller->live[1].reported);
 }
 
+/* Who did not hear the answer asks again; it is another thing to ask of one
+ * that others elected since. */
+static void an_unclean_election_may_be_asked_for_twice(void **state)
+{
+    struct fixture *fixture = *state;
+    struct intent_item item = {.broker_id = 1};
+    struct intent intent = {.kind = INTENT_ELECT_UNCLEAN,
+                            .name = "t0",
+                            .items = &item,
+                            .item_count = 1};
+    struct partition_state led = {.replica_count = 2,
+                                  .replicas = {1, 2},
+                                  .leader = 1,
+                                  .leader_epoch = 7,
+                                  .unclean_epoch = 7,
+                                  .isr = {1, {{1, 10}}},
+                                  .min = 1};
+
+    add_topic(fixture, 0, &led);
+    assert_answered_with(fixture, ERROR_NONE, &intent);
+    item.broker_id = 2;
+    assert_answered_with(fixture, ERROR_ELECTION_NOT_NEEDED, &intent);
+    item.broker_id = 1;
+    led.leader_epoch = 8;
+    intent.name = "t1";
+    add_topic(fixture, 1, &led);
+    assert_answered_with(fixture, ERROR_ELECTION_NOT_NEEDED, &intent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +291,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_report_from_before_the_last_states_does_not_count, setup,
             teardown),
+        cmocka_unit_test_setup_teardown(
+            an_unclean_election_may_be_asked_for_twice, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,11 @@ static enum error move(struct partition_state *state, const uint32_t *ids,
     move((state), (const uint32_t[]){__VA_ARGS__},                             \
          sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
+static bool complete(struct partition_state *state)
+{
+    return partition_state_complete(state, MIN, &live);
+}
+
 static void assert_replicas(const struct partition_state *state,
                             const uint32_t *ids, uint32_t count)
 {
@@ -185,11 +190,11 @@ static void gives_way_to(struct partition_state *state, uint32_t successor)
 {
     struct replica leader = replica(state->leader);
 
-    assert_true(partition_state_complete(state, MIN));
+    assert_true(complete(state));
     assert_true(state->handing_over);
     assert_int_equal(state->successor, successor);
     assert_int_equal(state->leader, leader.broker_id);
-    assert_false(partition_state_complete(state, MIN));
+    assert_false(complete(state));
     assert_int_equal(partition_state_resign(state, &leader, state->leader_epoch,
                                             state->partition_epoch),
                      ERROR_NONE);
@@ -207,12 +212,12 @@ static void it_ends_when_all_of_the_target_are_in_sync(void **unused)
     MOVE(&state, 4, 5, 6);
     IN_SYNC(&state, 1, 2, 3, 4, 5);
     before = state;
-    assert_false(partition_state_complete(&state, MIN));
+    assert_false(complete(&state));
     assert_memory_equal(&state, &before, sizeof state);
     IN_SYNC(&state, 1, 4, 5, 6);
     gives_way_to(&state, 4);
     before = state;
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     ASSERT_REPLICAS(&state, 4, 5, 6);
     assert_false(partition_state_reassigned(&state));
     assert_int_equal(state.original_count, 0);
@@ -221,7 +226,7 @@ static void it_ends_when_all_of_the_target_are_in_sync(void **unused)
     assert_int_equal(state.leader, 4);
     assert_int_equal(state.leader_epoch, before.leader_epoch + 1);
     assert_int_equal(state.partition_epoch, before.partition_epoch + 1);
-    assert_false(partition_state_complete(&state, MIN));
+    assert_false(complete(&state));
 }
 
 static void a_leader_of_the_target_stays(void **unused)
@@ -232,7 +237,7 @@ static void a_leader_of_the_target_stays(void **unused)
     MOVE(&state, 4, 1);
     IN_SYNC(&state, 1, 2, 4);
     state.leader_epoch = 30;
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     ASSERT_REPLICAS(&state, 4, 1);
     assert_int_equal(state.leader, 1);
     assert_int_equal(state.leader_epoch, 31);
@@ -247,7 +252,7 @@ static void an_addition_ends_without_a_leader_epoch(void **unused)
     MOVE(&state, 1, 2, 3, 4);
     IN_SYNC(&state, 1, 2, 3, 4);
     state.leader_epoch = 30;
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     assert_int_equal(state.leader_epoch, 30);
 }
 
@@ -260,9 +265,9 @@ static void who_is_eligible_is_not_taken_out(void **unused)
     IN_SYNC(&state, 3);
     state.leader = 3;
     replica_set_add(&state.eligible, replica(1));
-    assert_false(partition_state_complete(&state, MIN));
+    assert_false(complete(&state));
     replica_set_remove(&state.eligible, 1);
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     ASSERT_REPLICAS(&state, 3);
 }
 
@@ -272,7 +277,7 @@ static void what_is_done_with_the_last_state_needs_no_waiting(void **unused)
 
     (void)unused;
     MOVE(&state, 1, 3);
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     ASSERT_REPLICAS(&state, 1, 3);
     assert_int_equal(state.leader, 1);
 }
@@ -287,7 +292,7 @@ static void a_leader_that_is_to_go_gives_way_first(void **unused)
     MOVE(&state, 2, 3);
     gives_way_to(&state, 2);
     ASSERT_REPLICAS(&state, 2, 3, 1);
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     ASSERT_REPLICAS(&state, 2, 3);
     assert_int_equal(state.leader, 2);
 }
@@ -300,8 +305,25 @@ static void a_leader_is_not_asked_for_two(void **unused)
     (void)unused;
     MOVE(&state, 3);
     assert_true(partition_state_hand_over(&state, 2));
-    assert_false(partition_state_complete(&state, MIN));
+    assert_false(complete(&state));
     assert_int_equal(state.successor, 2);
+}
+
+/* It would have to ask for another one at once. */
+static void a_leader_gives_way_to_nobody_who_is_leaving(void **unused)
+{
+    struct partition_state state = on_three();
+
+    (void)unused;
+    MOVE(&state, 4, 5);
+    IN_SYNC(&state, 1, 4, 5);
+    brokers[3].leaving = true;
+    brokers[4].leaving = true;
+    assert_false(complete(&state));
+    brokers[4].leaving = false;
+    assert_true(complete(&state));
+    brokers[3].leaving = false;
+    assert_int_equal(state.successor, 5);
 }
 
 static void another_leader_needs_no_asking(void **unused)
@@ -310,7 +332,7 @@ static void another_leader_needs_no_asking(void **unused)
 
     (void)unused;
     MOVE(&state, 1, 2);
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     assert_int_equal(state.leader, 1);
     assert_false(state.handing_over);
 }
@@ -332,7 +354,7 @@ static void a_leader_that_is_cancelled_stays_until_it_gives_way(void **unused)
     assert_int_equal(partition_state_cancel(&state), ERROR_NONE);
     assert_memory_equal(&state, &before, sizeof state);
     gives_way_to(&state, 1);
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     ASSERT_REPLICAS(&state, 1, 2, 3);
     assert_false(partition_state_reassigned(&state));
     assert_int_equal(state.leader, 1);
@@ -351,9 +373,9 @@ static void a_leader_of_no_target_goes_before_the_target_is_in_sync(
     ASSERT_REPLICAS(&state, 6, 1, 2, 3, 4);
     gives_way_to(&state, 1);
     IN_SYNC(&state, 1, 4);
-    assert_false(partition_state_complete(&state, MIN)); /* R15 */
+    assert_false(complete(&state)); /* R15 */
     IN_SYNC(&state, 1, 2, 4);
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     ASSERT_REPLICAS(&state, 6, 1, 2, 3);
     assert_true(partition_state_reassigned(&state));
     assert_int_equal(state.leader, 1);
@@ -369,7 +391,7 @@ static void who_is_of_nothing_goes_when_another_one_leads(void **unused)
     state.leader = 4;
     MOVE(&state, 6);
     state.leader = 1;
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     ASSERT_REPLICAS(&state, 6, 1, 2, 3);
     assert_false(replica_set_has(&state.isr, 4));
 }
@@ -391,7 +413,7 @@ static void min_is_of_the_original_until_it_ends(void **unused)
     partition_state_configure(&state, 3, false);
     assert_int_equal(state.min, 1);
     IN_SYNC(&state, 1, 2, 3);
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     assert_int_equal(state.min, MIN);
 }
 
@@ -404,7 +426,7 @@ static void min_is_no_more_than_the_target(void **unused)
     assert_int_equal(state.min, MIN);
     gives_way_to(&state, 2);
     assert_int_equal(state.min, MIN);
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     assert_int_equal(state.min, 1);
     assert_int_equal(state.leader, 2);
     assert_int_equal(state.isr.count, 1);
@@ -537,7 +559,7 @@ static void the_end_leaves_nothing_of_it(void **unused)
     partition_state_reassign(&state, target, 2, 1000);
     IN_SYNC(&state, 1, 2, 3, 4);
     IN_SYNC(&plain, 2, 4);
-    assert_true(partition_state_complete(&state, MIN));
+    assert_true(complete(&state));
     plain.leader_epoch = state.leader_epoch;
     plain.partition_epoch = state.partition_epoch;
     assert_memory_equal(&state.replicas, &plain.replicas,
@@ -663,6 +685,7 @@ int main(void)
         cmocka_unit_test(what_is_done_with_the_last_state_needs_no_waiting),
         cmocka_unit_test(a_leader_that_is_to_go_gives_way_first),
         cmocka_unit_test(a_leader_is_not_asked_for_two),
+        cmocka_unit_test(a_leader_gives_way_to_nobody_who_is_leaving),
         cmocka_unit_test(another_leader_needs_no_asking),
         cmocka_unit_test(a_leader_that_is_cancelled_stays_until_it_gives_way),
         cmocka_unit_test(
