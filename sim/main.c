@@ -30,6 +30,7 @@ static const char usage[] =
     "                 find the smallest scenario that fails as this run does\n"
     "       kqsim lint FILE|DIR...     check scenario files\n"
     "       kqsim new FILE             write a scenario to begin with\n"
+    "       kqsim schema               print the format as JSON Schema\n"
     "       kqsim faults               list the fault points\n"
     "       kqsim oracles              list the promises that are judged\n"
     "       kqsim marks                list what a sweep can reach\n"
@@ -612,6 +613,15 @@ static int command_new(int count, char **arguments)
     return EXIT_DONE;
 }
 
+static int command_schema(int count, char **arguments)
+{
+    (void)arguments;
+    if (count != 0)
+        return fail(EXIT_USAGE, "kqsim schema takes no argument");
+    scenario_schema(stdout);
+    return EXIT_DONE;
+}
+
 static int command_faults(int count, char **arguments)
 {
     (void)count;
@@ -651,15 +661,11 @@ static const struct {
     const char *name;
     int (*run)(int count, char **arguments);
 } commands[] = {
-    {"run", command_run},
-    {"lint", command_lint},
-    {"new", command_new},
-    {"faults", command_faults},
-    {"oracles", command_oracles},
-    {"marks", command_marks},
-    {"crash-everywhere", command_crash_everywhere},
-    {"swarm", command_swarm},
-    {"shrink", command_shrink},
+    {"run", command_run},       {"lint", command_lint},
+    {"new", command_new},       {"schema", command_schema},
+    {"faults", command_faults}, {"oracles", command_oracles},
+    {"marks", command_marks},   {"crash-everywhere", command_crash_everywhere},
+    {"swarm", command_swarm},   {"shrink", command_shrink},
 };
 
 int main(int count, char **arguments)

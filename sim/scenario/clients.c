@@ -56,34 +56,44 @@ static void read_timestamps(struct loader *loader, yaml_node_t *node, void *to,
     }
 }
 
+static const struct type type_acks = {.read = read_acks,
+                                      .schema = "\"enum\": [0, 1, \"all\"]"};
+static const struct type type_idempotence = {.read = read_idempotence,
+                                             .schema = "\"type\": \"boolean\""};
+static const struct type type_timestamps = {
+    .read = read_timestamps,
+    .schema = "\"type\": [\"string\", \"integer\"], "
+              "\"pattern\": \"^now$|^at -?[0-9]+$|"
+              "^-?[0-9]+ *(us|ms|s|m|h|d)$|^0$\""};
+
 #define PRODUCER(member) offsetof(struct scenario_producer, member)
 
 static const struct field producer_fields[] = {
-    {"topic", read_topic, PRODUCER(topic), true, 0, 0,
+    {"topic", &type_topic, PRODUCER(topic), true, 0, 0,
      "the topic it writes to"},
-    {"clients", read_count, PRODUCER(clients), false, 1, SCENARIO_CLIENTS_MAX,
+    {"clients", &type_count, PRODUCER(clients), false, 1, SCENARIO_CLIENTS_MAX,
      "how many such clients there are"},
-    {"rate", read_interval, PRODUCER(interval_us), true, 0, 0,
+    {"rate", &type_interval, PRODUCER(interval_us), true, 0, 0,
      "batches of each client, such as 5/s"},
-    {"batch", read_count, PRODUCER(batch), false, 1, 1000,
+    {"batch", &type_count, PRODUCER(batch), false, 1, 1000,
      "records in a batch"},
-    {"record-size", read_size, PRODUCER(record_bytes), false, 32, 512 << 10,
+    {"record-size", &type_size, PRODUCER(record_bytes), false, 32, 512 << 10,
      "bytes of a record"},
-    {"acks", read_acks, PRODUCER(acks), false, 0, 0, "0, 1 or all"},
-    {"idempotence", read_idempotence, 0, false, 0, 0,
+    {"acks", &type_acks, PRODUCER(acks), false, 0, 0, "0, 1 or all"},
+    {"idempotence", &type_idempotence, 0, false, 0, 0,
      "whether repeats are told apart; needs acks: all"},
-    {"partition", read_count, PRODUCER(partition), false, 0,
+    {"partition", &type_count, PRODUCER(partition), false, 0,
      SCENARIO_PARTITIONS_MAX, "the only one written to; else all in turn"},
-    {"timestamps", read_timestamps, 0, false, 0, 0,
+    {"timestamps", &type_timestamps, 0, false, 0, 0,
      "now, a distance from now, or 'at' milliseconds"},
-    {"timestamps-every", read_count, PRODUCER(timestamp_every), false, 1,
+    {"timestamps-every", &type_count, PRODUCER(timestamp_every), false, 1,
      1000000, "only each so many-th batch has them, the others have now"},
-    {"in-flight", read_count, PRODUCER(in_flight), false, 1, 5,
+    {"in-flight", &type_count, PRODUCER(in_flight), false, 1, 5,
      "requests under way to one broker"},
-    {"delivery-timeout", read_duration, PRODUCER(delivery_timeout_us), false,
+    {"delivery-timeout", &type_duration, PRODUCER(delivery_timeout_us), false,
      100000, 0, "after this long a record has failed"},
-    {"from", read_duration, PRODUCER(from_us), false, 0, 0, "when it begins"},
-    {"until", read_duration, PRODUCER(until_us), false, 0, 0,
+    {"from", &type_duration, PRODUCER(from_us), false, 0, 0, "when it begins"},
+    {"until", &type_duration, PRODUCER(until_us), false, 0, 0,
      "when it ends; else with the duration"},
 };
 
@@ -133,8 +143,8 @@ static void count_clients(struct loader *loader, yaml_node_t *node,
         complain(loader, node, "more than %d clients", SCENARIO_CLIENTS_MAX);
 }
 
-void read_producers(struct loader *loader, yaml_node_t *node, void *to,
-                    const struct field *field)
+static void read_producers(struct loader *loader, yaml_node_t *node, void *to,
+                           const struct field *field)
 {
     struct scenario *scenario = loader->scenario;
     size_t count;
@@ -168,19 +178,22 @@ static void read_start(struct loader *loader, yaml_node_t *node, void *to,
     *(bool *)to = strcmp(text, "latest") == 0;
 }
 
+static const struct type type_start = {
+    .read = read_start, .schema = "\"enum\": [\"earliest\", \"latest\"]"};
+
 #define CONSUMER(member) offsetof(struct scenario_consumer, member)
 
 static const struct field consumer_fields[] = {
-    {"topic", read_topic, CONSUMER(topic), true, 0, 0, "the topic it reads"},
-    {"clients", read_count, CONSUMER(clients), false, 1, SCENARIO_CLIENTS_MAX,
+    {"topic", &type_topic, CONSUMER(topic), true, 0, 0, "the topic it reads"},
+    {"clients", &type_count, CONSUMER(clients), false, 1, SCENARIO_CLIENTS_MAX,
      "how many such clients there are"},
-    {"start", read_start, CONSUMER(latest), false, 0, 0, "earliest or latest"},
-    {"from", read_duration, CONSUMER(from_us), false, 0, 0, "when it begins"},
-    {"until", read_duration, CONSUMER(until_us), false, 0, 0, "when it ends"},
+    {"start", &type_start, CONSUMER(latest), false, 0, 0, "earliest or latest"},
+    {"from", &type_duration, CONSUMER(from_us), false, 0, 0, "when it begins"},
+    {"until", &type_duration, CONSUMER(until_us), false, 0, 0, "when it ends"},
 };
 
-void read_consumers(struct loader *loader, yaml_node_t *node, void *to,
-                    const struct field *field)
+static void read_consumers(struct loader *loader, yaml_node_t *node, void *to,
+                           const struct field *field)
 {
     struct scenario *scenario = loader->scenario;
     size_t count;
@@ -201,3 +214,12 @@ void read_consumers(struct loader *loader, yaml_node_t *node, void *to,
         count_clients(loader, list_item(loader, node, i), consumer->clients);
     }
 }
+
+const struct type type_producers = {.read = read_producers,
+                                    .shape = TYPE_LIST,
+                                    .fields = producer_fields,
+                                    .field_count = COUNT_OF(producer_fields)};
+const struct type type_consumers = {.read = read_consumers,
+                                    .shape = TYPE_LIST,
+                                    .fields = consumer_fields,
+                                    .field_count = COUNT_OF(consumer_fields)};

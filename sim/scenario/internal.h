@@ -20,10 +20,33 @@ struct loader {
     struct scenario *scenario;
 };
 
+struct field;
+typedef void field_reader(struct loader *loader, yaml_node_t *node, void *to,
+                          const struct field *field);
+
+/* What a key takes: how it is read, and how `kqsim schema` says it. */
+struct type {
+    field_reader *read;
+    enum {
+        TYPE_ONE,
+        TYPE_MANY, /* a list, or a single one without brackets */
+        TYPE_LIST, /* a list */
+        TYPE_NAMED /* a mapping from names to such values */
+    } shape;
+    /* Of one value, one of: members of its JSON Schema; a name of these, from
+     * 0 until NULL; a mapping of these fields; a mapping whose keys are such
+     * names. */
+    const char *schema;
+    const char *(*name)(size_t n);
+    const struct field *fields;
+    size_t field_count;
+    const char *(*key)(size_t n);
+    bool ranged; /* within minimum and maximum of the field */
+};
+
 struct field {
     const char *key;
-    void (*read)(struct loader *loader, yaml_node_t *node, void *to,
-                 const struct field *field);
+    const struct type *type;
     size_t offset; /* of what it fills, in the object of the mapping */
     bool required;
     int64_t minimum;
@@ -69,33 +92,44 @@ bool parse_duration(const char *text, int64_t *us);
 bool parse_size(const char *text, int64_t *bytes);
 bool parse_count(const char *text, int64_t *count);
 
-typedef void field_reader(struct loader *loader, yaml_node_t *node, void *to,
-                          const struct field *field);
-field_reader read_text;     /* char * */
-field_reader read_count;    /* int64_t, minimum..maximum */
-field_reader read_duration; /* int64_t of microseconds */
-field_reader read_millis;   /* int64_t of milliseconds, may be negative */
-field_reader read_span;     /* struct span */
-field_reader read_size;     /* int64_t of bytes */
-field_reader read_interval; /* int64_t of microseconds, from "5/s" */
-field_reader read_chance;   /* double, from 0.01 or 1% */
+#define SCHEMA_DURATION                                                        \
+    "\"type\": [\"string\", \"integer\"], "                                    \
+    "\"pattern\": \"^-?[0-9]+ *(us|ms|s|m|h|d)$|^0$\", "                       \
+    "\"minimum\": 0, \"maximum\": 0"
+
+#define SCHEMA_SIZE                                                            \
+    "\"type\": [\"string\", \"integer\"], "                                    \
+    "\"pattern\": \"^[0-9]+ *(B|KiB|MiB|GiB)$|^0$\", "                         \
+    "\"minimum\": 0, \"maximum\": 0"
+#define SCHEMA_PLACE "\"type\": \"string\", \"pattern\": \"^.+/[0-9]+$\""
+#define SCHEMA_SPAN                                                            \
+    "\"anyOf\": [{" SCHEMA_DURATION                                            \
+    "}, {\"type\": \"array\", \"items\": {" SCHEMA_DURATION                    \
+    "}, \"minItems\": 2, \"maxItems\": 2}]"
+
+field_reader read_count;  /* int64_t, minimum..maximum */
+field_reader read_millis; /* int64_t of milliseconds, may be negative */
+field_reader read_span;   /* struct span */
+field_reader read_size;   /* int64_t of bytes */
 field_reader read_bool;
+
+extern const struct type type_text, type_count, type_duration, type_millis,
+    type_span, type_size, type_interval, type_chance, type_bool;
 
 /* ---- names.c ---- */
 
-field_reader read_point;   /* enum fault_point */
-field_reader read_oracles; /* uint64_t, a set */
-field_reader read_marks;   /* uint64_t, a set */
-field_reader read_profile; /* enum disk_profile */
-field_reader read_damage;  /* bool: unbounded */
+extern const struct type type_point, type_oracles, type_marks, type_profile,
+    type_damage;
 const char *point_name(enum fault_point point);
 const char *mark_name(size_t mark);
 const char *profile_name(enum disk_profile profile); /* not drawn */
 
 /* ---- settings.c ---- */
 
-field_reader read_broker_config; /* struct settings */
-field_reader read_topic_config;  /* struct settings */
+field_reader read_topic_config; /* struct settings */
+extern const struct type type_broker_config, type_topic_config;
+/* The n-th key of a topic's configuration; NULL past the end. */
+const char *topic_config_key(size_t n);
 /* Fills judged of every topic, and the defaults that hang on the brokers'
  * configuration. */
 void resolve_topics(struct loader *loader);
@@ -103,9 +137,9 @@ void resolve_topics(struct loader *loader);
 /* ---- target.c ---- */
 
 field_reader read_topic;     /* int64_t, index */
-field_reader read_target;    /* struct target */
 field_reader read_partition; /* two int64_t: topic and partition */
 field_reader read_move;      /* the same; partition -1: the topic */
+extern const struct type type_topic, type_target, type_partition;
 bool parse_target(struct loader *loader, yaml_node_t *node,
                   struct target *target);
 bool parse_place(struct loader *loader, yaml_node_t *node, const char *text,
@@ -120,12 +154,13 @@ extern const struct scenario_producer producer_defaults;
 
 const char *condition_name(enum condition_kind kind);
 
-field_reader read_producers;
-field_reader read_consumers;
-field_reader read_steps;
-field_reader read_faults;
+extern const struct type type_producers, type_consumers, type_steps,
+    type_faults;
 
 /* ---- scenario.c ---- */
+
+/* The whole file. */
+extern const struct type type_scenario;
 
 #define SCENARIO_RESTART_DELAY_US 1000000
 #define SCENARIO_CLOCK_SLACK_MS   100

@@ -45,6 +45,26 @@ const char *profile_name(enum disk_profile profile)
     return profiles[profile - DISK_PROFILE_DRAWN - 1];
 }
 
+static const char *nth_point(size_t n)
+{
+    return n < COUNT_OF(points) ? points[n] : NULL;
+}
+
+static const char *nth_oracle(size_t n)
+{
+    return n < COUNT_OF(oracles) ? oracles[n] : NULL;
+}
+
+static const char *nth_mark(size_t n)
+{
+    return n < COUNT_OF(marks) ? marks[n] : NULL;
+}
+
+static const char *nth_profile(size_t n)
+{
+    return n < COUNT_OF(profiles) ? profiles[n] : NULL;
+}
+
 /* The index of the name a node holds, or -1 and a complaint. */
 static int find(struct loader *loader, yaml_node_t *node, const char *what,
                 const char *const names[], size_t count)
@@ -62,8 +82,8 @@ static int find(struct loader *loader, yaml_node_t *node, const char *what,
     return -1;
 }
 
-void read_point(struct loader *loader, yaml_node_t *node, void *to,
-                const struct field *field)
+static void read_point(struct loader *loader, yaml_node_t *node, void *to,
+                       const struct field *field)
 {
     int index = find(loader, node, "fault point", points, COUNT_OF(points));
 
@@ -85,22 +105,22 @@ static void read_set(struct loader *loader, yaml_node_t *node, uint64_t *set,
     }
 }
 
-void read_oracles(struct loader *loader, yaml_node_t *node, void *to,
-                  const struct field *field)
+static void read_oracles(struct loader *loader, yaml_node_t *node, void *to,
+                         const struct field *field)
 {
     (void)field;
     read_set(loader, node, to, "oracle", oracles, COUNT_OF(oracles));
 }
 
-void read_marks(struct loader *loader, yaml_node_t *node, void *to,
-                const struct field *field)
+static void read_marks(struct loader *loader, yaml_node_t *node, void *to,
+                       const struct field *field)
 {
     (void)field;
     read_set(loader, node, to, "mark", marks, COUNT_OF(marks));
 }
 
-void read_profile(struct loader *loader, yaml_node_t *node, void *to,
-                  const struct field *field)
+static void read_profile(struct loader *loader, yaml_node_t *node, void *to,
+                         const struct field *field)
 {
     const char *text = scalar(loader, node, field->key);
 
@@ -118,8 +138,8 @@ void read_profile(struct loader *loader, yaml_node_t *node, void *to,
              text, did_you_mean(text, profiles, COUNT_OF(profiles)));
 }
 
-void read_damage(struct loader *loader, yaml_node_t *node, void *to,
-                 const struct field *field)
+static void read_damage(struct loader *loader, yaml_node_t *node, void *to,
+                        const struct field *field)
 {
     const char *text = scalar(loader, node, field->key);
 
@@ -132,3 +152,12 @@ void read_damage(struct loader *loader, yaml_node_t *node, void *to,
                  "'unbounded' (only safety is judged), and not '%s'",
                  text);
 }
+
+const struct type type_point = {.read = read_point, .name = nth_point};
+const struct type type_oracles = {
+    .read = read_oracles, .shape = TYPE_MANY, .name = nth_oracle};
+const struct type type_marks = {
+    .read = read_marks, .shape = TYPE_MANY, .name = nth_mark};
+const struct type type_profile = {.read = read_profile, .name = nth_profile};
+const struct type type_damage = {
+    .read = read_damage, .schema = "\"enum\": [\"atlas\", \"unbounded\"]"};

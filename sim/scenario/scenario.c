@@ -17,53 +17,51 @@
 #define TOP(member) offsetof(struct scenario, member)
 
 static const struct field cluster_fields[] = {
-    {"brokers", read_count, TOP(brokers), false, 1, SCENARIO_BROKERS_MAX,
+    {"brokers", &type_count, TOP(brokers), false, 1, SCENARIO_BROKERS_MAX,
      "how many brokers there are"},
-    {"zookeepers", read_count, TOP(zookeepers), false, 1,
+    {"zookeepers", &type_count, TOP(zookeepers), false, 1,
      SCENARIO_ZOOKEEPERS_MAX, "how many ZooKeeper servers there are"},
-    {"log-dirs", read_count, TOP(log_dirs), false, 1, SCENARIO_LOG_DIRS_MAX,
+    {"log-dirs", &type_count, TOP(log_dirs), false, 1, SCENARIO_LOG_DIRS_MAX,
      "how many log directories each broker has"},
-    {"config", read_broker_config, TOP(config), false, 0, 0,
+    {"config", &type_broker_config, TOP(config), false, 0, 0,
      "configuration of every broker"},
 };
 
-static void read_cluster(struct loader *loader, yaml_node_t *node, void *to,
+static void read_members(struct loader *loader, yaml_node_t *node, void *to,
                          const struct field *field)
 {
-    (void)to;
-    (void)field;
-    read_mapping(loader, node, "cluster", cluster_fields,
-                 COUNT_OF(cluster_fields), loader->scenario);
+    read_mapping(loader, node, field->key, field->type->fields,
+                 field->type->field_count, to);
 }
+
+static const struct type type_cluster = {.read = read_members,
+                                         .fields = cluster_fields,
+                                         .field_count =
+                                             COUNT_OF(cluster_fields)};
 
 /* ---- disks ---- */
 
 static const struct field disk_fields[] = {
-    {"profile", read_profile, TOP(disk_profile), false, 0, 0,
+    {"profile", &type_profile, TOP(disk_profile), false, 0, 0,
      "the file system whose habits they have; else drawn"},
-    {"damage", read_damage, TOP(unbounded), false, 0, 0,
+    {"damage", &type_damage, TOP(unbounded), false, 0, 0,
      "atlas, or unbounded: where silent damage may be"},
 };
 
-static void read_disk(struct loader *loader, yaml_node_t *node, void *to,
-                      const struct field *field)
-{
-    (void)to;
-    (void)field;
-    read_mapping(loader, node, "disk", disk_fields, COUNT_OF(disk_fields),
-                 loader->scenario);
-}
+static const struct type type_disk = {.read = read_members,
+                                      .fields = disk_fields,
+                                      .field_count = COUNT_OF(disk_fields)};
 
 /* ---- topics ---- */
 
 #define TOPIC_FIELD(member) offsetof(struct scenario_topic, member)
 
 static const struct field topic_fields[] = {
-    {"partitions", read_count, TOPIC_FIELD(partitions), false, 1,
+    {"partitions", &type_count, TOPIC_FIELD(partitions), false, 1,
      SCENARIO_PARTITIONS_MAX, "how many partitions it has"},
-    {"replicas", read_count, TOPIC_FIELD(replicas), false, 1,
+    {"replicas", &type_count, TOPIC_FIELD(replicas), false, 1,
      SCENARIO_BROKERS_MAX, "how many replicas each has"},
-    {"config", read_topic_config, TOPIC_FIELD(config), false, 0, 0,
+    {"config", &type_topic_config, TOPIC_FIELD(config), false, 0, 0,
      "configuration of the topic"},
 };
 
@@ -123,55 +121,60 @@ static void read_topics(struct loader *loader, yaml_node_t *node, void *to,
         complain(loader, node, "a scenario needs at least one topic");
 }
 
+static const struct type type_topics = {.read = read_topics,
+                                        .shape = TYPE_NAMED,
+                                        .fields = topic_fields,
+                                        .field_count = COUNT_OF(topic_fields)};
+
 /* ---- what it must have done ---- */
 
 static const struct field least_fields[] = {
-    {"sent", read_count, offsetof(struct scenario_least, sent), false, 0,
+    {"sent", &type_count, offsetof(struct scenario_least, sent), false, 0,
      INT64_MAX, "records given to producers"},
-    {"acked", read_count, offsetof(struct scenario_least, acked), false, 0,
+    {"acked", &type_count, offsetof(struct scenario_least, acked), false, 0,
      INT64_MAX, "records acknowledged"},
-    {"read", read_count, offsetof(struct scenario_least, read), false, 0,
+    {"read", &type_count, offsetof(struct scenario_least, read), false, 0,
      INT64_MAX, "records read"},
 };
 
-static void read_least(struct loader *loader, yaml_node_t *node, void *to,
-                       const struct field *field)
-{
-    read_mapping(loader, node, field->key, least_fields, COUNT_OF(least_fields),
-                 to);
-}
+static const struct type type_least = {.read = read_members,
+                                       .fields = least_fields,
+                                       .field_count = COUNT_OF(least_fields)};
 
 /* ---- the top ---- */
 
 static const struct field top_fields[] = {
-    {"description", read_text, TOP(description), true, 0, 0,
+    {"description", &type_text, TOP(description), true, 0, 0,
      "a sentence that says what happens and what must hold"},
-    {"cluster", read_cluster, 0, false, 0, 0, "brokers and ZooKeeper servers"},
-    {"duration", read_duration, TOP(duration_us), true, 100000, 0,
+    {"cluster", &type_cluster, 0, false, 0, 0, "brokers and ZooKeeper servers"},
+    {"duration", &type_duration, TOP(duration_us), true, 100000, 0,
      "how long the workload runs, such as 20s"},
-    {"disk", read_disk, 0, false, 0, 0, "the disks of all brokers"},
-    {"topics", read_topics, 0, true, 0, 0, "the topics, by name"},
-    {"producers", read_producers, 0, true, 0, 0, "who writes"},
-    {"consumers", read_consumers, 0, false, 0, 0, "who reads"},
-    {"steps", read_steps, 0, false, 0, 0, "what happens, and when"},
-    {"faults", read_faults, 0, false, 0, 0, "what may go wrong by itself"},
-    {"oracles", read_oracles, TOP(oracles), false, 0, 0,
+    {"disk", &type_disk, 0, false, 0, 0, "the disks of all brokers"},
+    {"topics", &type_topics, 0, true, 0, 0, "the topics, by name"},
+    {"producers", &type_producers, 0, true, 0, 0, "who writes"},
+    {"consumers", &type_consumers, 0, false, 0, 0, "who reads"},
+    {"steps", &type_steps, 0, false, 0, 0, "what happens, and when"},
+    {"faults", &type_faults, 0, false, 0, 0, "what may go wrong by itself"},
+    {"oracles", &type_oracles, TOP(oracles), false, 0, 0,
      "the promises that are judged; else all"},
-    {"at-least", read_least, TOP(at_least), false, 0, 0,
+    {"at-least", &type_least, TOP(at_least), false, 0, 0,
      "what a run must have done to prove anything"},
-    {"heal-within", read_duration, TOP(heal_within_us), false, 1000000, 0,
+    {"heal-within", &type_duration, TOP(heal_within_us), false, 1000000, 0,
      "how long the cluster may take to be whole after faults"},
-    {"settle", read_duration, TOP(settle_us), false, 0, 0,
+    {"settle", &type_duration, TOP(settle_us), false, 0, 0,
      "how long to run on, whole, before the closing read"},
-    {"restart-delay", read_duration, TOP(restart_delay_us), false, 0, 0,
+    {"restart-delay", &type_duration, TOP(restart_delay_us), false, 0, 0,
      "after which a broker that gave up is started again"},
-    {"clock-slack", read_millis, TOP(clock_slack_ms), false, 0, 0,
+    {"clock-slack", &type_millis, TOP(clock_slack_ms), false, 0, 0,
      "how far the wall clocks stray from the truth"},
-    {"always-led", read_duration, TOP(leaderless_us), false, 1000, 0,
+    {"always-led", &type_duration, TOP(leaderless_us), false, 1000, 0,
      "how long it may take from one leader of a partition to the next"},
-    {"reaches", read_marks, TOP(reaches), false, 0, 0,
+    {"reaches", &type_marks, TOP(reaches), false, 0, 0,
      "marks that a sweep over the seeds must reach"},
 };
+
+const struct type type_scenario = {.fields = top_fields,
+                                   .field_count = COUNT_OF(top_fields)};
 
 /* The largest record any producer of the topic sends. The closing phase
  * writes small ones. */

@@ -239,6 +239,9 @@ char *scenario_write(const struct scenario *scenario);
 /* A commented scenario to begin with. */
 extern const char scenario_template[];
 
+/* The format as JSON Schema. */
+void scenario_schema(FILE *out);
+
 const char *step_name(enum step_action action);
 
 enum step_takes {

@@ -133,6 +133,14 @@ static bool is_broker_key(const char *key)
     return false;
 }
 
+static bool is_reserved(const char *key)
+{
+    for (size_t i = 0; i < COUNT_OF(reserved); i++)
+        if (strcmp(key, reserved[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool check_broker_key(struct loader *loader, yaml_node_t *at,
                              yaml_node_t *value, const char *key,
                              const char *text)
@@ -145,14 +153,12 @@ static bool check_broker_key(struct loader *loader, yaml_node_t *at,
         complain_broker_key(loader, at, key);
         return false;
     }
-    for (size_t i = 0; i < COUNT_OF(reserved); i++)
-        if (strcmp(key, reserved[i]) == 0) {
-            complain(loader, at,
-                     "'%s' is set by the simulator for each broker: leave it "
-                     "out",
-                     key);
-            return false;
-        }
+    if (is_reserved(key)) {
+        complain(loader, at,
+                 "'%s' is set by the simulator for each broker: leave it out",
+                 key);
+        return false;
+    }
     config = loader_alloc(1, sizeof *config);
     config_init(config);
     good = config_set(config, key, text, message);
@@ -178,8 +184,8 @@ static struct config *make_config(const struct settings *settings)
     return config;
 }
 
-void read_broker_config(struct loader *loader, yaml_node_t *node, void *to,
-                        const struct field *field)
+static void read_broker_config(struct loader *loader, yaml_node_t *node,
+                               void *to, const struct field *field)
 {
     char message[CONFIG_MESSAGE_BYTES];
     struct settings *settings = to;
@@ -192,6 +198,21 @@ void read_broker_config(struct loader *loader, yaml_node_t *node, void *to,
         complain(loader, node, "%s", message);
     free(config);
 }
+
+/* Of those that a file may set. */
+static const char *nth_broker_key(size_t n)
+{
+    struct config_key known;
+    char buffer[32];
+
+    for (size_t at = 0; config_key(at, &known, buffer); at++)
+        if (!is_reserved(known.key) && n-- == 0)
+            return known.key;
+    return NULL;
+}
+
+const struct type type_broker_config = {.read = read_broker_config,
+                                        .key = nth_broker_key};
 
 /* ---- topics ---- */
 
@@ -249,6 +270,14 @@ void read_topic_config(struct loader *loader, yaml_node_t *node, void *to,
     (void)field;
     read_settings(loader, node, to, check_topic_key);
 }
+
+const char *topic_config_key(size_t n)
+{
+    return n < COUNT_OF(topic_keys) ? topic_keys[n].key : NULL;
+}
+
+const struct type type_topic_config = {.read = read_topic_config,
+                                       .key = topic_config_key};
 
 static int64_t setting_or(const struct settings *settings, const char *key,
                           int64_t other)

@@ -189,60 +189,79 @@ static void read_when(struct loader *loader, yaml_node_t *node, void *to,
     parse_place(loader, node, place, &when->topic, &when->partition);
 }
 
-#define QUALIFIER(name, flag, reader, member)                                  \
-    static void name(struct loader *loader, yaml_node_t *node, void *to,       \
-                     const struct field *field)                                \
+#define QUALIFIER(name, flag, reads, member, ...)                              \
+    static void read_##name(struct loader *loader, yaml_node_t *node,          \
+                            void *to, const struct field *field)               \
     {                                                                          \
         struct draft *draft = to;                                              \
                                                                                \
         draft->flag = true;                                                    \
-        reader(loader, node, &draft->step.member, field);                      \
-    }
-QUALIFIER(read_at, has_at, read_span, at)
-QUALIFIER(read_after, has_after, read_span, after)
-QUALIFIER(read_for, has_hold, read_span, hold)
-QUALIFIER(read_every, has_every, read_span, every)
-QUALIFIER(read_times, has_times, read_count, times)
-QUALIFIER(read_one_way, has_one_way, read_bool, one_way)
-QUALIFIER(read_by, has_by, read_millis, by_ms)
-QUALIFIER(read_bytes, has_bytes, read_size, bytes)
-QUALIFIER(read_directory, has_directory, read_count, directory)
-QUALIFIER(read_place, has_place, read_partition, topic)
-QUALIFIER(read_byte, has_byte, read_count, byte)
-QUALIFIER(read_before, has_before, read_count, before)
-QUALIFIER(read_config, has_config, read_topic_config, config)
-QUALIFIER(read_to, has_to, read_count, partitions)
-QUALIFIER(read_broker, has_broker, read_count, broker)
-QUALIFIER(read_copy_rate, has_copy_rate, read_size, copy_rate)
+        reads(loader, node, &draft->step.member, field);                       \
+    }                                                                          \
+    static const struct type type_##name = {.read = read_##name, __VA_ARGS__};
+#define SPAN  .schema = SCHEMA_SPAN
+#define COUNT .schema = "\"type\": \"integer\"", .ranged = true
+QUALIFIER(at, has_at, read_span, at, SPAN)
+QUALIFIER(after, has_after, read_span, after, SPAN)
+QUALIFIER(for, has_hold, read_span, hold, SPAN)
+QUALIFIER(every, has_every, read_span, every, SPAN)
+QUALIFIER(times, has_times, read_count, times, COUNT)
+QUALIFIER(one_way, has_one_way, read_bool, one_way,
+          .schema = "\"type\": \"boolean\"")
+QUALIFIER(by, has_by, read_millis, by_ms, .schema = SCHEMA_DURATION)
+QUALIFIER(bytes, has_bytes, read_size, bytes, .schema = SCHEMA_SIZE)
+QUALIFIER(directory, has_directory, read_count, directory, COUNT)
+QUALIFIER(place, has_place, read_partition, topic, .schema = SCHEMA_PLACE)
+QUALIFIER(byte, has_byte, read_count, byte, COUNT)
+QUALIFIER(before, has_before, read_count, before, COUNT)
+QUALIFIER(config, has_config, read_topic_config, config,
+          .key = topic_config_key)
+QUALIFIER(to, has_to, read_count, partitions, COUNT)
+QUALIFIER(broker, has_broker, read_count, broker, COUNT)
+QUALIFIER(copy_rate, has_copy_rate, read_size, copy_rate, .schema = SCHEMA_SIZE)
 #undef QUALIFIER
+#undef SPAN
+#undef COUNT
+
+static const struct type type_action = {
+    .read = read_action, .shape = TYPE_MANY, .schema = "\"type\": \"string\""};
+static const struct type type_when = {
+    .read = read_when,
+    .schema = "\"type\": \"string\", \"pattern\": \"^.+/[0-9]+ +"
+              "(appended|committed|elected|truncated|strict) +[0-9]+$\""};
+static const struct type type_brokers = {.read = read_brokers,
+                                         .shape = TYPE_MANY,
+                                         .schema =
+                                             "\"type\": \"string\", "
+                                             "\"pattern\": \"^b[0-9]+$\""};
 
 static const struct field step_fields[] = {
 #define STEP(name, key, takes, undone, stored, sentence)                       \
-    {key, read_action, 0, false, STEP_##name, 0, sentence},
+    {key, &type_action, 0, false, STEP_##name, 0, sentence},
 #include "sim/scenario/step.def"
 #undef STEP
-    {"at", read_at, 0, false, 0, 0, "when, or a window to draw it from"},
-    {"when", read_when, 0, false, 0, 0, "the condition it waits for"},
-    {"after", read_after, 0, false, 0, 0, "so long after the condition"},
-    {"for", read_for, 0, false, 0, 0, "undone after so long"},
-    {"every", read_every, 0, false, 0, 0, "between repetitions"},
-    {"times", read_times, 0, false, 1, 10000, "how often"},
-    {"one-way", read_one_way, 0, false, 0, 0, "only from the first"},
-    {"by", read_by, 0, false, 0, 0, "how far the clock moves"},
-    {"bytes", read_bytes, 0, false, 4096, 1LL << 50, "size of the disk"},
-    {"directory", read_directory, 0, false, 1, SCENARIO_LOG_DIRS_MAX,
+    {"at", &type_at, 0, false, 0, 0, "when, or a window to draw it from"},
+    {"when", &type_when, 0, false, 0, 0, "the condition it waits for"},
+    {"after", &type_after, 0, false, 0, 0, "so long after the condition"},
+    {"for", &type_for, 0, false, 0, 0, "undone after so long"},
+    {"every", &type_every, 0, false, 0, 0, "between repetitions"},
+    {"times", &type_times, 0, false, 1, 10000, "how often"},
+    {"one-way", &type_one_way, 0, false, 0, 0, "only from the first"},
+    {"by", &type_by, 0, false, 0, 0, "how far the clock moves"},
+    {"bytes", &type_bytes, 0, false, 4096, 1LL << 50, "size of the disk"},
+    {"directory", &type_directory, 0, false, 1, SCENARIO_LOG_DIRS_MAX,
      "which log directory"},
-    {"partition", read_place, 0, false, 0, 0, "whose log rots"},
-    {"byte", read_byte, 0, false, 1, 1LL << 40,
+    {"partition", &type_place, 0, false, 0, 0, "whose log rots"},
+    {"byte", &type_byte, 0, false, 1, 1LL << 40,
      "which byte of the segment rots; else any of its first 16384"},
-    {"before", read_before, 0, false, 1, INT64_MAX, "the first that stays"},
-    {"config", read_config, 0, false, 0, 0, "the topic's other settings"},
-    {"to", read_to, 0, false, 2, SCENARIO_PARTITIONS_MAX,
+    {"before", &type_before, 0, false, 1, INT64_MAX, "the first that stays"},
+    {"config", &type_config, 0, false, 0, 0, "the topic's other settings"},
+    {"to", &type_to, 0, false, 2, SCENARIO_PARTITIONS_MAX,
      "how many partitions it has then"},
-    {"broker", read_broker, 0, false, 1, SCENARIO_BROKERS_MAX,
+    {"broker", &type_broker, 0, false, 1, SCENARIO_BROKERS_MAX,
      "which one is to lead"},
-    {"brokers", read_brokers, 0, false, 0, 0, "on which brokers it is to lie"},
-    {"copy-rate", read_copy_rate, 0, false, 1, 1LL << 40,
+    {"brokers", &type_brokers, 0, false, 0, 0, "on which brokers it is to lie"},
+    {"copy-rate", &type_copy_rate, 0, false, 1, 1LL << 40,
      "so many bytes a second each of them copies at most"},
 };
 
@@ -445,8 +464,8 @@ static void note_added(struct loader *loader, yaml_node_t *node)
     }
 }
 
-void read_steps(struct loader *loader, yaml_node_t *node, void *to,
-                const struct field *field)
+static void read_steps(struct loader *loader, yaml_node_t *node, void *to,
+                       const struct field *field)
 {
     struct scenario *scenario = loader->scenario;
     size_t count;
@@ -492,22 +511,27 @@ static void read_nths(struct loader *loader, yaml_node_t *node, void *to,
     }
 }
 
+static const struct type type_nths = {.read = read_nths,
+                                      .shape = TYPE_MANY,
+                                      .schema = "\"type\": \"integer\"",
+                                      .ranged = true};
+
 #define FAULT_FIELD(member) offsetof(struct scenario_fault, member)
 
 static const struct field fault_fields[] = {
-    {"point", read_point, FAULT_FIELD(point), true, 0, 0,
+    {"point", &type_point, FAULT_FIELD(point), true, 0, 0,
      "a fault point; 'kqsim faults' lists them"},
-    {"node", read_target, FAULT_FIELD(node), false, 0, 0,
+    {"node", &type_target, FAULT_FIELD(node), false, 0, 0,
      "whom it befalls; else any"},
-    {"nth", read_nths, 0, false, 1, INT64_MAX,
+    {"nth", &type_nths, 0, false, 1, INT64_MAX,
      "it fires at the so many-th asking, or at each of several"},
-    {"rate", read_chance, FAULT_FIELD(rate), false, 0, 0,
+    {"rate", &type_chance, FAULT_FIELD(rate), false, 0, 0,
      "the chance of each asking"},
-    {"from", read_duration, FAULT_FIELD(from_us), false, 0, 0,
+    {"from", &type_duration, FAULT_FIELD(from_us), false, 0, 0,
      "when it begins"},
-    {"until", read_duration, FAULT_FIELD(until_us), false, 0, 0,
+    {"until", &type_duration, FAULT_FIELD(until_us), false, 0, 0,
      "when it ends; else with the duration"},
-    {"limit", read_count, FAULT_FIELD(limit), false, 1, INT64_MAX,
+    {"limit", &type_count, FAULT_FIELD(limit), false, 1, INT64_MAX,
      "it fires at most so often"},
 };
 
@@ -533,8 +557,8 @@ static void read_fault(struct loader *loader, yaml_node_t *node,
                  "the fault lies after the duration of the scenario");
 }
 
-void read_faults(struct loader *loader, yaml_node_t *node, void *to,
-                 const struct field *field)
+static void read_faults(struct loader *loader, yaml_node_t *node, void *to,
+                        const struct field *field)
 {
     struct scenario *scenario = loader->scenario;
     size_t count;
@@ -552,3 +576,12 @@ void read_faults(struct loader *loader, yaml_node_t *node, void *to,
     for (size_t i = 0; i < count; i++)
         read_fault(loader, list_item(loader, node, i), &scenario->faults[i]);
 }
+
+const struct type type_steps = {.read = read_steps,
+                                .shape = TYPE_LIST,
+                                .fields = step_fields,
+                                .field_count = COUNT_OF(step_fields)};
+const struct type type_faults = {.read = read_faults,
+                                 .shape = TYPE_LIST,
+                                 .fields = fault_fields,
+                                 .field_count = COUNT_OF(fault_fields)};

@@ -219,9 +219,16 @@ bool parse_target(struct loader *loader, yaml_node_t *node,
     return false;
 }
 
-void read_target(struct loader *loader, yaml_node_t *node, void *to,
-                 const struct field *field)
+static void read_target(struct loader *loader, yaml_node_t *node, void *to,
+                        const struct field *field)
 {
     (void)field;
     parse_target(loader, node, to);
 }
+
+#define SCHEMA_TEXT "\"type\": \"string\""
+
+const struct type type_topic = {.read = read_topic, .schema = SCHEMA_TEXT};
+const struct type type_target = {.read = read_target, .schema = SCHEMA_TEXT};
+const struct type type_partition = {.read = read_partition,
+                                    .schema = SCHEMA_PLACE};

@@ -79,8 +79,8 @@ bool parse_count(const char *text, int64_t *count)
     return split_number(text, count, &rest) && *rest == '\0';
 }
 
-void read_text(struct loader *loader, yaml_node_t *node, void *to,
-               const struct field *field)
+static void read_text(struct loader *loader, yaml_node_t *node, void *to,
+                      const struct field *field)
 {
     const char *text = scalar(loader, node, field->key);
 
@@ -138,8 +138,8 @@ static bool duration(struct loader *loader, yaml_node_t *node, const char *key,
     return true;
 }
 
-void read_duration(struct loader *loader, yaml_node_t *node, void *to,
-                   const struct field *field)
+static void read_duration(struct loader *loader, yaml_node_t *node, void *to,
+                          const struct field *field)
 {
     int64_t us;
 
@@ -201,8 +201,8 @@ void read_size(struct loader *loader, yaml_node_t *node, void *to,
     *(int64_t *)to = bytes;
 }
 
-void read_interval(struct loader *loader, yaml_node_t *node, void *to,
-                   const struct field *field)
+static void read_interval(struct loader *loader, yaml_node_t *node, void *to,
+                          const struct field *field)
 {
     const char *text = scalar(loader, node, field->key);
     const char *rest;
@@ -223,8 +223,8 @@ void read_interval(struct loader *loader, yaml_node_t *node, void *to,
              text, field->key);
 }
 
-void read_chance(struct loader *loader, yaml_node_t *node, void *to,
-                 const struct field *field)
+static void read_chance(struct loader *loader, yaml_node_t *node, void *to,
+                        const struct field *field)
 {
     const char *text = scalar(loader, node, field->key);
     char *end;
@@ -259,3 +259,27 @@ void read_bool(struct loader *loader, yaml_node_t *node, void *to,
                  text, field->key);
     *(bool *)to = strcmp(text, "true") == 0;
 }
+
+/* ---- as JSON Schema ---- */
+
+const struct type type_text = {.read = read_text,
+                               .schema = "\"type\": \"string\", "
+                                         "\"minLength\": 1"};
+const struct type type_count = {
+    .read = read_count, .schema = "\"type\": \"integer\"", .ranged = true};
+const struct type type_duration = {.read = read_duration,
+                                   .schema = SCHEMA_DURATION};
+const struct type type_millis = {.read = read_millis,
+                                 .schema = SCHEMA_DURATION};
+const struct type type_span = {.read = read_span, .schema = SCHEMA_SPAN};
+const struct type type_size = {.read = read_size, .schema = SCHEMA_SIZE};
+const struct type type_interval = {
+    .read = read_interval,
+    .schema = "\"type\": \"string\", \"pattern\": \"^[0-9]+ */[smh]$\""};
+const struct type type_chance = {.read = read_chance,
+                                 .schema =
+                                     "\"type\": [\"string\", \"number\"], "
+                                     "\"pattern\": \"^[0-9.]+%?$\", "
+                                     "\"exclusiveMinimum\": 0, \"maximum\": 1"};
+const struct type type_bool = {.read = read_bool,
+                               .schema = "\"type\": \"boolean\""};

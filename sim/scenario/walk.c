@@ -105,8 +105,8 @@ void read_mapping(struct loader *loader, yaml_node_t *node, const char *what,
         yaml_node_t *value = mapping_find(loader, node, fields[i].key);
 
         if (value != NULL)
-            fields[i].read(loader, value, (char *)object + fields[i].offset,
-                           &fields[i]);
+            fields[i].type->read(loader, value,
+                                 (char *)object + fields[i].offset, &fields[i]);
         else if (fields[i].required)
             complain(loader, node, "%s needs '%s': %s", what, fields[i].key,
                      fields[i].sentence);
