@@ -4,7 +4,8 @@
  * this much and no more: of each partition one replica, the first that it
  * befalls; there segments below the recovery point that a loss of power would
  * leave; and only while another replica that is up holds all of that, and
- * knows that it is committed. Without a bound all may be damaged.
+ * knows that it is committed; never where the others may be told to go. Without
+ * a bound all may be damaged.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -80,12 +81,14 @@ static bool stored_of(struct broker_host *host, const char *path,
     return found;
 }
 
+/* NULL too where steps leave one replica, for a while: that may be the one. */
 static struct run_partition *partition_of(struct run *run,
                                           const struct partition_key *key)
 {
     for (size_t i = 0; i < run->scenario->topic_count; i++)
         if (run->topics[i].exists &&
-            uuid_equal(&run->topics[i].id, &key->topic_id))
+            uuid_equal(&run->topics[i].id, &key->topic_id) &&
+            run->scenario->topics[i].replicas_least > 1)
             return &run->topics[i].partitions[key->partition];
     return NULL;
 }
