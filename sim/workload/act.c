@@ -14,7 +14,7 @@ static void tell(struct run *run, const struct party *party, const char *what)
     char name[16];
 
     party_name(party, name);
-    story_event(run->story, world_now_us(run->world), name, what);
+    run_say(run, name, what);
 }
 
 static bool is_paused(const struct node *node)
