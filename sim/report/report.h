@@ -13,6 +13,9 @@
 void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
                  const struct run_report *report);
 
+/* A JSON string; "<" is escaped, so it may stand in a script of a page. */
+void report_put_string(FILE *out, const char *text);
+
 /* A run that did not pass: what, where, the events that touched it, how to
  * replay. A run of which events tell more is made once more for that. */
 void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,

@@ -34,6 +34,8 @@ void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
         explain(out, scenario, seed, report);
     fputs("  replay it: ", out);
     report_replay(out, scenario, seed, report);
+    if (report->has_story)
+        fputs("  look at it: add --html page.html\n", out);
 }
 
 void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,

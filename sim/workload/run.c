@@ -577,22 +577,26 @@ static uint64_t oracles_of(const struct scenario *scenario)
                : scenario->oracles;
 }
 
-/* In the order of the world's nodes. */
-static void add_lanes(struct run *run)
+static void add_each(struct run *run, char letter, int64_t count,
+                     enum chronicle_lane_type type)
 {
-    for (int64_t i = 0; i < run->scenario->brokers; i++)
-        chronicle_add_lane(run->chronicle, node_name(run->brokers[i].node),
-                           LANE_BROKER);
-    for (int64_t i = 0; i < run->scenario->client_count; i++)
-        chronicle_add_lane(run->chronicle, node_name(run->clients[i].node),
-                           LANE_CLIENT);
-    chronicle_add_lane(run->chronicle, node_name(run->admin.node), LANE_CLIENT);
-    for (unsigned i = 1; i <= (unsigned)run->scenario->zookeepers; i++) {
+    for (unsigned i = 1; i <= (unsigned)count; i++) {
         char name[16];
 
-        party_name(&(struct party){NULL, i}, name);
-        chronicle_add_lane(run->chronicle, name, LANE_SERVER);
+        snprintf(name, sizeof name, "%c%u", letter, i);
+        chronicle_add_lane(run->chronicle, name, type);
     }
+}
+
+/* In the order in which the world gets its nodes. */
+static void add_lanes(struct run *run)
+{
+    const struct scenario *scenario = run->scenario;
+
+    add_each(run, 'b', scenario->brokers, LANE_BROKER);
+    add_each(run, 'c', scenario->client_count, LANE_CLIENT);
+    chronicle_add_lane(run->chronicle, "admin", LANE_CLIENT);
+    add_each(run, 'z', scenario->zookeepers, LANE_SERVER);
     chronicle_add_lane(run->chronicle, "world", LANE_WORLD);
 }
 
@@ -632,12 +636,12 @@ static void build(struct run *run, const struct run_extras *extras,
         run->topics[i].wanted = !scenario->topics[i].late;
     }
     run->judge = judge_new(&judge);
+    add_lanes(run);
     world_add_zookeeper(run->world, (unsigned)scenario->zookeepers);
     for (unsigned i = 0; i < (unsigned)scenario->brokers; i++)
         broker_host_init(run, i);
     run_strike_begin(run);
     client_hosts_init(run);
-    add_lanes(run);
     for (int64_t i = 0; i < scenario->brokers; i++)
         node_start(run->brokers[i].node);
     node_start(run->admin.node);
