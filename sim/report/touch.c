@@ -121,6 +121,15 @@ static bool touches_record(struct look *look,
     }
 }
 
+/* To a record the disk matters, to a partition all that does more than take
+ * time. */
+static bool fault_matters(const struct touch *touch, const char *point)
+{
+    if (touch->offset >= 0)
+        return strncmp(point, "disk/", 5) == 0;
+    return strstr(point, "delay") == NULL && strstr(point, "stall") == NULL;
+}
+
 /* About no partition: it befalls the logs of a broker, or it does not. */
 static bool touches_logs(const struct touch *touch,
                          const struct chronicle_event *event)
@@ -131,9 +140,11 @@ static bool touches_logs(const struct touch *touch,
 
     if (event->kind == CHRONICLE_PHASE || event->kind == CHRONICLE_CONTROLLER)
         return true;
+    if (event->kind == CHRONICLE_ROOM)
+        return false; /* told of all when faults end */
     if (event->kind == CHRONICLE_FAULT)
         return broker && event->text != NULL &&
-               strncmp(event->text, "disk/", 5) == 0;
+               fault_matters(touch, event->text);
     return broker &&
            (strcmp(group, "node") == 0 || strcmp(group, "step") == 0 ||
             strcmp(group, "fault") == 0 || event->kind == CHRONICLE_FENCED ||
