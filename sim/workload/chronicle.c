@@ -402,8 +402,11 @@ static struct chronicle_event event_of_history(const struct history *history)
     case HISTORY_ACKED:
         event.c = (int64_t)history->sequence;
         event.epoch = (int32_t)history->producer;
-        if (history->offset < 0)
-            event.kind = CHRONICLE_ACKED_UNSEEN;
+        if (history->offset >= 0)
+            break;
+        event.kind = CHRONICLE_ACKED_UNSEEN;
+        event.a = event.b = event.c;
+        event.c = 0;
         break;
     case HISTORY_READ:
         break;
@@ -423,12 +426,11 @@ static bool joins(struct chronicle_event *last,
                 last->at_us == event->at_us && last->epoch == event->epoch;
 
     switch (event->kind) {
-    case CHRONICLE_ACKED_UNSEEN:
-        return same;
     case CHRONICLE_ACKED:
         return same && event->a == last->b + 1 &&
                event->c - last->c == event->a - last->a;
     case CHRONICLE_SENT:
+    case CHRONICLE_ACKED_UNSEEN:
     case CHRONICLE_FAILED:
     case CHRONICLE_READ:
         return same && event->a == last->b + 1;

@@ -48,7 +48,7 @@ def check_quiet(browser, url):
          not browser.run("document.body.dataset.broken"), "it is not ready")
 
 
-def check_shown(browser, report):
+def check_shown(browser, report, width):
     text = browser.run("document.body.innerText")
     for word in (report["message"], report["oracle"], report["trace_hash"],
                  "failed", "kqsim run", "in order", "Legend"):
@@ -65,8 +65,8 @@ def check_shown(browser, report):
         "all.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]);"
         "return all.size; })()")
     need(colours > 20, f"the lanes have {colours} colours")
-    wide = browser.run("document.documentElement.scrollWidth - innerWidth")
-    need(wide <= 0, f"the page is {wide} pixels too wide")
+    wide = browser.run("document.documentElement.scrollWidth")
+    need(wide <= width, f"the page is {wide} pixels wide, of {width}")
 
 
 def in_sight(browser):
@@ -138,6 +138,16 @@ def check_filters(browser):
                          "groupOf(e) === 'fault'))"), "faults stay")
 
 
+def check_calls(browser, records):
+    """What was not acknowledged is shown as not answered, or given up."""
+    open_records = browser.run(
+        "[...RUNS[0].calls.byLane.values()].flat()"
+        ".filter(call => call.state !== 'acked')"
+        ".reduce((sum, call) => sum + call.last - call.first + 1, 0)")
+    need(open_records == records["sent"] - records["acked"],
+         f"{open_records} records are not acknowledged on the page: {records}")
+
+
 def check_failing(browser):
     url, report = make(SCENARIO, "failing")
     papers = set()
@@ -147,9 +157,10 @@ def check_failing(browser):
             browser.open(url)
             browser.run(FRAME)
             browser.screenshot(f"{SPARE}/page-{width}-{scheme}.png")
-            check_shown(browser, report)
+            check_shown(browser, report, width)
             papers.add(browser.run(
                 "getComputedStyle(document.body).backgroundColor"))
+            check_calls(browser, report["records"])
             check_keys(browser)
             check_click(browser)
             check_filters(browser)

@@ -128,6 +128,10 @@ static void records_of_one_call_are_one_event(void **state)
                 "sends records 7 to 8 of producer 5, acks -1");
     assert_says(chronicle, 1, C1,
                 "is told that its records from 7 on are at 20 to 21");
+    sent(chronicle, HISTORY_ACKED, 10, -1);
+    sent(chronicle, HISTORY_ACKED, 11, -1);
+    assert_says(chronicle, 3, C1,
+                "has sent its records 10 to 11, and asks for no answer");
 }
 
 static void lines_of_the_trace_are_told_apart(void **state)

@@ -94,7 +94,7 @@ function extent(pen, lines) {
   for (const line of lines) {
     const [first, end] = inSight(pen, line);
 
-    for (let i = first; i < end; i++) {
+    for (let i = first; i < end && line.at[i] <= pen.to; i++) {
       low = Math.min(low, line.value[i]);
       high = Math.max(high, line.value[i]);
     }
@@ -225,37 +225,34 @@ function drawRoles(pen, run, row) {
 }
 
 // A tick a pixel, whatever happens in it.
-function drawTicks(pen, run, row, tracks) {
-  const {events} = row.lane;
+function drawTrack(pen, run, row, events, y, height) {
   const [first, end] = pen.inSight(events, (event) => event.at);
-  const last = {};
 
   for (let i = first; i < end; i++) {
-    const event = events[i];
-    const track = tracks[kindOf(event)];
-
-    if (!track || !isShown(run, event))
+    if (!isShown(run, events[i]))
       continue;
-    const x = Math.round(pen.x(event.at));
+    const x = Math.round(pen.x(events[i].at));
+    const next = pen.time(x + .5);
 
-    if (last[track.y] === x)
-      continue;
-    last[track.y] = x;
-    pen.context.fillStyle = theme[groupOf(event)];
-    pen.context.fillRect(x, row.top + track.y, 1, track.height);
+    pen.context.fillStyle = theme[groupOf(events[i])];
+    pen.context.fillRect(x, row.top + y, 1, height);
+    while (i + 1 < end && events[i + 1].at < next) // to the next pixel
+      i = i + 64 < end && events[i + 64].at < next ? i + 64 : i + 1;
   }
 }
 
-const IN_TRACKS = new Set(['appended', 'durable', 'high-watermark',
-  'acknowledged', 'served', 'sent', 'acked', 'acked-unseen', 'read',
-  'seen-end', 'znode']);
+function drawTicks(pen, run, row, tracks) {
+  for (const [name, y, height] of tracks)
+    if (row.lane.tracks[name])
+      drawTrack(pen, run, row, row.lane.tracks[name], y, height);
+}
 
 const UPPER = new Set(['node', 'step', 'fault']);
 
 // Rare events, each with its mark: above what befalls a node, below it what
 // the node does about it.
 function drawMarks(pen, run, row, y, below) {
-  const {events} = row.lane;
+  const events = row.lane.rare;
   const [first, end] = pen.inSight(events, (event) => event.at);
   const last = {};
 
@@ -264,8 +261,7 @@ function drawMarks(pen, run, row, y, below) {
     const group = groupOf(event);
     const x = Math.round(pen.x(event.at));
 
-    if (IN_TRACKS.has(kindOf(event)) || group === 'judge' ||
-        last[group] === x || !isShown(run, event))
+    if (group === 'judge' || last[group] === x || !isShown(run, event))
       continue;
     last[group] = x;
     mark(pen.context, group, x, row.top + (UPPER.has(group) ? y : below),
@@ -279,14 +275,10 @@ function drawSessions(pen, row) {
       row.top + row.height - 8, 2, theme.session);
 }
 
-const BROKER_TRACKS = {appended: {y: 35, height: 6},
-  durable: {y: 35, height: 6}, 'high-watermark': {y: 42, height: 6},
-  acknowledged: {y: 42, height: 6}, served: {y: 42, height: 6}};
-const SERVER_TRACKS = {znode: {y: 22, height: 7}};
-const CLIENT_TRACKS = {read: {y: 22, height: 7},
-  'seen-end': {y: 26, height: 3}};
-const SENDER_TRACKS = {read: {y: 43, height: 6},
-  'seen-end': {y: 46, height: 3}};
+const BROKER_TRACKS = [['log', 35, 6], ['marks', 42, 6]];
+const SERVER_TRACKS = [['znode', 22, 7]];
+const READER_TRACKS = [['read', 22, 7], ['seen', 26, 3]];
+const SENDER_TRACKS = [['read', 43, 6], ['seen', 46, 3]];
 
 // What is never answered is a beginning with a thread.
 function drawCall(pen, call, to, y) {
@@ -301,18 +293,19 @@ function drawCall(pen, call, to, y) {
 
 function drawCalls(pen, run, row) {
   const calls = run.calls.byLane.get(row.index) || [];
-  const lane = row.lane.states.all;
+  const last = [];
 
   if (view.off.has('client'))
     return;
   for (let i = 0; i < calls.length && calls[i].from <= pen.to; i++) {
     const call = calls[i];
-    const gone = lane.find((span) => span.from > call.from &&
-      span.state === 'down');
-    const to = Math.min(call.to, pen.runEnd, gone ? gone.from : Infinity);
+    const to = Math.min(call.to, pen.runEnd);
+    const x = Math.round(pen.x(to));
 
-    if (to < pen.from || !isShown(run, call.event))
+    if (to < pen.from || (last[call.row] === x && call.state === 'acked') ||
+        !isShown(run, call.event))
       continue;
+    last[call.row] = x;
     drawCall(pen, call, to, row.top + 18 + call.row * 6);
   }
 }
@@ -335,7 +328,7 @@ function drawNode(pen, run, row) {
   } else if (row.type === 'client') {
     drawCalls(pen, run, row);
     drawTicks(pen, run, row, run.calls.byLane.has(row.index) ?
-      SENDER_TRACKS : CLIENT_TRACKS);
+      SENDER_TRACKS : READER_TRACKS);
     drawMarks(pen, run, row, 9, 9);
   } else {
     drawMarks(pen, run, row, 14, 14);

@@ -71,6 +71,12 @@ class Spans {
   }
 }
 
+// Of what there is plenty: in which track of its lane it is a tick. What is
+// sent and answered is drawn as calls.
+const TRACKS = {appended: 'log', durable: 'log', 'high-watermark': 'marks',
+  acknowledged: 'marks', served: 'marks', read: 'read', 'seen-end': 'seen',
+  znode: 'znode', sent: 'none', acked: 'none', 'acked-unseen': 'none'};
+
 const ENDS = new Set(['exit', 'killed', 'power-lost']);
 const SERVER_STATES = {'server-crashes': 'down', 'server-starts': 'looks',
   'server-looks': 'looks', 'server-leads': 'leads',
@@ -178,25 +184,38 @@ class Calls {
     this.byProducer.get(key).push(call);
   }
 
-  end(event, sequence, state) {
+  // One answer may be about records of many sends, and about part of one.
+  end(event, first, last, state) {
     const calls = this.byProducer.get(event.lane + '|' + event.e) || [];
-    const at = firstAt(calls, sequence, (call) => call.last);
 
-    if (at === calls.length || calls[at].first > sequence)
-      return;
-    calls[at].to = event.at;
-    calls[at].state = state;
+    for (let i = firstAt(calls, first, (call) => call.last);
+      i < calls.length && calls[i].first <= last; i++) {
+      calls[i].to = event.at;
+      calls[i].state = state;
+    }
   }
 
   note(event, name) {
     if (name === 'sent')
       this.send(event);
     else if (name === 'acked')
-      this.end(event, event.c + event.b - event.a, 'acked');
+      this.end(event, event.c, event.c + event.b - event.a, 'acked');
     else if (name === 'acked-unseen')
-      this.end(event, event.c, 'acked');
+      this.end(event, event.a, event.b, 'acked');
     else if (name === 'failed')
-      this.end(event, event.b, 'failed');
+      this.end(event, event.a, event.b, 'failed');
+  }
+}
+
+// What its client did not live to hear ends with it.
+function cutOff(calls, states) {
+  const ends = states.filter((span) => span.state === 'down');
+
+  for (const call of calls) {
+    const end = ends[firstAt(ends, call.from + 1, (span) => span.from)];
+
+    if (end)
+      call.to = Math.min(call.to, end.from);
   }
 }
 
@@ -233,15 +252,17 @@ function noteLink(run, event, name) {
 
 function readRun(raw, number) {
   const lanes = raw.lanes.map(([name, type]) => ({name, type, events: [],
-    states: new Spans(), sessions: new Spans()}));
+    rare: [], tracks: {}, states: new Spans(), sessions: new Spans()}));
   const run = {...raw, number, lanes, cuts: [], calls: new Calls(),
     events: readEvents(raw.events), controllers: new Spans(), phases: []};
 
   run.places = raw.partitions.map((name) => newPlace(name, lanes));
   for (const event of run.events)
     noteEvent(run, event);
-  for (const calls of run.calls.byLane.values())
+  for (const [lane, calls] of run.calls.byLane) {
+    cutOff(calls, lanes[lane].states.all);
     layOut(calls, 4);
+  }
   run.end = Math.max(raw.end_us, run.events.length ?
     run.events[run.events.length - 1].at : 0);
   run.violation = run.events.find((event) => kindOf(event) === 'violation');
@@ -252,7 +273,13 @@ function noteEvent(run, event) {
   const name = kindOf(event);
   const lane = run.lanes[event.lane];
 
+  const track = TRACKS[name];
+
   lane.events.push(event);
+  if (track)
+    (lane.tracks[track] = lane.tracks[track] || []).push(event);
+  else
+    lane.rare.push(event);
   noteLane(lane, event, name);
   if (ENDS.has(name)) {
     run.places.forEach((place) => place.roles[event.lane].end(event.at));

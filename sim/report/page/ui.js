@@ -204,7 +204,7 @@ function under(each, x, y) {
 }
 
 function nearest(each, events, x) {
-  const rare = events.filter((event) => !IN_TRACKS.has(kindOf(event)));
+  const rare = events.filter((event) => !TRACKS[kindOf(event)]);
   const far = (event) => Math.abs(each.pen.x(event.at) - x);
 
   return (rare.length ? rare : events).reduce((best, event) =>
