@@ -490,8 +490,12 @@ static const struct opening of_nodes[] = {
 };
 
 static const struct opening of_the_world[] = {
-    {"cut ", CHRONICLE_CUT, false},     {"heal ", CHRONICLE_HEAL, false},
-    {"fault ", CHRONICLE_FAULT, false}, {"zookeeper 0x", CHRONICLE_ZNODE, true},
+    {"cut ", CHRONICLE_CUT, false},
+    {"heal ", CHRONICLE_HEAL, false},
+    {"fault ", CHRONICLE_FAULT, false},
+    {"zookeeper crash ", CHRONICLE_KINDS, true}, /* its server says it too */
+    {"zookeeper start ", CHRONICLE_KINDS, true},
+    {"zookeeper 0x", CHRONICLE_ZNODE, true},
     {"", CHRONICLE_NOTE, true},
 };
 
@@ -590,7 +594,8 @@ void chronicle_note(struct chronicle *chronicle, int64_t now_us, int lane,
         event.lane = (uint16_t)lane;
     }
     event.at_us = now_us;
-    keep(chronicle, event);
+    if (event.kind != CHRONICLE_KINDS)
+        keep(chronicle, event);
 }
 
 void chronicle_log(struct chronicle *chronicle, int64_t now_us, unsigned lane,

@@ -159,6 +159,8 @@ static void lines_of_the_trace_are_told_apart(void **state)
         chronicle_note(*state, 0, lines[i].lane, lines[i].line);
         assert_says(*state, i, lines[i].kept_in, lines[i].words);
     }
+    chronicle_note(*state, 0, -1, "zookeeper crash z1");
+    assert_int_equal(chronicle_count(*state), sizeof lines / sizeof lines[0]);
     assert_int_equal(chronicle_at(*state, 3)->kind, CHRONICLE_SESSION);
     assert_int_equal(chronicle_at(*state, 4)->kind, CHRONICLE_SESSION_OVER);
     assert_int_equal(chronicle_at(*state, 7)->b, Z1);
