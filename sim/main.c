@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "sim/report/everywhere.h"
+#include "sim/report/page.h"
 #include "sim/shrink/shrink.h"
 #include "sim/swarm/swarm.h"
 
@@ -19,12 +20,14 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3 };
 static const char usage[] =
     "usage: kqsim run FILE|DIR... [--seed S | --seeds N [--from S]]\n"
     "                 [--jobs J] [--json] [--trace FILE]\n"
+    "                 [--html FILE [--beside SEED]]\n"
     "       kqsim crash-everywhere FILE [--seed S | --seeds N [--from S]]\n"
     "                 [--how power|process|error|full|short] [--node bN]\n"
     "                 [--limit N] [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
     "                 crash at each disk operation in turn, or let it fail\n"
     "       kqsim swarm [--seed S [--print] | --seeds N [--from S]]\n"
     "                 [--minutes M] [--jobs J] [--json] [--trace FILE]\n"
+    "                 [--html FILE [--beside SEED]]\n"
     "                 draw cluster, topics, load and faults from each seed\n"
     "       kqsim shrink FILE --seed S [-o OUT] [--minutes M] [--jobs J]\n"
     "                 find the smallest scenario that fails as this run does\n"
@@ -35,7 +38,10 @@ static const char usage[] =
     "       kqsim oracles              list the promises that are judged\n"
     "       kqsim marks                list what a sweep can reach\n"
     "A directory means all *.yaml below it. Without --seed and --seeds each\n"
-    "scenario runs once, with seed 1. Exit code: 0 all passed, 1 a run failed\n"
+    "scenario runs once, with seed 1. --html writes a single run as a page "
+    "for\n"
+    "a browser, with the run of another seed beside it. Exit code: 0 all "
+    "passed, 1 a run failed\n"
     "or proved nothing, 2 bad usage or a bad file, 3 the environment failed.\n";
 
 static int fail(int code, const char *format, ...)
@@ -169,6 +175,9 @@ struct options {
     bool has_seeds;
     bool json;
     const char *trace;
+    const char *html;
+    bool has_beside;
+    uint64_t beside;
     const char *how; /* the rest: of crash-everywhere */
     const char *node;
     const char *at;
@@ -229,6 +238,12 @@ static int take_option(struct options *options, int count, char **arguments,
         return take_number(name, value, 1, &options->jobs);
     if (strcmp(name, "--trace") == 0)
         return take_text(name, value, "the name of a file", &options->trace);
+    if (strcmp(name, "--html") == 0)
+        return take_text(name, value, "the name of a file", &options->html);
+    if (strcmp(name, "--beside") == 0) {
+        options->has_beside = true;
+        return take_number(name, value, 0, &options->beside);
+    }
     if (strcmp(name, "-o") == 0)
         return take_text(name, value, "the name of a file", &options->out);
     if (strcmp(name, "--how") == 0)
@@ -264,6 +279,69 @@ static int take_options(struct options *options, int count, char **arguments)
         return fail(EXIT_USAGE, "--jobs must be at most 256");
     return EXIT_DONE;
 }
+
+/* ---- pages ---- */
+
+/* Nothing is asked for that a page cannot show. */
+static int check_page(const struct options *options, bool single)
+{
+    if (options->has_beside && options->html == NULL)
+        return fail(EXIT_USAGE, "--beside goes with --html");
+    if (options->html != NULL && !single)
+        return fail(EXIT_USAGE, "--html is for a single run: one scenario and "
+                                "one seed");
+    return EXIT_DONE;
+}
+
+/* After the run, whose code it gives back when the page could be written. */
+static int write_page(const struct options *options,
+                      const struct page_plan *plan, int code)
+{
+    FILE *file;
+    bool good;
+
+    if (options->html == NULL || code > EXIT_FAILED)
+        return code;
+    file = fopen(options->html, "w");
+    good = file != NULL && page_write(file, plan);
+    if (file != NULL && fclose(file) != 0)
+        good = false;
+    if (!good)
+        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->html,
+                    strerror(errno));
+    return code;
+}
+
+static int page_of_file(const struct options *options,
+                        const struct scenario *scenario,
+                        const struct run_strike *strike, int code)
+{
+    struct page_plan plan = {.scenario = scenario,
+                             .seed = options->first_seed,
+                             .strike = strike,
+                             .beside = options->has_beside ? scenario : NULL,
+                             .beside_seed = options->beside};
+
+    return write_page(options, &plan, code);
+}
+
+static int page_of_swarm(const struct options *options, int code)
+{
+    struct scenario *one = swarm_scenario(options->first_seed);
+    struct scenario *two =
+        options->has_beside ? swarm_scenario(options->beside) : NULL;
+    struct page_plan plan = {.scenario = one,
+                             .seed = options->first_seed,
+                             .beside = two,
+                             .beside_seed = options->beside};
+
+    code = write_page(options, &plan, code);
+    scenario_free(one);
+    scenario_free(two);
+    return code;
+}
+
+/* ---- sweeps ---- */
 
 static int open_trace(const struct options *options, const struct plan *plan,
                       FILE **trace)
@@ -345,7 +423,11 @@ static int command_run(int count, char **arguments)
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)
+        code = check_page(&options, plan.count * options.seeds == 1);
+    if (code == EXIT_DONE)
         code = sweep(&options, &plan, NULL);
+    if (options.html != NULL && plan.count == 1 && code <= EXIT_FAILED)
+        code = page_of_file(&options, plan.scenarios[0], NULL, code);
     plan_release(&plan);
     files_release(&options.files);
     return code;
@@ -366,7 +448,8 @@ static int strike_one(const struct options *options, const struct plan *plan,
                     "--at takes a broker of the scenario and the number of its "
                     "disk operation, as b1:17 or b1:17+, and not '%s'",
                     options->at);
-    return sweep(options, plan, &strike);
+    return page_of_file(options, plan->scenarios[0], &strike,
+                        sweep(options, plan, &strike));
 }
 
 static int strike_all(const struct options *options, const struct plan *plan,
@@ -384,8 +467,9 @@ static int strike_all(const struct options *options, const struct plan *plan,
     const char *reason = everywhere_too_much(everywhere.scenario, how);
     bool good = true;
 
-    if (options->trace != NULL)
-        return fail(EXIT_USAGE, "--trace is for a single run: name it by --at");
+    if (options->trace != NULL || options->html != NULL)
+        return fail(EXIT_USAGE, "--trace and --html are for a single run: name "
+                                "it by --at");
     if (reason != NULL) {
         fprintf(stderr, "kqsim: skipped: %s\n", reason);
         return EXIT_DONE;
@@ -504,7 +588,8 @@ static int command_shrink(int count, char **arguments)
     if (code == EXIT_DONE && (options.files.count != 1 || !options.has_seed))
         code = fail(EXIT_USAGE, "kqsim shrink takes one scenario and the "
                                 "--seed of a run that fails");
-    if (code == EXIT_DONE && (options.json || options.trace || options.print))
+    if (code == EXIT_DONE &&
+        (options.json || options.trace || options.print || options.html))
         code = fail(EXIT_USAGE, "kqsim shrink takes --seed, -o, --minutes and "
                                 "--jobs");
     if (code == EXIT_DONE)
@@ -569,8 +654,12 @@ static int command_swarm(int count, char **arguments)
         code = fail(EXIT_USAGE, "-o belongs to kqsim shrink: --print, then "
                                 "shrink what it wrote");
     if (code == EXIT_DONE)
+        code = check_page(&options, single);
+    if (code == EXIT_DONE)
         code =
             options.print ? print_drawn(options.first_seed) : swarm(&options);
+    if (!options.print && options.html != NULL && code <= EXIT_FAILED && single)
+        code = page_of_swarm(&options, code);
     files_release(&options.files);
     return code;
 }

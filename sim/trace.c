@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Facts go into the hash and to the observer, marks into the hash and their
- * counters; logs are text alone.
+ * counters; logs are text alone, for the trace and for an observer.
  */
 #include "seam/trace.h"
 
@@ -34,15 +34,20 @@ void trace_log(struct trace *trace, enum trace_level level, const char *format,
                ...)
 {
     struct world *world = trace->node->world;
+    struct world_observer *observer = world->options.observer;
+    bool heard =
+        observer != NULL && observer->on_log != NULL && level >= TRACE_INFO;
     char text[1000];
     va_list arguments;
 
-    if (!world_keeps_text(world))
+    if (!heard && !world_keeps_text(world))
         return;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     world_text(world, trace->node, "%s %s", level_names[level], text);
+    if (heard)
+        observer->on_log(observer, trace->node, level, text);
 }
 
 void trace_mark(struct trace *trace, enum mark mark)

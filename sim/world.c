@@ -203,6 +203,7 @@ static void put_line(struct world *world, const struct node *node,
 void world_note(struct world *world, const struct node *node,
                 const char *format, ...)
 {
+    struct world_observer *observer = world->options.observer;
     uint64_t head[2] = {(uint64_t)world->now_us,
                         node ? (uint64_t)node->index + 1 : 0};
     char text[512];
@@ -215,6 +216,8 @@ void world_note(struct world *world, const struct node *node,
     world_hash_add(world, text, strlen(text));
     if (world_keeps_text(world))
         put_line(world, node, text);
+    if (observer != NULL && observer->on_note != NULL)
+        observer->on_note(observer, node, text);
 }
 
 void world_text(struct world *world, const struct node *node,

@@ -62,6 +62,13 @@ struct world_observer {
      * be NULL. */
     void (*on_asked)(struct world_observer *observer, struct node *node,
                      unsigned fault, bool fires);
+    /* A line of the trace that is hashed: what befalls nodes (NULL: none),
+     * links and the ensemble. Valid until return. */
+    void (*on_note)(struct world_observer *observer, const struct node *node,
+                    const char *text);
+    /* What a node says to people, from TRACE_INFO on; likewise. */
+    void (*on_log)(struct world_observer *observer, const struct node *node,
+                   enum trace_level level, const char *text);
 };
 
 struct world_options {

@@ -12,7 +12,7 @@ static const char *const mark_names[] = {
 #undef MARK
 };
 
-static void put_string(FILE *out, const char *text)
+void report_put_string(FILE *out, const char *text)
 {
     putc('"', out);
     for (; *text != '\0'; text++) {
@@ -20,7 +20,7 @@ static void put_string(FILE *out, const char *text)
 
         if (c == '"' || c == '\\')
             fprintf(out, "\\%c", c);
-        else if (c < 0x20)
+        else if (c < 0x20 || c == '<')
             fprintf(out, "\\u%04x", c);
         else
             putc(c, out);
@@ -35,7 +35,7 @@ static void put_count(FILE *out, const char *name, uint64_t count, bool *first)
     if (!*first)
         putc(',', out);
     *first = false;
-    put_string(out, name);
+    report_put_string(out, name);
     fprintf(out, ":%" PRIu64, count);
 }
 
@@ -45,7 +45,7 @@ static void put_text(FILE *out, const char *key, const char *text)
     if (text == NULL || *text == '\0')
         fputs("null", out);
     else
-        put_string(out, text);
+        report_put_string(out, text);
 }
 
 static void put_strike(FILE *out, const struct run_report *report)
@@ -72,7 +72,7 @@ void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
     bool first = true;
 
     fputs("{\"scenario\":", out);
-    put_string(out, scenario->path);
+    report_put_string(out, scenario->path);
     fprintf(out, ",\"seed\":%" PRIu64 ",\"result\":\"%s\"", seed,
             results[report->result]);
     put_text(out, "oracle",

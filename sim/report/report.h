@@ -13,9 +13,23 @@
 void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
                  const struct run_report *report);
 
-/* A run that did not pass: what, where, the last events, how to replay. */
+/* A JSON string; "<" is escaped, so it may stand in a script of a page. */
+void report_put_string(FILE *out, const char *text);
+
+/* A run that did not pass: what, where, the events that touched it, how to
+ * replay. A run of which events tell more is made once more for that. */
 void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
                     const struct run_report *report);
+
+/* Where a promise was broken, and what happened there, in words. */
+void explain(FILE *out, const struct scenario *scenario, uint64_t seed,
+             const struct run_report *report);
+
+/* The run of this report once more, recorded; free it with chronicle_free().
+ * NULL, and a word to standard error: it went another way. */
+struct chronicle *chronicle_again(const struct scenario *scenario,
+                                  uint64_t seed,
+                                  const struct run_report *report);
 
 /* The line that makes this run again. */
 void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,

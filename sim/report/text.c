@@ -30,10 +30,12 @@ void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
     if (report->disk_profile != DISK_PROFILE_DRAWN)
         fprintf(out, "  the disks are those of %s\n",
                 disk_profile_name(report->disk_profile));
-    if (report->story[0] != '\0')
-        fprintf(out, "  what happened last:\n%s", report->story);
+    if (report->has_story)
+        explain(out, scenario, seed, report);
     fputs("  replay it: ", out);
     report_replay(out, scenario, seed, report);
+    if (report->has_story)
+        fputs("  look at it: add --html page.html\n", out);
 }
 
 void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,

@@ -45,7 +45,7 @@ static void note(void *context, const struct run_report *report)
 }
 
 /* What is drawn is a scenario: anything else is a fault of draw.c. */
-static struct scenario *load(uint64_t seed)
+struct scenario *swarm_scenario(uint64_t seed)
 {
     struct complaints complaints = {NULL, 0, 0};
     char *text = swarm_draw(seed);
@@ -80,7 +80,7 @@ static bool run_some(const struct swarm *swarm, uint64_t first, size_t count,
     bool good;
 
     for (size_t i = 0; i < count; i++)
-        scenarios[i] = load(first + i);
+        scenarios[i] = swarm_scenario(first + i);
     good = sweep_run(&sweep);
     for (size_t i = 0; i < count; i++)
         scenario_free(scenarios[i]);

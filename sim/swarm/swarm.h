@@ -12,9 +12,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct scenario;
+
 /* The scenario of this seed as the text of a scenario file, always the same
  * and always in order. The caller frees it. */
 char *swarm_draw(uint64_t seed);
+
+/* The same as a scenario; free it with scenario_free(). */
+struct scenario *swarm_scenario(uint64_t seed);
 
 struct swarm {
     uint64_t first_seed;

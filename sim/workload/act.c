@@ -14,7 +14,7 @@ static void tell(struct run *run, const struct party *party, const char *what)
     char name[16];
 
     party_name(party, name);
-    story_event(run->story, world_now_us(run->world), name, what);
+    run_say(run, name, what);
 }
 
 static bool is_paused(const struct node *node)
@@ -492,15 +492,24 @@ static void undo_one(struct run *run, const struct scenario_step *step,
     }
 }
 
+static void tell_undone(struct run *run, const struct scenario_step *step,
+                        const struct party *party)
+{
+    char what[64];
+
+    snprintf(what, sizeof what, "%s is undone", step_name(step->action));
+    tell(run, party, what);
+}
+
 void act_undo(struct run *run, const struct act *act)
 {
     if (act->step->action == STEP_CUT) {
         each_link(run, act, false);
-        tell(run, &act->parties[0], "heal");
+        tell_undone(run, act->step, &act->parties[0]);
         return;
     }
     for (size_t i = 0; i < act->count; i++) {
-        tell(run, &act->parties[i], "undo");
+        tell_undone(run, act->step, &act->parties[i]);
         undo_one(run, act->step, &act->parties[i]);
     }
 }

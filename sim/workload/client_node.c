@@ -142,7 +142,7 @@ static void sent_done(void *context, enum error error, int32_t partition,
 
     ASSERT(partition < 0 || (uint32_t)partition == sent->key.partition);
     worker->host->unanswered[sent->topic]--;
-    run_history(worker->run, &event);
+    run_history(worker, &event);
     if (sent->done != NULL)
         sent->done(worker, sent->topic, sent->key.partition, error, offset);
     heap_free(worker->seam->heap, sent);
@@ -178,7 +178,7 @@ static void tell_sent(const struct worker *worker, const struct sent *sent,
         .idempotent = sending->idempotent,
         .single = sending->single};
 
-    run_history(worker->run, &event);
+    run_history(worker, &event);
 }
 
 bool worker_send(struct worker *worker, const struct sending *sending)

@@ -114,7 +114,6 @@ struct run_topic {
     struct run_partition partitions[SCENARIO_PARTITIONS_MAX];
 };
 
-struct story;
 struct step_run;
 struct fault_run;
 
@@ -137,7 +136,7 @@ struct run {
     uint32_t next_producer;
     unsigned next_reader;
     struct run_report *report;
-    struct story *story;
+    struct chronicle *chronicle; /* borrowed; NULL: nobody asks for it */
     struct step_run *steps;
     struct fault_run *faults;
     struct list pending; /* calls that the world was asked for */
@@ -228,7 +227,10 @@ uint32_t payload_crc(struct bytes key, struct bytes value);
 
 /* ---- run.c ---- */
 
-void run_history(struct run *run, const struct history *event);
+/* What this worker did or saw. */
+void run_history(const struct worker *worker, const struct history *event);
+/* A step or what comes of one, of whom it befalls; `what` in words. */
+void run_say(struct run *run, const char *who, const char *what);
 /* Each topic of the file is there, led and all in sync. */
 bool run_is_whole(const struct run *run);
 /* A topic is there, and this is its id. */
@@ -302,18 +304,5 @@ enum damage_time atlas_time(struct run *run, struct broker_host *host,
                             const struct disk_place *place);
 void atlas_damaged(struct run *run, struct broker_host *host,
                    const struct disk_place *place);
-
-/* ---- story.c: the last things that happened ---- */
-
-struct story *story_new(void);
-void story_free(struct story *story);
-void story_fact(struct story *story, int64_t now_us, unsigned node,
-                const struct fact *fact);
-/* `what` is static. */
-void story_event(struct story *story, int64_t now_us, const char *who,
-                 const char *what);
-/* About one partition (NULL: all), and what befell nodes. */
-void story_tell(const struct story *story, const struct partition_key *key,
-                char text[RUN_STORY_BYTES]);
 
 #endif

@@ -29,7 +29,7 @@ static void tell_start(struct reader *reader)
         return;
     reader->told = true;
     if (reader->subscription.start == CLIENT_START_EARLIEST)
-        run_history(reader->worker->run, &event);
+        run_history(reader->worker, &event);
 }
 
 static void on_record(struct subscription *subscription, int64_t offset,
@@ -43,7 +43,7 @@ static void on_record(struct subscription *subscription, int64_t offset,
     event.intact = payload_read(record->key, record->value, &event.producer,
                                 &event.sequence);
     event.crc = payload_crc(record->key, record->value);
-    run_history(reader->worker->run, &event);
+    run_history(reader->worker, &event);
 }
 
 static void on_end(struct subscription *subscription, int64_t high_watermark)
@@ -56,7 +56,7 @@ static void on_end(struct subscription *subscription, int64_t high_watermark)
         &run->topics[reader->topic].partitions[reader->key.partition];
 
     tell_start(reader);
-    run_history(run, &event);
+    run_history(reader->worker, &event);
     if (!reader->final ||
         subscription->next_offset <= partition->written_offset)
         return;
@@ -77,7 +77,7 @@ static void on_error(struct subscription *subscription, enum error error,
         struct history event = event_of(reader, HISTORY_GAP, log_start_offset);
 
         tell_start(reader);
-        run_history(reader->worker->run, &event);
+        run_history(reader->worker, &event);
         reader->resume_at = log_start_offset;
     } else if (error == ERROR_CORRUPT_BATCH && subscription->positioned) {
         reader->resume_at = next_offset;

@@ -19,8 +19,12 @@
 
 /* ---- what the judge is told ---- */
 
-void run_history(struct run *run, const struct history *event)
+void run_history(const struct worker *worker, const struct history *event)
 {
+    struct run *run = worker->run;
+
+    chronicle_history(run->chronicle, world_now_us(run->world),
+                      node_index(worker->host->node), event);
     judge_time(run->judge, world_now_us(run->world));
     judge_history(run->judge, event);
 }
@@ -40,7 +44,7 @@ static void on_fact(struct world_observer *observer, struct node *node,
     if (index >= (unsigned)run->scenario->brokers)
         return;
     run->brokers[index].starting = false;
-    story_fact(run->story, now_us, index, fact);
+    chronicle_fact(run->chronicle, now_us, index, fact);
     judge_time(run->judge, now_us);
     judge_fact(run->judge, index, fact);
     if (fact->type == FACT_FENCED)
@@ -53,7 +57,6 @@ static void on_down(struct world_observer *observer, struct node *node)
     struct run *run = run_of(observer);
     struct broker_host *host = run_broker(run, node);
 
-    story_event(run->story, world_now_us(run->world), node_name(node), "down");
     if (host == NULL)
         return;
     judge_time(run->judge, world_now_us(run->world));
@@ -66,7 +69,6 @@ static void on_up(struct world_observer *observer, struct node *node)
     struct run *run = run_of(observer);
     struct broker_host *host = run_broker(run, node);
 
-    story_event(run->story, world_now_us(run->world), node_name(node), "up");
     if (host == NULL)
         return;
     judge_time(run->judge, world_now_us(run->world));
@@ -106,6 +108,32 @@ static void on_damage(struct world_observer *observer, struct node *node,
     atlas_damaged(run, run_broker(run, node), place);
 }
 
+static void on_note(struct world_observer *observer, const struct node *node,
+                    const char *text)
+{
+    struct run *run = run_of(observer);
+
+    if (run->world == NULL)
+        return; /* it is being made */
+    chronicle_note(run->chronicle, world_now_us(run->world),
+                   node ? (int)node_index(node) : -1, text);
+}
+
+static void on_log(struct world_observer *observer, const struct node *node,
+                   enum trace_level level, const char *text)
+{
+    struct run *run = run_of(observer);
+
+    chronicle_log(run->chronicle, world_now_us(run->world), node_index(node),
+                  level, text);
+}
+
+void run_say(struct run *run, const char *who, const char *what)
+{
+    chronicle_say(run->chronicle, world_now_us(run->world), who, CHRONICLE_STEP,
+                  what);
+}
+
 static void on_asked(struct world_observer *observer, struct node *node,
                      unsigned fault, bool fires)
 {
@@ -131,6 +159,7 @@ void run_topic_exists(struct run *run, size_t topic, const struct uuid *id)
     state->partition_count = (uint32_t)state->topic->partitions;
     memset(state->partitions, 0, sizeof state->partitions);
     judge_topic_is(run->judge, id, topic);
+    chronicle_topic(run->chronicle, id, state->topic->name);
 }
 
 void run_topic_has(struct run_topic *topic, size_t partition_count)
@@ -267,6 +296,8 @@ static void begin_work(struct run *run)
 {
     run->phase = PHASE_WORK;
     run->start_us = world_now_us(run->world);
+    chronicle_say(run->chronicle, run->start_us, "", CHRONICLE_PHASE,
+                  "the work begins");
     for (int64_t i = 0; i < run->scenario->client_count; i++)
         node_start(run->clients[i].node);
     fault_plan_begin(run);
@@ -284,7 +315,8 @@ static void begin_heal(struct run *run)
     run_steps_heal(run);
     judge_time(run->judge, run->healed_us);
     judge_healed(run->judge);
-    story_event(run->story, run->healed_us, "*", "faults are over");
+    chronicle_say(run->chronicle, run->healed_us, "", CHRONICLE_PHASE,
+                  "faults are over");
     for (size_t t = 0; t < run->scenario->topic_count; t++)
         for (size_t i = 0; i < SCENARIO_PARTITIONS_MAX; i++) {
             struct run_partition *partition = &run->topics[t].partitions[i];
@@ -298,6 +330,8 @@ static void begin_heal(struct run *run)
 static void begin_closing(struct run *run)
 {
     run->phase = PHASE_CLOSING;
+    chronicle_say(run->chronicle, world_now_us(run->world), "", CHRONICLE_PHASE,
+                  "clients end, and all is read once more");
     for (int64_t i = 0; i < run->scenario->client_count; i++)
         if (node_is_up(run->clients[i].node))
             node_crash(run->clients[i].node, NODE_CRASH_PROCESS);
@@ -457,15 +491,38 @@ static void report_vacuous(struct run *run)
         }
 }
 
+static void tell_where(const struct run *run, const struct violation *violation,
+                       struct violation_place *where)
+{
+    char name[UUID_TEXT_SIZE];
+
+    where->key = violation->key;
+    where->offset = violation->offset;
+    where->at_us = violation->now_us;
+    if (violation->node < (unsigned)run->scenario->brokers)
+        snprintf(where->node, sizeof where->node, "%s",
+                 node_name(run->brokers[violation->node].node));
+    if (uuid_is_zero(&violation->key.topic_id))
+        return;
+    uuid_format(&violation->key.topic_id, name);
+    snprintf(where->place, sizeof where->place, "%s/%u", name,
+             violation->key.partition);
+    for (size_t i = 0; i < run->scenario->topic_count; i++)
+        if (uuid_equal(&run->topics[i].id, &violation->key.topic_id))
+            snprintf(where->place, sizeof where->place, "%s/%u",
+                     run->topics[i].topic->name, violation->key.partition);
+}
+
 static void report_violation(struct run *run, const struct violation *violation)
 {
     struct run_report *report = run->report;
-    bool about = !uuid_is_zero(&violation->key.topic_id);
 
     report->result = RUN_FAIL;
     report->oracle = (int)violation->oracle;
     snprintf(report->message, sizeof report->message, "%s", violation->message);
-    story_tell(run->story, about ? &violation->key : NULL, report->story);
+    report->has_story = true;
+    tell_where(run, violation, &report->where);
+    chronicle_violation(run->chronicle, violation);
 }
 
 static void fill_report(struct run *run, bool set_up)
@@ -491,7 +548,7 @@ static void fill_report(struct run *run, bool set_up)
     } else if (!set_up) {
         report_error(report, "the cluster was not whole %d s after its start",
                      SETUP_US / 1000000);
-        story_tell(run->story, NULL, report->story);
+        report->has_story = true;
     } else if (report->strike.nth > 0) {
         report_no_strike(run);
     } else {
@@ -520,6 +577,29 @@ static uint64_t oracles_of(const struct scenario *scenario)
                : scenario->oracles;
 }
 
+static void add_each(struct run *run, char letter, int64_t count,
+                     enum chronicle_lane_type type)
+{
+    for (unsigned i = 1; i <= (unsigned)count; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "%c%u", letter, i);
+        chronicle_add_lane(run->chronicle, name, type);
+    }
+}
+
+/* In the order in which the world gets its nodes. */
+static void add_lanes(struct run *run)
+{
+    const struct scenario *scenario = run->scenario;
+
+    add_each(run, 'b', scenario->brokers, LANE_BROKER);
+    add_each(run, 'c', scenario->client_count, LANE_CLIENT);
+    chronicle_add_lane(run->chronicle, "admin", LANE_CLIENT);
+    add_each(run, 'z', scenario->zookeepers, LANE_SERVER);
+    chronicle_add_lane(run->chronicle, "world", LANE_WORLD);
+}
+
 static void build(struct run *run, const struct run_extras *extras,
                   struct judge_topic *topics)
 {
@@ -536,11 +616,18 @@ static void build(struct run *run, const struct run_extras *extras,
                                   .topics = topics,
                                   .topic_count = scenario->topic_count};
 
-    run->observer = (struct world_observer){
-        on_fact, on_down, on_up, on_disk, may_damage, on_damage, on_asked};
+    run->observer =
+        (struct world_observer){.on_fact = on_fact,
+                                .on_down = on_down,
+                                .on_up = on_up,
+                                .on_disk = on_disk,
+                                .may_damage = may_damage,
+                                .on_damage = on_damage,
+                                .on_asked = on_asked,
+                                .on_note = run->chronicle ? on_note : NULL,
+                                .on_log = run->chronicle ? on_log : NULL};
     list_init(&run->pending);
     list_init(&run->undone);
-    run->story = story_new();
     run->world = world_new(&options);
     for (size_t i = 0; i < scenario->topic_count; i++) {
         topics[i] = scenario->topics[i].judged;
@@ -549,6 +636,7 @@ static void build(struct run *run, const struct run_extras *extras,
         run->topics[i].wanted = !scenario->topics[i].late;
     }
     run->judge = judge_new(&judge);
+    add_lanes(run);
     world_add_zookeeper(run->world, (unsigned)scenario->zookeepers);
     for (unsigned i = 0; i < (unsigned)scenario->brokers; i++)
         broker_host_init(run, i);
@@ -570,7 +658,7 @@ static int64_t wall_ms(void)
 void run_scenario(const struct scenario *scenario, uint64_t seed,
                   const struct run_extras *extras, struct run_report *report)
 {
-    static const struct run_extras none = {NULL, NULL, NULL};
+    static const struct run_extras none = {NULL, NULL, NULL, NULL};
     struct run *run = calloc(1, sizeof *run);
     struct judge_topic *topics =
         calloc(scenario->topic_count + 1, sizeof *topics);
@@ -586,6 +674,7 @@ void run_scenario(const struct scenario *scenario, uint64_t seed,
     if (extras == NULL)
         extras = &none;
     run->decisions = extras->decisions;
+    run->chronicle = extras->chronicle;
     if (extras->strike != NULL)
         report->strike = *extras->strike;
     build(run, extras, topics);
@@ -596,7 +685,6 @@ void run_scenario(const struct scenario *scenario, uint64_t seed,
     run_later_release(run);
     run_steps_release(run);
     fault_plan_release(run);
-    story_free(run->story);
     free(topics);
     free(run);
     report->wall_ms = wall_ms() - began_ms;

@@ -8,11 +8,12 @@
 #include <stdio.h>
 
 #include "sim/scenario/scenario.h"
+#include "sim/workload/chronicle.h"
 #include "sim/workload/decided.h"
 #include "sim/workload/disk_kind.h"
 
 #define RUN_MESSAGE_BYTES 704
-#define RUN_STORY_BYTES   6000
+#define RUN_PLACE_BYTES   300
 
 enum run_result {
     RUN_PASS,
@@ -41,12 +42,22 @@ struct run_strike {
                         more than that */
 };
 
+/* What a broken promise is about. */
+struct violation_place {
+    char place[RUN_PLACE_BYTES]; /* "orders/0"; "": no partition */
+    struct partition_key key;    /* zero: no partition */
+    int64_t offset;              /* -1: no record */
+    char node[16];               /* "": no node */
+    int64_t at_us;               /* of the world */
+};
+
 /* Holds no pointer: it crosses a pipe between processes. */
 struct run_report {
     enum run_result result;
     int oracle; /* enum oracle_id; -1: none */
     char message[RUN_MESSAGE_BYTES];
-    char story[RUN_STORY_BYTES]; /* of a failure: what happened last */
+    bool has_story;               /* what happened until then says more */
+    struct violation_place where; /* of a broken promise */
     enum disk_profile disk_profile;
     uint64_t trace_hash;
     int64_t sim_ms;
@@ -72,6 +83,7 @@ struct run_extras {
     const struct run_strike *strike;
     FILE *trace; /* text of everything that happens */
     struct decisions *decisions;
+    struct chronicle *chronicle; /* what happened, as structures */
 };
 
 /* `extras`: NULL when there are none. */

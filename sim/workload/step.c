@@ -97,6 +97,18 @@ static void undo_later(struct run *run, size_t index, const struct act *act)
 
 /* ---- doing ---- */
 
+/* Steps on nodes and links are told for each of them. */
+static void tell_of_topic(struct run *run, const struct scenario_step *step)
+{
+    char text[300];
+
+    if (step->action == STEP_HEAL)
+        return;
+    snprintf(text, sizeof text, "%s %s", step_name(step->action),
+             run->topics[step->topic].topic->name);
+    run_say(run, "", text);
+}
+
 static void fire(struct run *run, size_t index)
 {
     const struct scenario_step *step = &run->scenario->steps[index];
@@ -110,6 +122,8 @@ static void fire(struct run *run, size_t index)
         return;
     }
     run->report->steps[index]++;
+    if (act.count == 0)
+        tell_of_topic(run, step);
     undo_later(run, index, &act);
     if (state->left > 0)
         state->left--;
