@@ -38,11 +38,10 @@ static const char usage[] =
     "       kqsim oracles              list the promises that are judged\n"
     "       kqsim marks                list what a sweep can reach\n"
     "A directory means all *.yaml below it. Without --seed and --seeds each\n"
-    "scenario runs once, with seed 1. --html writes a single run as a page "
-    "for\n"
-    "a browser, with the run of another seed beside it. Exit code: 0 all "
-    "passed, 1 a run failed\n"
-    "or proved nothing, 2 bad usage or a bad file, 3 the environment failed.\n";
+    "scenario runs once, with seed 1. --html writes a single run as a page\n"
+    "for a browser, with the run of another seed beside it.\n"
+    "Exit code: 0 all passed, 1 a run failed or proved nothing, 2 bad usage\n"
+    "or a bad file, 3 the environment failed.\n";
 
 static int fail(int code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
