@@ -19,14 +19,16 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3 };
 
 static const char usage[] =
     "usage: kqsim run FILE|DIR... [--seed S | --seeds N [--from S]]\n"
-    "                 [--jobs J] [--json] [--trace FILE]\n"
+    "                 [--jobs J] [--json] [--junit FILE] [--trace FILE]\n"
     "                 [--html FILE [--beside SEED]]\n"
     "       kqsim crash-everywhere FILE [--seed S | --seeds N [--from S]]\n"
     "                 [--how power|process|error|full|short] [--node bN]\n"
     "                 [--limit N] [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
+    "                 [--junit FILE]\n"
     "                 crash at each disk operation in turn, or let it fail\n"
     "       kqsim swarm [--seed S [--print] | --seeds N [--from S]]\n"
-    "                 [--minutes M] [--jobs J] [--json] [--trace FILE]\n"
+    "                 [--minutes M] [--jobs J] [--json] [--junit FILE]\n"
+    "                 [--trace FILE]\n"
     "                 [--html FILE [--beside SEED]]\n"
     "                 draw cluster, topics, load and faults from each seed\n"
     "       kqsim shrink FILE --seed S [-o OUT] [--minutes M] [--jobs J]\n"
@@ -38,8 +40,9 @@ static const char usage[] =
     "       kqsim oracles              list the promises that are judged\n"
     "       kqsim marks                list what a sweep can reach\n"
     "A directory means all *.yaml below it. Without --seed and --seeds each\n"
-    "scenario runs once, with seed 1. --html writes a single run as a page\n"
-    "for a browser, with the run of another seed beside it.\n"
+    "scenario runs once, with seed 1. --json tells one object a run, --junit\n"
+    "writes them for a CI service; --html writes a single run as a page for a\n"
+    "browser, with the run of another seed beside it.\n"
     "Exit code: 0 all passed, 1 a run failed or proved nothing, 2 bad usage\n"
     "or a bad file, 3 the environment failed.\n";
 
@@ -174,6 +177,8 @@ struct options {
     bool has_seeds;
     bool json;
     const char *trace;
+    const char *junit;
+    struct junit *cases; /* that go there; NULL: no --junit */
     const char *html;
     bool has_beside;
     uint64_t beside;
@@ -237,6 +242,8 @@ static int take_option(struct options *options, int count, char **arguments,
         return take_number(name, value, 1, &options->jobs);
     if (strcmp(name, "--trace") == 0)
         return take_text(name, value, "the name of a file", &options->trace);
+    if (strcmp(name, "--junit") == 0)
+        return take_text(name, value, "the name of a file", &options->junit);
     if (strcmp(name, "--html") == 0)
         return take_text(name, value, "the name of a file", &options->html);
     if (strcmp(name, "--beside") == 0) {
@@ -342,6 +349,27 @@ static int page_of_swarm(const struct options *options, int code)
 
 /* ---- sweeps ---- */
 
+/* Before the runs, which may take hours. */
+static int open_cases(struct options *options)
+{
+    if (options->junit == NULL)
+        return EXIT_DONE;
+    options->cases = junit_new(options->junit);
+    if (options->cases == NULL)
+        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->junit,
+                    strerror(errno));
+    return EXIT_DONE;
+}
+
+/* After the runs, whose code it gives back when the file could be written. */
+static int write_cases(const struct options *options, int code)
+{
+    if (options->cases != NULL && !junit_end(options->cases))
+        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->junit,
+                    strerror(errno));
+    return code;
+}
+
 static int open_trace(const struct options *options, const struct plan *plan,
                       FILE **trace)
 {
@@ -367,6 +395,7 @@ static int sweep(const struct options *options, const struct plan *plan,
                         .seeds = options->seeds,
                         .jobs = (unsigned)options->jobs,
                         .json = options->json,
+                        .junit = options->cases,
                         .strikes = strike,
                         .strike_count = strike ? 1 : 0};
     int code = open_trace(options, plan, &all.trace);
@@ -424,9 +453,12 @@ static int command_run(int count, char **arguments)
     if (code == EXIT_DONE)
         code = check_page(&options, plan.count * options.seeds == 1);
     if (code == EXIT_DONE)
+        code = open_cases(&options);
+    if (code == EXIT_DONE)
         code = sweep(&options, &plan, NULL);
     if (options.html != NULL && plan.count == 1 && code <= EXIT_FAILED)
         code = page_of_file(&options, plan.scenarios[0], NULL, code);
+    code = write_cases(&options, code);
     plan_release(&plan);
     files_release(&options.files);
     return code;
@@ -462,6 +494,7 @@ static int strike_all(const struct options *options, const struct plan *plan,
                                     .limit = options->limit,
                                     .jobs = (unsigned)options->jobs,
                                     .json = options->json,
+                                    .junit = options->cases,
                                     .table = &table};
     const char *reason = everywhere_too_much(everywhere.scenario, how);
     bool good = true;
@@ -509,8 +542,11 @@ static int command_crash_everywhere(int count, char **arguments)
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)
+        code = open_cases(&options);
+    if (code == EXIT_DONE)
         code = options.at ? strike_one(&options, &plan, how)
                           : strike_all(&options, &plan, how);
+    code = write_cases(&options, code);
     plan_release(&plan);
     files_release(&options.files);
     return code;
@@ -587,8 +623,8 @@ static int command_shrink(int count, char **arguments)
     if (code == EXIT_DONE && (options.files.count != 1 || !options.has_seed))
         code = fail(EXIT_USAGE, "kqsim shrink takes one scenario and the "
                                 "--seed of a run that fails");
-    if (code == EXIT_DONE &&
-        (options.json || options.trace || options.print || options.html))
+    if (code == EXIT_DONE && (options.json || options.trace || options.print ||
+                              options.html || options.junit))
         code = fail(EXIT_USAGE, "kqsim shrink takes --seed, -o, --minutes and "
                                 "--jobs");
     if (code == EXIT_DONE)
@@ -608,7 +644,8 @@ static int swarm(const struct options *options)
                         .seeds = options->seeds,
                         .minutes = options->minutes,
                         .jobs = (unsigned)options->jobs,
-                        .json = options->json};
+                        .json = options->json,
+                        .junit = options->cases};
     bool good;
 
     if (all.minutes > 0 && !options->has_seeds)
@@ -655,10 +692,13 @@ static int command_swarm(int count, char **arguments)
     if (code == EXIT_DONE)
         code = check_page(&options, single);
     if (code == EXIT_DONE)
+        code = open_cases(&options);
+    if (code == EXIT_DONE)
         code =
             options.print ? print_drawn(options.first_seed) : swarm(&options);
     if (!options.print && options.html != NULL && code <= EXIT_FAILED && single)
         code = page_of_swarm(&options, code);
+    code = write_cases(&options, code);
     files_release(&options.files);
     return code;
 }

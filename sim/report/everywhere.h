@@ -22,6 +22,7 @@ struct everywhere {
     uint64_t limit; /* so many runs, spread evenly; 0: one an operation */
     unsigned jobs;
     bool json;
+    struct junit *junit;            /* told of every run; NULL: none */
     struct everywhere_table *table; /* borrowed; counted on */
 };
 

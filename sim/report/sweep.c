@@ -87,6 +87,8 @@ static void tell_scenario(struct state *state, const struct scenario *scenario)
     if (vacuous) {
         state->good = false;
         fprintf(out, "ERROR  %s: %s\n", scenario->path, sentence);
+        if (state->sweep->junit != NULL)
+            junit_vacuous(state->sweep->junit, scenario, sentence);
     }
     if (!state->sweep->json && !state->sweep->drawn)
         report_tally(stdout, scenario, &state->tally);
@@ -129,6 +131,9 @@ static void tell_run(struct state *state, size_t run)
     if (sweep->json)
         report_json(stdout, scenario_of(state, run), seed_of(state, run),
                     report);
+    if (sweep->junit != NULL)
+        junit_run(sweep->junit, scenario_of(state, run), seed_of(state, run),
+                  report);
     if (report->result != RUN_PASS && !sweep->quiet)
         tell_failure(state, run);
     if ((run + 1) % (sweep->seeds * runs_of_seed(state)) == 0)

@@ -6,6 +6,7 @@
 #ifndef REPORT_SWEEP_H
 #define REPORT_SWEEP_H
 
+#include "sim/report/junit.h"
 #include "sim/report/report.h"
 
 struct sweep {
@@ -18,6 +19,7 @@ struct sweep {
     bool quiet; /* only told() hears of it; no run is made in this process */
     unsigned jobs;
     bool json;
+    struct junit *junit;              /* told of every run; NULL: none */
     FILE *trace;                      /* of a single run; NULL: none */
     const struct run_strike *strikes; /* NULL: runs without any */
     size_t strike_count;

@@ -74,6 +74,7 @@ static bool run_some(const struct swarm *swarm, uint64_t first, size_t count,
                           .drawn = true,
                           .jobs = swarm->jobs,
                           .json = swarm->json,
+                          .junit = swarm->junit,
                           .trace = swarm->trace,
                           .told = note,
                           .context = total};

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 struct scenario;
+struct junit;
 
 /* The scenario of this seed as the text of a scenario file, always the same
  * and always in order. The caller frees it. */
@@ -27,7 +28,8 @@ struct swarm {
     uint64_t minutes; /* then no more seeds are begun; 0: no limit */
     unsigned jobs;
     bool json;
-    FILE *trace; /* of a single seed; NULL: none */
+    struct junit *junit; /* told of every run; NULL: none */
+    FILE *trace;         /* of a single seed; NULL: none */
 };
 
 /* Draws and runs seed after seed, tells of those that fail, and at the end
