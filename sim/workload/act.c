@@ -7,7 +7,8 @@
 
 #include "sim/workload/step.h"
 
-#define ROT_SPAN 16384
+#define ROT_SPAN      16384
+#define HEAL_AGAIN_US 100000
 
 static void tell(struct run *run, const struct party *party, const char *what)
 {
@@ -220,6 +221,104 @@ static void rot(struct run *run, const struct party *party,
         offset /= 2;
     judge_time(run->judge, world_now_us(run->world));
     judge_node(run->judge, host->index, NODE_DAMAGED);
+}
+
+/* ---- znodes ---- */
+
+/* One that is damaged, and what was there. */
+struct saved_znode {
+    struct list node; /* run->znodes */
+    const struct scenario_step *step;
+    char *bytes;
+    int size;
+};
+
+static const char garbage[] = "\xff\xff written by hand";
+
+static int damage_size(const struct scenario_step *step)
+{
+    switch (step->damage) {
+    case ZNODE_GARBAGE:
+        return (int)sizeof garbage;
+    case ZNODE_EMPTY:
+        return 0;
+    case ZNODE_REMOVED:
+        break;
+    }
+    return -1;
+}
+
+static struct saved_znode *find_znode(struct run *run, const char *path)
+{
+    list_for_each (at, &run->znodes) {
+        struct saved_znode *saved = container_of(at, struct saved_znode, node);
+
+        if (strcmp(saved->step->znode, path) == 0)
+            return saved;
+    }
+    return NULL;
+}
+
+static void forget_znode(struct saved_znode *saved)
+{
+    list_remove(&saved->node);
+    free(saved->bytes);
+    free(saved);
+}
+
+/* False when it is not taken, or was damaged before. */
+static bool damage_znode(struct run *run, const struct scenario_step *step)
+{
+    struct saved_znode *saved;
+
+    if (find_znode(run, step->znode) != NULL)
+        return false;
+    saved = calloc(1, sizeof *saved);
+    if (saved == NULL)
+        abort();
+    saved->step = step;
+    saved->size = world_zookeeper_read(run->world, step->znode, &saved->bytes);
+    list_append(&run->znodes, &saved->node);
+    if (saved->size >= 0 && world_zookeeper_put(run->world, step->znode,
+                                                garbage, damage_size(step))) {
+        story_event(run->story, world_now_us(run->world), step->znode,
+                    znode_damage_name(step->damage));
+        return true;
+    }
+    forget_znode(saved);
+    return false;
+}
+
+/* As it was left, and not made anew. */
+static bool is_still_damaged(struct run *run, const struct saved_znode *saved)
+{
+    int size = damage_size(saved->step);
+    char *bytes;
+    bool same;
+
+    same =
+        world_zookeeper_read(run->world, saved->step->znode, &bytes) == size &&
+        (size <= 0 || memcmp(bytes, garbage, (size_t)size) == 0);
+    free(bytes);
+    return same;
+}
+
+static void restore_znode(struct run *run, struct saved_znode *saved)
+{
+    const char *path = saved->step->znode;
+
+    if (is_still_damaged(run, saved)) {
+        if (!world_zookeeper_put(run->world, path, saved->bytes, saved->size))
+            return; /* the end of faults tries again */
+        story_event(run->story, world_now_us(run->world), path, "written back");
+    }
+    forget_znode(saved);
+}
+
+void act_release(struct run *run)
+{
+    list_for_each_safe (at, &run->znodes)
+        forget_znode(container_of(at, struct saved_znode, node));
 }
 
 /* ---- links ---- */
@@ -436,6 +535,8 @@ bool act_do(struct run *run, struct act *act)
         tell(run, &act->parties[0], step_name(step->action));
         each_link(run, act, step->action == STEP_CUT);
         return true;
+    case STEP_DAMAGE_ZNODE:
+        return damage_znode(run, step);
     case STEP_CREATE_TOPIC:
         create_topic(run, (size_t)step->topic);
         return true;
@@ -494,6 +595,14 @@ static void undo_one(struct run *run, const struct scenario_step *step,
 
 void act_undo(struct run *run, const struct act *act)
 {
+    struct saved_znode *saved = act->step->action == STEP_DAMAGE_ZNODE
+                                    ? find_znode(run, act->step->znode)
+                                    : NULL;
+
+    if (saved != NULL) {
+        restore_znode(run, saved);
+        return;
+    }
     if (act->step->action == STEP_CUT) {
         each_link(run, act, false);
         tell(run, &act->parties[0], "heal");
@@ -529,6 +638,16 @@ static void heal_directories(struct run *run, struct broker_host *host)
         end(run, &party, NODE_CRASH_PROCESS);
 }
 
+/* As soon as there is a quorum. */
+static void heal_znodes(struct run *run, size_t number)
+{
+    (void)number;
+    list_for_each_safe (at, &run->znodes)
+        restore_znode(run, container_of(at, struct saved_znode, node));
+    if (!list_empty(&run->znodes))
+        run_later(run, HEAL_AGAIN_US, heal_znodes, 0);
+}
+
 void run_steps_heal(struct run *run)
 {
     const struct scenario *scenario = run->scenario;
@@ -552,4 +671,6 @@ void run_steps_heal(struct run *run)
     }
     for (int64_t i = 0; i < scenario->client_count; i++)
         heal_node(run, run->clients[i].node);
+    if (!list_empty(&run->znodes))
+        heal_znodes(run, 0);
 }

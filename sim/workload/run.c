@@ -540,6 +540,7 @@ static void build(struct run *run, const struct run_extras *extras,
         on_fact, on_down, on_up, on_disk, may_damage, on_damage, on_asked};
     list_init(&run->pending);
     list_init(&run->undone);
+    list_init(&run->znodes);
     run->story = story_new();
     run->world = world_new(&options);
     for (size_t i = 0; i < scenario->topic_count; i++) {

@@ -85,7 +85,7 @@ static void undo_later(struct run *run, size_t index, const struct act *act)
         run_decided_step(run, act, index, since_zero(run, index), -1);
         return;
     }
-    if (step->action == STEP_CUT) {
+    if (step->action == STEP_CUT || step->action == STEP_DAMAGE_ZNODE) {
         keep(run, index, act);
         return;
     }
@@ -193,6 +193,7 @@ void run_steps_release(struct run *run)
 
     while ((node = list_pop(&run->undone)) != NULL)
         free(container_of(node, struct done, node));
+    act_release(run);
     free(run->steps);
     run->steps = NULL;
 }
