@@ -138,6 +138,7 @@ struct condition {
 enum znode_damage {
     ZNODE_GARBAGE, /* bytes that are no message */
     ZNODE_EMPTY,
+    ZNODE_FLIPPED, /* a bit of its 6th byte: part of an id, or of a number */
     ZNODE_REMOVED
 };
 

@@ -133,7 +133,7 @@ static void read_brokers(struct loader *loader, yaml_node_t *node, void *to,
     }
 }
 
-static const char *const damages[] = {"garbage", "empty", "removed"};
+static const char *const damages[] = {"garbage", "empty", "flipped", "removed"};
 
 const char *znode_damage_name(enum znode_damage damage)
 {
@@ -170,7 +170,7 @@ static void read_as(struct loader *loader, yaml_node_t *node, void *to,
         }
     if (text != NULL)
         complain(loader, node,
-                 "a znode is damaged as garbage, empty or "
+                 "a znode is damaged as garbage, empty, flipped or "
                  "removed, not as '%s'%s",
                  text, did_you_mean(text, damages, COUNT_OF(damages)));
 }

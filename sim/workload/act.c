@@ -233,19 +233,51 @@ struct saved_znode {
     int size;
 };
 
+#define FLIPPED_BYTE 5
+
 static const char garbage[] = "\xff\xff written by hand";
 
-static int damage_size(const struct scenario_step *step)
+/* What lies in its place, in a buffer of at least what was there; its size,
+ * or -1: nothing at all. */
+static int damaged_bytes(const struct saved_znode *saved, char *bytes)
 {
-    switch (step->damage) {
+    switch (saved->step->damage) {
     case ZNODE_GARBAGE:
+        memcpy(bytes, garbage, sizeof garbage);
         return (int)sizeof garbage;
     case ZNODE_EMPTY:
         return 0;
+    case ZNODE_FLIPPED:
+        memcpy(bytes, saved->bytes, (size_t)saved->size);
+        bytes[FLIPPED_BYTE] ^= 1;
+        return saved->size;
     case ZNODE_REMOVED:
         break;
     }
     return -1;
+}
+
+/* It lies there, or is looked for. */
+static bool put_damage(struct run *run, const struct saved_znode *saved,
+                       bool look)
+{
+    const char *path = saved->step->znode;
+    char *bytes = calloc(1, (size_t)saved->size + sizeof garbage);
+    char *found = NULL;
+    bool same = false;
+    int size;
+
+    if (bytes == NULL)
+        abort();
+    size = damaged_bytes(saved, bytes);
+    if (look)
+        same = world_zookeeper_read(run->world, path, &found) == size &&
+               (size <= 0 || memcmp(found, bytes, (size_t)size) == 0);
+    else
+        same = world_zookeeper_put(run->world, path, bytes, size);
+    free(found);
+    free(bytes);
+    return same;
 }
 
 static struct saved_znode *find_znode(struct run *run, const char *path)
@@ -269,6 +301,7 @@ static void forget_znode(struct saved_znode *saved)
 /* False when it is not taken, or was damaged before. */
 static bool damage_znode(struct run *run, const struct scenario_step *step)
 {
+    int least = step->damage == ZNODE_FLIPPED ? FLIPPED_BYTE : -1;
     struct saved_znode *saved;
 
     if (find_znode(run, step->znode) != NULL)
@@ -279,8 +312,7 @@ static bool damage_znode(struct run *run, const struct scenario_step *step)
     saved->step = step;
     saved->size = world_zookeeper_read(run->world, step->znode, &saved->bytes);
     list_append(&run->znodes, &saved->node);
-    if (saved->size >= 0 && world_zookeeper_put(run->world, step->znode,
-                                                garbage, damage_size(step))) {
+    if (saved->size > least && put_damage(run, saved, false)) {
         story_event(run->story, world_now_us(run->world), step->znode,
                     znode_damage_name(step->damage));
         return true;
@@ -289,25 +321,11 @@ static bool damage_znode(struct run *run, const struct scenario_step *step)
     return false;
 }
 
-/* As it was left, and not made anew. */
-static bool is_still_damaged(struct run *run, const struct saved_znode *saved)
-{
-    int size = damage_size(saved->step);
-    char *bytes;
-    bool same;
-
-    same =
-        world_zookeeper_read(run->world, saved->step->znode, &bytes) == size &&
-        (size <= 0 || memcmp(bytes, garbage, (size_t)size) == 0);
-    free(bytes);
-    return same;
-}
-
 static void restore_znode(struct run *run, struct saved_znode *saved)
 {
     const char *path = saved->step->znode;
 
-    if (is_still_damaged(run, saved)) {
+    if (put_damage(run, saved, true)) { /* nobody made it anew */
         if (!world_zookeeper_put(run->world, path, saved->bytes, saved->size))
             return; /* the end of faults tries again */
         story_event(run->story, world_now_us(run->world), path, "written back");
