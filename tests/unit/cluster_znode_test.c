@@ -51,6 +51,83 @@ static void sets_hold_replicas_of_the_partition(void **state)
     assert_non_null(decode(1, 4, &decoded));
 }
 
+/* A state that is well, but for what the caller then changes. */
+struct written {
+    Kq__PartitionState node;
+    Kq__ReplicaEpoch epochs[2];
+    Kq__ReplicaEpoch *isr[2];
+    uint32_t replicas[REPLICAS_MAX + 1];
+};
+
+static Kq__PartitionState *written(struct written *to)
+{
+    kq__partition_state__init(&to->node);
+    for (uint32_t i = 0; i < 2; i++) {
+        kq__replica_epoch__init(&to->epochs[i]);
+        to->epochs[i].broker_id = i + 1;
+        to->isr[i] = &to->epochs[i];
+    }
+    for (uint32_t i = 0; i <= REPLICAS_MAX; i++)
+        to->replicas[i] = i + 1;
+    to->node.replicas = to->replicas;
+    to->node.n_replicas = 3;
+    to->node.isr = to->isr;
+    to->node.n_isr = 2;
+    to->node.has_leader = 1;
+    to->node.leader = 2;
+    to->node.leader_epoch = 5;
+    to->node.min = 2;
+    return &to->node;
+}
+
+static void assert_wrong(const Kq__PartitionState *node, const char *words)
+{
+    struct partition_state decoded;
+    const char *wrong = znode_partition_decode(node, &decoded);
+
+    if (wrong == NULL || strstr(wrong, words) == NULL)
+        fail_msg("'%s' does not say '%s'", wrong ? wrong : "", words);
+}
+
+static void what_cannot_be_is_named(void **state)
+{
+    struct partition_state decoded;
+    struct written to;
+
+    (void)state;
+    assert_null(znode_partition_decode(written(&to), &decoded));
+    written(&to)->n_replicas = 0;
+    assert_wrong(&to.node, "no replicas");
+    written(&to)->n_replicas = REPLICAS_MAX + 1;
+    assert_wrong(&to.node, "more than 16");
+    written(&to)->replicas[2] = 1;
+    assert_wrong(&to.node, "named twice");
+    written(&to)->replicas[2] = (uint32_t)INT32_MAX + 1;
+    assert_wrong(&to.node, "there cannot be");
+    written(&to);
+    to.epochs[1].broker_id = 1;
+    assert_wrong(&to.node, "in sync or eligible is named twice");
+    written(&to)->leader = 3;
+    assert_wrong(&to.node, "leader is not in sync");
+    written(&to)->leader_epoch = (uint32_t)INT32_MAX + 1;
+    assert_wrong(&to.node, "epoch is negative");
+    written(&to)->has_unclean_epoch = 1;
+    to.node.unclean_epoch = 6;
+    assert_wrong(&to.node, "unclean epoch");
+    written(&to)->min = 0;
+    assert_wrong(&to.node, "min");
+    written(&to)->min = 4;
+    assert_wrong(&to.node, "min");
+    written(&to)->log_start_floor = UINT64_MAX;
+    assert_wrong(&to.node, "floor is negative");
+    written(&to)->has_successor = 1;
+    to.node.successor = 2;
+    assert_wrong(&to.node, "follow its leader");
+    written(&to)->n_removing = 1;
+    to.node.removing = to.replicas;
+    assert_wrong(&to.node, "reassignment");
+}
+
 static void assert_same(const struct partition_state *a,
                         const struct partition_state *b)
 {
@@ -115,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_hold_replicas_of_the_partition),
+        cmocka_unit_test(what_cannot_be_is_named),
         cmocka_unit_test(a_state_is_read_as_it_was_written),
     };
 
