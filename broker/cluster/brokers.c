@@ -149,7 +149,7 @@ static void note(struct broker_read *read, const char *wrong)
         return;
     znode_broker_path(path, read->endpoint.broker_id);
     if (wrong == NULL)
-        defects_clear(read->brokers->defects, DEFECT_BROKERS, path);
+        defects_clear(read->brokers->defects, path);
     else
         defects_note(read->brokers->defects,
                      &(struct defect_found){

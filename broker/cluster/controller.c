@@ -265,8 +265,7 @@ static void changes_done(struct coord_request *request)
                 "no controller can be elected: delete it, and the next one "
                 "makes it anew");
     } else {
-        defects_clear(&controller->metadata->defects, DEFECT_CONTROLLER,
-                      ZNODE_CHANGES);
+        defects_clear(&controller->metadata->defects, ZNODE_CHANGES);
         elect(controller);
     }
 }
@@ -303,7 +302,7 @@ static void epoch_done(struct coord_request *request)
                 "delete it, and the next one makes it anew");
         return;
     }
-    defects_clear(defects, DEFECT_CONTROLLER, ZNODE_CONTROLLER_EPOCH);
+    defects_clear(defects, ZNODE_CONTROLLER_EPOCH);
     controller->epoch = node ? node->controller_epoch : 0;
     controller->epoch_version = node ? request->stat.version : ZNODE_MISSING;
     if (controller->epoch < controller->metadata->controller_epoch)

@@ -39,16 +39,19 @@ struct defect *defects_find(const struct defects *defects, const char *path)
     return NULL;
 }
 
-static struct defect *add(struct defects *defects, const char *path)
+static struct defect *add(struct defects *defects,
+                          const struct defect_found *found)
 {
     struct heap *heap = defects->seam->heap;
     struct defect *defect = heap_alloc(heap, sizeof *defect);
     struct list *before = &defects->list;
 
-    defect->path = heap_strdup(heap, path);
+    defect->source = found->source;
+    defect->path = heap_strdup(heap, found->path);
     list_for_each (node, &defects->list) {
         before = node;
-        if (strcmp(container_of(node, struct defect, node)->path, path) > 0)
+        if (strcmp(container_of(node, struct defect, node)->path, found->path) >
+            0)
             break;
         before = &defects->list;
     }
@@ -70,15 +73,15 @@ static bool is_same(const struct defect *defect,
 bool defects_note(struct defects *defects, const struct defect_found *found)
 {
     struct defect *defect = defects_find(defects, found->path);
+    bool known = defect != NULL && is_same(defect, found);
 
-    if (defect != NULL && is_same(defect, found)) {
-        defect->seen = true;
-        return false;
-    }
     if (defect == NULL)
-        defect = add(defects, found->path);
-    defect->source = found->source;
+        defect = add(defects, found);
+    if (found->source < defect->source)
+        defect->source = found->source;
     defect->seen = true;
+    if (known)
+        return false;
     defect->exists = found->stat != NULL;
     defect->czxid = found->stat ? found->stat->czxid : 0;
     defect->version = found->stat ? found->stat->version : 0;
@@ -90,14 +93,13 @@ bool defects_note(struct defects *defects, const struct defect_found *found)
     return true;
 }
 
-bool defects_clear(struct defects *defects, enum defect_source source,
-                   const char *path)
+bool defects_clear(struct defects *defects, const char *path)
 {
     struct defect *defect = defects_find(defects, path);
 
-    if (defect == NULL || defect->source != source)
+    if (defect == NULL)
         return false;
-    defects->repaired += source == DEFECT_SCAN;
+    defects->repaired += defect->source == DEFECT_SCAN;
     SOMETIMES(defects->seam->trace, ZNODE_REPAIRED);
     trace_log(defects->seam->trace, TRACE_INFO, "znode %s is whole again",
               path);

@@ -12,7 +12,7 @@
 
 #define DEFECT_WHY_BYTES 200
 
-/* Who finds it, and finds it gone. */
+/* Who finds it: the first of them that does. */
 enum defect_source {
     DEFECT_SCAN,       /* topics, states, changes: cluster/metadata_read.c */
     DEFECT_BROKERS,    /* registrations: cluster/brokers.c */
@@ -53,9 +53,8 @@ struct defect_found {
 };
 /* True when it is news; then a line goes to the log. */
 bool defects_note(struct defects *defects, const struct defect_found *found);
-/* It was read, and is whole. True when it was not before. */
-bool defects_clear(struct defects *defects, enum defect_source source,
-                   const char *path);
+/* It was read by anybody, and is whole. True when it was not before. */
+bool defects_clear(struct defects *defects, const char *path);
 /* A complete reading of this source begins, and ends: what it did not note
  * is not there any more. */
 void defects_begin(struct defects *defects, enum defect_source source);

@@ -387,8 +387,8 @@ static void well(struct metadata_read *read)
     char path[ZNODE_PATH_BYTES];
 
     path_of(read, path);
-    if (defects_clear(&metadata->defects, source_of(read->kind), path) &&
-        !metadata->rescanning && read->kind < READ_CLUSTER)
+    if (defects_clear(&metadata->defects, path) && !metadata->rescanning &&
+        read->kind < READ_CLUSTER)
         metadata->rescan_wanted = true;
     metadata->damaged = defects_any(&metadata->defects);
 }

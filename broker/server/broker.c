@@ -329,7 +329,8 @@ static void init_parts(struct broker *broker)
                   &broker->identity, &broker->replicas_listener, &replicas);
     handover_init(&broker->handover, &broker->replicas,
                   &broker->handover_listener, config->handover_ms * 1000);
-    producer_ids_init(&broker->producer_ids, seam, broker->coord);
+    producer_ids_init(&broker->producer_ids, seam, broker->coord,
+                      &broker->metadata.defects);
 }
 
 static void check_fire(struct timer *timer)

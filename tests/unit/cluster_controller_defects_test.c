@@ -97,8 +97,8 @@ static void what_is_whole_is_counted_and_what_is_gone_is_not(void **state)
     note(fixture, "/topics/a", &stat_1, "it is empty");
     note(fixture, "/topics/ab", &stat_1, "it is empty");
     note(fixture, "/topics/a/state/0", NULL, "it does not exist");
-    assert_false(defects_clear(defects, DEFECT_SCAN, "/topics/c"));
-    assert_true(defects_clear(defects, DEFECT_SCAN, "/topics/a"));
+    assert_false(defects_clear(defects, "/topics/c"));
+    assert_true(defects_clear(defects, "/topics/a"));
     assert_int_equal(defects->repaired, 1);
     defects_forget_topic(defects, "a");
     assert_null(defects_find(defects, "/topics/a/state/0"));
@@ -338,8 +338,7 @@ static void a_repair_begins_a_new_term(void **state)
     note(fixture, "/topics/orders/state/0", &stat_1, "it is empty");
     controller_run(controller);
     assert_int_equal(controller->state, CONTROLLER_ACTIVE);
-    defects_clear(&fixture->lone.metadata.defects, DEFECT_SCAN,
-                  "/topics/orders/state/0");
+    defects_clear(&fixture->lone.metadata.defects, "/topics/orders/state/0");
     controller_run(controller);
     assert_int_equal(controller->state, CONTROLLER_LOOKING);
 }
