@@ -49,6 +49,9 @@ void ensemble_free(struct ensemble *ensemble);
 void ensemble_crash(struct ensemble *ensemble, unsigned server);
 void ensemble_start(struct ensemble *ensemble, unsigned server);
 bool ensemble_expire(struct ensemble *ensemble, struct node *node);
+bool ensemble_put(struct ensemble *ensemble, const char *path,
+                  const char *bytes, int size);
+int ensemble_read(struct ensemble *ensemble, const char *path, char **bytes);
 /* The process of this node ended: its handles are gone without a word, its
  * sessions go on until the ensemble misses them. Called after the node's
  * background calls were dropped. */

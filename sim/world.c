@@ -275,3 +275,17 @@ bool world_zookeeper_expire(struct world *world, struct node *node)
 {
     return world->ensemble != NULL && ensemble_expire(world->ensemble, node);
 }
+
+bool world_zookeeper_put(struct world *world, const char *path,
+                         const char *bytes, int size)
+{
+    ASSERT(world->ensemble != NULL);
+    world_note(world, NULL, "zookeeper put %s %d", path, size);
+    return ensemble_put(world->ensemble, path, bytes, size);
+}
+
+int world_zookeeper_read(struct world *world, const char *path, char **bytes)
+{
+    ASSERT(world->ensemble != NULL);
+    return ensemble_read(world->ensemble, path, bytes);
+}

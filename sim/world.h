@@ -216,6 +216,14 @@ void world_zookeeper_start(struct world *world, unsigned server);
 void world_zookeeper_clock_jump(struct world *world, int64_t by_ms);
 /* The ensemble ends the session of this node now; false when it has none. */
 bool world_zookeeper_expire(struct world *world, struct node *node);
+/* As an operator does it by hand: the znode has this content, is made if it is
+ * not there, or (size < 0) is removed. False when that is refused: there is no
+ * quorum, no parent, or it has children. */
+bool world_zookeeper_put(struct world *world, const char *path,
+                         const char *bytes, int size);
+/* Of a znode, as all that was decided leaves it: its size, and its content
+ * (*bytes, which the caller frees), or -1 when there is none. */
+int world_zookeeper_read(struct world *world, const char *path, char **bytes);
 
 /* ---- faults ---- */
 

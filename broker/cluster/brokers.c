@@ -94,6 +94,8 @@ static void finish(struct brokers *brokers)
     bool again = brokers->again;
 
     brokers->reading = false;
+    if (!failed && brokers->defects != NULL)
+        defects_end(brokers->defects, DEFECT_BROKERS);
     if (!failed)
         publish(brokers);
     reads_free(brokers);
@@ -129,6 +131,32 @@ static bool has_offline_directory(const Kq__BrokerNode *node)
     return node->n_offline > 0;
 }
 
+static const char *node_wrong(const Kq__BrokerNode *node)
+{
+    if (strlen(node->host) >= BROKER_HOST_BYTES ||
+        (node->rack != NULL && strlen(node->rack) >= BROKER_RACK_BYTES))
+        return "its host or rack is too long";
+    if (node->port > UINT16_MAX)
+        return "its port is above 65535";
+    return offline_valid(node) ? NULL : "its offline replicas are not in order";
+}
+
+static void note(struct broker_read *read, const char *wrong)
+{
+    char path[ZNODE_PATH_BYTES];
+
+    if (read->brokers->defects == NULL)
+        return;
+    znode_broker_path(path, read->endpoint.broker_id);
+    if (wrong == NULL)
+        defects_clear(read->brokers->defects, path);
+    else
+        defects_note(read->brokers->defects,
+                     &(struct defect_found){
+                         DEFECT_BROKERS, path, &read->request.stat, wrong,
+                         "the broker counts as gone: start it again"});
+}
+
 static void decode(struct broker_read *read)
 {
     struct heap *heap = read->brokers->seam->heap;
@@ -136,14 +164,11 @@ static void decode(struct broker_read *read)
     void *block;
     Kq__BrokerNode *node = znode_unpack(heap, &kq__broker_node__descriptor,
                                         read->request.data, &block);
+    const char *wrong =
+        node ? node_wrong(node) : znode_unpack_wrong(read->request.data);
 
-    if (node == NULL || strlen(node->host) >= BROKER_HOST_BYTES ||
-        (node->rack != NULL && strlen(node->rack) >= BROKER_RACK_BYTES) ||
-        node->port > UINT16_MAX || !offline_valid(node)) {
-        trace_log(read->brokers->seam->trace, TRACE_ERROR,
-                  "znode " ZNODE_BROKER_IDS "/%u is damaged: broker ignored",
-                  endpoint->broker_id);
-    } else {
+    note(read, wrong);
+    if (wrong == NULL) {
         snprintf(endpoint->host, sizeof endpoint->host, "%s", node->host);
         snprintf(endpoint->rack, sizeof endpoint->rack, "%s",
                  node->rack ? node->rack : "");
@@ -223,6 +248,8 @@ static void list_done(struct coord_request *request)
 
 static void list_start(struct brokers *brokers)
 {
+    if (brokers->defects != NULL)
+        defects_begin(brokers->defects, DEFECT_BROKERS);
     brokers->reading = true;
     brokers->again = false;
     brokers->failed = false;

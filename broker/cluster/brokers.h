@@ -7,6 +7,7 @@
 #ifndef CLUSTER_BROKERS_H
 #define CLUSTER_BROKERS_H
 
+#include "cluster/defects.h"
 #include "coord/coord.h"
 #include "seam/timer.h"
 #include "seam/trace.h"
@@ -55,6 +56,7 @@ struct brokers {
     bool reading;
     bool again;
     bool failed;
+    struct defects *defects; /* where damaged znodes are noted; NULL: nowhere */
 };
 
 void brokers_init(struct brokers *brokers, struct seam *seam,

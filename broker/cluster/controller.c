@@ -12,7 +12,11 @@
 #include "seam/memory.h"
 #include "seam/trace.h"
 
-#define RETRY_US 200000
+#define RETRY_US     200000
+#define PATIENCE_MAX 5 /* doublings of it, while a znode is damaged */
+
+/* A version: there is no such znode. */
+#define ZNODE_MISSING (-1)
 
 static void look(struct controller *controller);
 
@@ -44,6 +48,25 @@ static void look_later(struct controller *controller)
 {
     timer_start(controller->seam->timers, &controller->retry,
                 controller->seam->now.monotonic_us + RETRY_US);
+}
+
+/* What an election reads cannot be used. It is said once, and looked at again
+ * after RETRY_US, twice that, ... */
+static void damaged(struct controller *controller, const char *path,
+                    const char *why, const char *way_out)
+{
+    const struct coord_request *request = &controller->request;
+
+    defects_note(&controller->metadata->defects,
+                 &(struct defect_found){
+                     DEFECT_CONTROLLER, path,
+                     request->error == ERROR_NONE ? &request->stat : NULL, why,
+                     way_out});
+    timer_start(controller->seam->timers, &controller->retry,
+                controller->seam->now.monotonic_us +
+                    (RETRY_US << controller->patience));
+    if (controller->patience < PATIENCE_MAX)
+        controller->patience++;
 }
 
 static void retry_fire(struct timer *timer)
@@ -133,6 +156,26 @@ static void election_done(struct coord_request *request)
         look_later(controller);
 }
 
+/* Each election adds a change: without any, or behind what was read, /changes
+ * was made anew or written by hand. What brokers have read must lie below what
+ * follows (R12), and they must see a gap, and read everything. */
+static void begin_sequence(struct controller *controller)
+{
+    uint64_t anew = (uint64_t)controller->epoch << 32;
+
+    if ((controller->change_count == 0 && controller->epoch > 1) ||
+        controller->next_sequence < controller->metadata->next_sequence) {
+        controller->change_count = 0;
+        if (controller->next_sequence < anew)
+            controller->next_sequence = anew;
+    }
+}
+
+static enum coord_operation set_or_create(int32_t version)
+{
+    return version == ZNODE_MISSING ? COORD_CREATE : COORD_SET;
+}
+
 /* Raises the epoch and takes the post in one transaction. */
 static void elect(struct controller *controller)
 {
@@ -142,25 +185,37 @@ static void elect(struct controller *controller)
     struct coord_op ops[3];
 
     set_state(controller, CONTROLLER_ELECTING);
+    controller->patience = 0;
     controller->epoch++;
+    begin_sequence(controller);
     node.broker_id = controller->options.broker_id;
     node.broker_epoch = controller->broker_epoch;
     node.controller_epoch = controller->epoch;
     epoch.controller_epoch = controller->epoch;
     controller_add_change(controller, NULL, CHANGE_NO_CHUNK);
-    ops[0] = (struct coord_op){COORD_SET, ZNODE_CONTROLLER_EPOCH,
-                               znode_pack(heap, &epoch.base),
-                               controller->epoch_version, false};
+    ops[0] = (struct coord_op){
+        set_or_create(controller->epoch_version), ZNODE_CONTROLLER_EPOCH,
+        znode_pack(heap, &epoch.base), controller->epoch_version, false};
     ops[1] = (struct coord_op){COORD_CREATE, ZNODE_CONTROLLER,
                                znode_pack(heap, &node.base), COORD_ANY_VERSION,
                                true};
-    ops[2] = (struct coord_op){COORD_SET, ZNODE_CHANGES,
-                               controller_changes_encode(controller),
-                               controller->changes_version, false};
+    ops[2] =
+        (struct coord_op){set_or_create(controller->changes_version),
+                          ZNODE_CHANGES, controller_changes_encode(controller),
+                          controller->changes_version, false};
     request_start(controller, election_done);
     coord_multi(controller->coord, &controller->request, ops, 3);
     for (size_t i = 0; i < 3; i++)
         heap_free(heap, (void *)(uintptr_t)ops[i].data.data);
+}
+
+/* The others see that their sequence begins again, and read everything. */
+static void make_changes(struct controller *controller)
+{
+    controller->change_count = 0;
+    controller->next_sequence = 1;
+    controller->changes_version = ZNODE_MISSING;
+    elect(controller);
 }
 
 static bool load_changes(struct controller *controller,
@@ -201,35 +256,59 @@ static void changes_done(struct coord_request *request)
 
     if (controller == NULL)
         return;
-    if (request->error != ERROR_NONE || !load_changes(controller, request))
+    if (request->error == ERROR_NO_NODE) {
+        make_changes(controller);
+    } else if (request->error != ERROR_NONE) {
         look_later(controller);
-    else
+    } else if (!load_changes(controller, request)) {
+        damaged(controller, ZNODE_CHANGES, znode_unpack_wrong(request->data),
+                "no controller can be elected: delete it, and the next one "
+                "makes it anew");
+    } else {
+        defects_clear(&controller->metadata->defects, ZNODE_CHANGES);
         elect(controller);
+    }
+}
+
+static void read_changes(struct controller *controller)
+{
+    request_start(controller, changes_done);
+    coord_get(controller->coord, &controller->request, ZNODE_CHANGES, true,
+              NULL);
 }
 
 static void epoch_done(struct coord_request *request)
 {
     struct controller *controller = request_end(request, CONTROLLER_LOOKING);
-    Kq__ControllerEpochNode *node;
-    void *block;
+    struct defects *defects;
+    Kq__ControllerEpochNode *node = NULL;
+    void *block = NULL;
 
     if (controller == NULL)
         return;
-    node = request->error != ERROR_NONE
-               ? NULL
-               : znode_unpack(controller->seam->heap,
-                              &kq__controller_epoch_node__descriptor,
-                              request->data, &block);
-    if (node == NULL) {
+    defects = &controller->metadata->defects;
+    if (request->error != ERROR_NONE && request->error != ERROR_NO_NODE) {
         look_later(controller);
         return;
     }
-    controller->epoch = node->controller_epoch;
-    controller->epoch_version = request->stat.version;
+    if (request->error == ERROR_NONE)
+        node = znode_unpack(controller->seam->heap,
+                            &kq__controller_epoch_node__descriptor,
+                            request->data, &block);
+    if (request->error == ERROR_NONE && node == NULL) {
+        damaged(controller, ZNODE_CONTROLLER_EPOCH,
+                znode_unpack_wrong(request->data),
+                "no controller can be elected: write back what was there, or "
+                "delete it, and the next one makes it anew");
+        return;
+    }
+    defects_clear(defects, ZNODE_CONTROLLER_EPOCH);
+    controller->epoch = node ? node->controller_epoch : 0;
+    controller->epoch_version = node ? request->stat.version : ZNODE_MISSING;
+    if (controller->epoch < controller->metadata->controller_epoch)
+        controller->epoch = controller->metadata->controller_epoch;
     heap_free(controller->seam->heap, block);
-    request_start(controller, changes_done);
-    coord_get(controller->coord, &controller->request, ZNODE_CHANGES, true,
-              NULL);
+    read_changes(controller);
 }
 
 /* The post is ours from an election whose answer was lost, or from before a
@@ -338,6 +417,7 @@ static void activate(struct controller *controller)
         !controller->metadata_loaded || !controller->brokers_loaded)
         return;
     set_state(controller, CONTROLLER_ACTIVE);
+    controller->repaired = controller->metadata->defects.repaired;
     controller->decide_all = true;
     controller->brokers_changed = true;
     balance_later(controller);
@@ -398,6 +478,9 @@ void controller_metadata_ready(struct controller *controller)
 {
     controller->metadata_loaded = true;
     activate(controller);
+    if (controller_active(controller) &&
+        controller->repaired != controller->metadata->defects.repaired)
+        controller_run(controller);
 }
 
 /* ---- life cycle ---- */

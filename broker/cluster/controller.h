@@ -9,6 +9,7 @@
  *     LOOKING --another one--> FOLLOWING --it is gone--> LOOKING
  *     LOADING --all read, brokers known--> ACTIVE
  *     LOADING, ACTIVE --a write's outcome unknown or refused--> LOOKING
+ *     ACTIVE --a damaged znode was repaired--> LOOKING
  *     any --session over--> IDLE
  *
  * At most one write is in flight; what is asked meanwhile gathers for the
@@ -90,6 +91,8 @@ struct intent {
     struct replica sender;            /* alter, replica lost */
     uint32_t registration_version;    /* of the sender's znode; replica lost */
     uint64_t changes_read;            /* by the sender; replica lost */
+    char *const *damaged;             /* znodes to the sender; likewise */
+    size_t damaged_count;
     struct intent_item *items;
     size_t item_count; /* also of reassignments */
     struct reassignment *reassignments;
@@ -132,6 +135,9 @@ struct controller {
     bool request_open;
     struct coord_watch watch; /* on /controller */
     struct timer retry;
+    unsigned patience; /* so often in turn what it reads was damaged */
+    /* metadata.defects.repaired, as it was when it became ACTIVE */
+    uint32_t repaired;
     /* loading */
     bool metadata_loaded;
     bool brokers_loaded;

@@ -118,6 +118,26 @@ static size_t fill_lost(struct replicas *replicas, Kq__LostReplica *parts,
     return count;
 }
 
+/* Borrowed by the list; caller frees it. */
+static char **damaged_paths(struct replicas *replicas, size_t *count)
+{
+    const struct defects *defects = &replicas->metadata->defects;
+    char **paths;
+    size_t limit = 0;
+
+    list_for_each (node, &defects->list)
+        limit++;
+    paths = heap_alloc(replicas->seam->heap, (limit + 1) * sizeof *paths);
+    *count = 0;
+    list_for_each (node, &defects->list) {
+        const struct defect *defect = container_of(node, struct defect, node);
+
+        if (defect->source == DEFECT_SCAN)
+            paths[(*count)++] = defect->path;
+    }
+    return paths;
+}
+
 static size_t partition_count(struct replicas *replicas)
 {
     struct partition *partition;
@@ -159,6 +179,7 @@ void replicas_report(struct replicas *replicas)
     request.registration_version = (uint32_t)replicas->registration_version;
     request.has_changes_read = 1;
     request.changes_read = replicas->metadata->changes_read;
+    request.damaged = damaged_paths(replicas, &request.n_damaged);
     message.body_case = KQ__MESSAGE__BODY_REPLICA_LOST_REQUEST;
     message.replica_lost_request = &request;
     replicas->report_open = true;
@@ -166,6 +187,7 @@ void replicas_report(struct replicas *replicas)
     replicas->report_version = replicas->registration_version;
     channel_call(&replicas->controller.channel, &replicas->report_call,
                  &message, NULL, 0, CALL_TIMEOUT_US);
+    heap_free(heap, request.damaged);
     heap_free(heap, pointers);
     heap_free(heap, parts);
 }

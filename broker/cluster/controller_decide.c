@@ -26,9 +26,11 @@ static bool visit_chunk(struct controller *controller, struct topic *topic,
                         uint32_t chunk, visit_function *visit, void *context)
 {
     struct partition_key key = {topic->id, chunk * CHUNK_PARTITIONS};
-    struct staged_chunk *staged =
-        controller_stage(controller->write, topic, chunk);
+    struct staged_chunk *staged;
 
+    if (!topic_chunk_whole(topic, chunk))
+        return true; /* it stays as it is */
+    staged = controller_stage(controller->write, topic, chunk);
     if (staged == NULL)
         return false;
     for (uint32_t i = 0; i < staged->count; i++, key.partition++) {
@@ -199,7 +201,9 @@ static enum error refuse_unclean(struct intent *intent, enum error error,
 {
     const struct intent_item *item = intent->items;
 
-    if (error == ERROR_ELECTION_NOT_NEEDED)
+    if (error == ERROR_CORRUPT)
+        snprintf(intent->detail, sizeof intent->detail, CONTROLLER_SEE_STATUS);
+    else if (error == ERROR_ELECTION_NOT_NEEDED)
         snprintf(intent->detail, sizeof intent->detail,
                  "broker %u leads %s/%u; it must be stopped first",
                  state->leader, intent->name, item->partition);
@@ -248,7 +252,8 @@ bool controller_stage_unclean(struct controller *controller,
                 &(struct visited){topic, item->partition, state, &live},
                 item->broker_id),
             state);
-    }
+    } else
+        refuse_unclean(intent, item->error, NULL);
     if (item->error != ERROR_NONE) {
         intent_finish(intent, item->error);
         return true;

@@ -45,6 +45,11 @@ struct live_brokers controller_live(struct controller *controller,
 bool controller_was_read(const struct controller *controller,
                          const struct intent *intent)
 {
+    /* what it could not read may name a former life of it, too */
+    for (size_t i = 0; i < intent->damaged_count; i++)
+        if (defects_find(&controller->metadata->defects, intent->damaged[i]) ==
+            NULL)
+            return false;
     for (uint32_t i = 0; i < controller->live_count; i++)
         if (controller->live[i].broker_id == intent->sender.broker_id)
             return intent->changes_read >= controller->live_since[i];

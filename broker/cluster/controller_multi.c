@@ -154,9 +154,14 @@ static void add_deleted_topic(struct controller_write *write,
     const struct topic *topic = write->deleted_topic;
     const struct bytes none = {NULL, 0};
 
-    for (uint32_t i = 0; i < topic_chunks(topic); i++)
+    for (uint32_t i = 0; i < topic_chunks(topic); i++) {
+        const struct topic *of = topic->grown ? topic->grown : topic;
+
+        if (of->chunk_conditions[i] == CHUNK_MISSING)
+            continue;
         znode_chunk_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),
                          topic->name, i);
+    }
     znode_state_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),
                      topic->name);
     znode_topic_path(op_add(list, COORD_DELETE, none, COORD_ANY_VERSION),

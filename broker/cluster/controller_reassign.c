@@ -49,6 +49,10 @@ static enum error check_place(struct reassignment *item,
 {
     if (topic == NULL)
         return ERROR_UNKNOWN_TOPIC;
+    if (topic->damaged ||
+        (item->partition < topic->partition_count &&
+         !topic_chunk_whole(topic, item->partition / CHUNK_PARTITIONS)))
+        return refuse(item, ERROR_CORRUPT, CONTROLLER_SEE_STATUS);
     if (!topic_settled(topic)) /* what is not known would be written over */
         return refuse(item, ERROR_AGAIN,
                       "its partitions are not all known yet; try again");

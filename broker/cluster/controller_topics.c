@@ -44,6 +44,17 @@ static enum error refuse_partitions(const struct controller *controller,
     return ERROR_INVALID_ARGUMENT;
 }
 
+/* Its place is taken, or the place of all topics is not there. */
+static bool is_damaged(const struct controller *controller, const char *name)
+{
+    const struct defects *defects = &controller->metadata->defects;
+    char path[ZNODE_PATH_BYTES];
+
+    znode_topic_path(path, name);
+    return defects_find(defects, path) != NULL ||
+           defects_find(defects, ZNODE_TOPICS) != NULL;
+}
+
 static enum error check_create(struct controller *controller,
                                struct intent *intent)
 {
@@ -53,6 +64,8 @@ static enum error check_create(struct controller *controller,
                       "a-z A-Z 0-9 . _ - and is not . or ..");
     if (metadata_topic(controller->metadata, intent->name) != NULL)
         return ERROR_TOPIC_EXISTS;
+    if (is_damaged(controller, intent->name))
+        return refuse(intent, ERROR_CORRUPT, CONTROLLER_SEE_STATUS);
     if (intent->partition_count == 0)
         return refuse(intent, ERROR_INVALID_ARGUMENT,
                       "a topic has at least one partition");
@@ -463,7 +476,10 @@ static enum error check_alter(const struct controller *controller,
 {
     if (topic == NULL)
         return ERROR_UNKNOWN_TOPIC;
-    if (!topic_settled(topic)) /* what is not known would be written over */
+    /* what is not known would be written over */
+    if (topic->damaged || topic->chunks_damaged > 0)
+        return refuse(intent, ERROR_CORRUPT, CONTROLLER_SEE_STATUS);
+    if (!topic_settled(topic))
         return ERROR_AGAIN;
     if (intent->partition_count > 0)
         return check_partitions(controller, intent, topic);

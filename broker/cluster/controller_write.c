@@ -141,11 +141,14 @@ struct partition_state *controller_state_of(struct controller *controller,
     struct topic *topic =
         metadata_topic_by_id(controller->metadata, &item->topic_id);
 
-    *error = ERROR_UNKNOWN_TOPIC;
+    *error = topic && topic->damaged ? ERROR_CORRUPT : ERROR_UNKNOWN_TOPIC;
     if (topic == NULL || !topic_settled(topic))
         return NULL;
     *error = ERROR_UNKNOWN_PARTITION;
     if (item->partition >= topic->partition_count)
+        return NULL;
+    *error = ERROR_CORRUPT; /* what is not known would be written over */
+    if (!topic_chunk_whole(topic, item->partition / CHUNK_PARTITIONS))
         return NULL;
     *staged = controller_stage(controller->write, topic,
                                item->partition / CHUNK_PARTITIONS);
@@ -456,10 +459,10 @@ static void apply_new_topic(struct controller *controller,
     struct topic *topic = apply_topic(controller, write, 0);
 
     for (uint32_t i = 0; i < topic->chunk_count; i++)
-        metadata_apply_chunk(
-            controller->metadata, topic,
-            &(struct chunk_states){i, 0, topic_chunk_size(topic, i),
-                                   write->new_states + i * CHUNK_PARTITIONS});
+        metadata_apply_chunk(controller->metadata, topic,
+                             &(struct chunk_states){
+                                 i, 0, topic_chunk_size(topic, i),
+                                 write->new_states + i * CHUNK_PARTITIONS, 0});
 }
 
 static void apply_chunks(struct controller *controller,
@@ -473,7 +476,7 @@ static void apply_chunks(struct controller *controller,
             metadata_apply_chunk(
                 controller->metadata, staged->topic,
                 &(struct chunk_states){staged->chunk, staged->version + 1,
-                                       staged->count, staged->states});
+                                       staged->count, staged->states, 0});
     }
 }
 
@@ -647,6 +650,11 @@ void controller_run(struct controller *controller)
         return;
     if (!controller_active(controller)) {
         refuse_all(controller);
+        return;
+    }
+    if (controller->repaired != controller->metadata->defects.repaired) {
+        /* nobody has said of what it speaks of that it is whole (R12) */
+        controller_reload(controller, "a znode that was damaged is whole");
         return;
     }
     if (list_empty(&controller->intents) && !must_decide(controller) &&

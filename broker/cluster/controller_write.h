@@ -22,6 +22,11 @@ struct staged_chunk {
 
 #define CHUNK_NEW (-1) /* a version: it is created */
 
+/* A detail of ERROR_CORRUPT. */
+#define CONTROLLER_SEE_STATUS                                                  \
+    "a znode of it is damaged: 'kq cluster status' names it and says what to " \
+    "do"
+
 struct controller_write {
     struct controller *controller;
     struct coord_request request;

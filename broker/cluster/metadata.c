@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "cluster/metadata_read.h"
+#include "cluster/topic_config.h"
 #include "seam/memory.h"
 #include "seam/trace.h"
 
@@ -82,6 +83,8 @@ static void topic_free(struct heap *heap, struct topic *topic)
         topic_free(heap, topic->grown);
     free_configs(heap, topic);
     heap_free(heap, topic->chunk_versions);
+    heap_free(heap, topic->chunk_czxids);
+    heap_free(heap, topic->chunk_conditions);
     heap_free(heap, topic->states);
     heap_free(heap, topic->name);
     heap_free(heap, topic);
@@ -126,6 +129,10 @@ static struct topic *topic_of(struct heap *heap, uint32_t partition_count)
         (partition_count + CHUNK_PARTITIONS - 1) / CHUNK_PARTITIONS;
     topic->chunk_versions =
         heap_alloc(heap, topic->chunk_count * sizeof *topic->chunk_versions);
+    topic->chunk_czxids =
+        heap_alloc(heap, topic->chunk_count * sizeof *topic->chunk_czxids);
+    topic->chunk_conditions =
+        heap_alloc(heap, topic->chunk_count * sizeof *topic->chunk_conditions);
     for (uint32_t i = 0; i < topic->chunk_count; i++)
         topic->chunk_versions[i] = -1;
     topic->chunks_missing = topic->chunk_count;
@@ -155,12 +162,51 @@ static bool may_put(const struct topic *topic, const struct chunk_states *chunk)
            chunk->count >= topic_chunk_size(topic, chunk->chunk);
 }
 
-/* False when it is older than what is known. */
+static void set_condition(struct topic *topic, uint32_t chunk,
+                          enum chunk_condition condition)
+{
+    enum chunk_condition *at = &topic->chunk_conditions[chunk];
+
+    topic->chunks_larger -= *at == CHUNK_LARGER;
+    topic->chunks_damaged -= *at >= CHUNK_DAMAGED;
+    *at = condition;
+    topic->chunks_larger += *at == CHUNK_LARGER;
+    topic->chunks_damaged += *at >= CHUNK_DAMAGED;
+}
+
+void topic_set_condition(struct topic *topic, uint32_t chunk,
+                         enum chunk_condition condition)
+{
+    if (chunk < topic->chunk_count)
+        set_condition(topic, chunk, condition);
+    if (topic->grown != NULL && chunk < topic->grown->chunk_count)
+        set_condition(topic->grown, chunk, condition);
+}
+
+/* Of one znode by its version; one that was made anew begins with 0. */
+static bool is_older(int64_t czxid, int32_t version, int64_t known_czxid,
+                     int32_t known_version)
+{
+    if (czxid != 0 && known_czxid != 0 && czxid != known_czxid)
+        return czxid < known_czxid;
+    return version <= known_version;
+}
+
+/* False when it is not newer than what is known. */
 static bool put_chunk(struct topic *topic, const struct chunk_states *chunk)
 {
     uint32_t at = chunk->chunk;
+    bool older = is_older(chunk->czxid, chunk->version, topic->chunk_czxids[at],
+                          topic->chunk_versions[at]);
 
-    if (chunk->version <= topic->chunk_versions[at])
+    if (older && chunk->version != topic->chunk_versions[at])
+        return false;
+    if (chunk->czxid != 0)
+        topic->chunk_czxids[at] = chunk->czxid;
+    set_condition(topic, at,
+                  chunk->count > topic_chunk_size(topic, at) ? CHUNK_LARGER
+                                                             : CHUNK_WHOLE);
+    if (older)
         return false;
     if (topic->chunk_versions[at] == -1)
         topic->chunks_missing--;
@@ -186,7 +232,7 @@ static void topic_grow(struct heap *heap, struct topic *topic,
     for (uint32_t i = 0; i < topic->chunk_count; i++) {
         const struct chunk_states known = {
             i, topic->chunk_versions[i], topic_chunk_size(topic, i),
-            topic->states + i * CHUNK_PARTITIONS};
+            topic->states + i * CHUNK_PARTITIONS, topic->chunk_czxids[i]};
 
         if (may_put(grown, &known))
             put_chunk(grown, &known);
@@ -204,10 +250,16 @@ static void adopt_grown(struct metadata *metadata, struct topic *topic)
     topic->states = grown->states;
     topic->chunk_count = grown->chunk_count;
     topic->chunk_versions = grown->chunk_versions;
+    topic->chunk_czxids = grown->chunk_czxids;
+    topic->chunk_conditions = grown->chunk_conditions;
     topic->chunks_missing = 0;
+    topic->chunks_larger = grown->chunks_larger;
+    topic->chunks_damaged = grown->chunks_damaged;
     topic->grown = NULL;
     grown->states = old.states;
     grown->chunk_versions = old.chunk_versions;
+    grown->chunk_czxids = old.chunk_czxids;
+    grown->chunk_conditions = old.chunk_conditions;
     topic_free(metadata->seam->heap, grown);
     metadata->listener->on_states(metadata->listener, topic, first,
                                   topic->partition_count - first);
@@ -232,15 +284,47 @@ bool metadata_apply_chunk(struct metadata *metadata, struct topic *topic,
 
 /* ---- topics ---- */
 
+static const char *config_wrong(const Kq__TopicNode *node,
+                                char why[DEFECT_WHY_BYTES])
+{
+    for (size_t i = 0; i < node->n_configs; i++)
+        if (topic_config_known(node->configs[i]->key) &&
+            !topic_config_check(node->configs[i]->key, node->configs[i]->value,
+                                why, DEFECT_WHY_BYTES))
+            return why;
+    return NULL;
+}
+
+const char *metadata_topic_wrong(struct metadata *metadata, const char *name,
+                                 const Kq__TopicNode *node,
+                                 char why[DEFECT_WHY_BYTES])
+{
+    struct topic *other;
+    struct uuid id;
+
+    if (node->has_format && node->format > ZNODE_FORMAT)
+        return "it was written by a newer version than this broker's";
+    if (!uuid_from_bytes(node->topic_id.data, node->topic_id.len, &id))
+        return "its topic id has not 16 bytes";
+    if (node->partition_count == 0)
+        return "it has no partitions";
+    if (node->partition_count > PARTITIONS_PER_TOPIC_MAX)
+        return "it has more partitions than a topic can have";
+    other = metadata_topic_by_id(metadata, &id);
+    if (other != NULL && strcmp(other->name, name) != 0)
+        return "its topic id is that of another topic";
+    return config_wrong(node, why);
+}
+
 struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
                                    int32_t version, const Kq__TopicNode *node)
 {
     struct topic *topic = metadata_topic(metadata, name);
+    char why[DEFECT_WHY_BYTES];
     struct uuid id;
 
-    if (!uuid_from_bytes(node->topic_id.data, node->topic_id.len, &id) ||
-        node->partition_count == 0 ||
-        node->partition_count > PARTITIONS_PER_TOPIC_MAX)
+    if (metadata_topic_wrong(metadata, name, node, why) != NULL ||
+        !uuid_from_bytes(node->topic_id.data, node->topic_id.len, &id))
         return NULL;
     if (topic != NULL && uuid_equal(&topic->id, &id)) {
         change_configs(metadata, topic, version, node);
@@ -258,6 +342,7 @@ void metadata_remove_topic(struct metadata *metadata, struct topic *topic)
 {
     metadata->listener->on_deleted(metadata->listener, topic);
     metadata_forget_reads(metadata, topic);
+    defects_forget_topic(&metadata->defects, topic->name);
     RB_REMOVE(topics_by_name, &metadata->by_name, topic);
     RB_REMOVE(topics_by_id, &metadata->by_id, topic);
     topic_free(metadata->seam->heap, topic);
@@ -286,8 +371,10 @@ void metadata_init(struct metadata *metadata, struct seam *seam,
     RB_INIT(&metadata->by_name);
     RB_INIT(&metadata->by_id);
     list_init(&metadata->reads);
+    defects_init(&metadata->defects, seam);
     metadata->brokers_listener.on_brokers = on_brokers;
     brokers_init(&metadata->brokers, seam, coord, &metadata->brokers_listener);
+    metadata->brokers.defects = &metadata->defects;
     metadata_read_init(metadata);
 }
 
@@ -302,4 +389,5 @@ void metadata_release(struct metadata *metadata)
         RB_REMOVE(topics_by_name, &metadata->by_name, topic);
         topic_free(metadata->seam->heap, topic);
     }
+    defects_release(&metadata->defects);
 }

@@ -7,6 +7,10 @@
  *
  * The controller is the only writer of topics and states; what it has
  * written it puts in here itself (metadata_apply_chunk).
+ *
+ * What cannot be used as it is (cluster/defects.h) stays as it was known last,
+ * if it was: nothing is deleted because of it, and nothing written over it. It
+ * is looked at again now and then, and all is read anew when it has changed.
  */
 #ifndef CLUSTER_METADATA_H
 #define CLUSTER_METADATA_H
@@ -14,6 +18,7 @@
 #include "base/tree.h"
 
 #include "cluster/brokers.h"
+#include "cluster/defects.h"
 #include "cluster/znode.h"
 #include "coord/coord.h"
 
@@ -22,6 +27,14 @@
 struct topic_config {
     char *key;
     char *value;
+};
+
+/* How a chunk was found when it was read last. */
+enum chunk_condition {
+    CHUNK_WHOLE,
+    CHUNK_LARGER, /* it holds partitions that the topic is not known to have */
+    CHUNK_DAMAGED,
+    CHUNK_MISSING /* likewise: there is none */
 };
 
 struct topic {
@@ -33,10 +46,16 @@ struct topic {
     struct partition_state *states; /* partition_count of them */
     uint32_t chunk_count;
     int32_t *chunk_versions; /* -1: not read yet */
-    uint32_t chunks_missing;
+    int64_t *chunk_czxids;   /* of their znodes; 0: not known */
+    enum chunk_condition *chunk_conditions;
+    uint32_t chunks_missing; /* so many are still to be read */
+    uint32_t chunks_larger;
+    uint32_t chunks_damaged; /* or missing */
+    bool damaged;            /* /topics/NAME is: all of it is as it was */
     struct topic_config *configs;
     size_t config_count;
     int32_t version; /* of /topics/NAME: its configs */
+    int64_t czxid;   /* likewise; 0: not read yet */
     bool seen;       /* by the rescan under way */
     /* With more partitions, while their states are being read: nobody sees
      * one of them before all are there. Has partitions and chunks only. */
@@ -49,6 +68,7 @@ struct chunk_states {
     int32_t version;
     uint32_t count;
     const struct partition_state *states; /* so many */
+    int64_t czxid;                        /* 0: written, not read */
 };
 
 RB_HEAD(topics_by_name, topic);
@@ -86,8 +106,12 @@ struct metadata {
     bool from_here; /* the scan knows with which change it begins */
     bool reads_failed;
     bool damaged; /* a znode could not be read: nothing is known to be gone */
+    struct defects defects;
+    bool check_all; /* the next scan reads what nobody follows, too */
     struct coord_watch changes_watch;
     struct timer retry;
+    struct timer look; /* at what is damaged */
+    int64_t look_us;   /* the next time after so long */
     struct brokers_listener brokers_listener;
     struct brokers brokers;
     /* /controller as last read; NO_BROKER when there is none */
@@ -103,6 +127,8 @@ void metadata_release(struct metadata *metadata);
  * changes. Also to be called when a reading may be stale: then everything
  * is read again. */
 void metadata_scan(struct metadata *metadata);
+/* The same, and all other znodes too, for who asks whether any is damaged. */
+void metadata_check(struct metadata *metadata);
 /* Session over: nothing is ready, nothing followed, until the next scan. */
 void metadata_stop(struct metadata *metadata);
 /* Reads one chunk again (a leader was told that its state is stale). */
@@ -120,11 +146,23 @@ static inline bool topic_loaded(const struct topic *topic)
 {
     return topic->chunks_missing == 0;
 }
-/* And no partitions are still to be shown: nothing that is known of it is a
- * part of what ZooKeeper has. */
+/* And no partitions are still to be shown, nor kept from being known by a
+ * damaged znode: nothing that is known of it is a part of what ZooKeeper
+ * has. */
 static inline bool topic_settled(const struct topic *topic)
 {
-    return topic_loaded(topic) && topic->grown == NULL;
+    return topic_loaded(topic) && topic->grown == NULL && !topic->damaged &&
+           topic->chunks_larger == 0;
+}
+/* And none of its chunks is damaged. */
+static inline bool topic_whole(const struct topic *topic)
+{
+    return topic_settled(topic) && topic->chunks_damaged == 0;
+}
+/* What is known of the chunk is what ZooKeeper has: it may be written. */
+static inline bool topic_chunk_whole(const struct topic *topic, uint32_t chunk)
+{
+    return topic->chunk_conditions[chunk] == CHUNK_WHOLE;
 }
 /* Chunks that it has in ZooKeeper, as far as its znode was read. */
 static inline uint32_t topic_chunks(const struct topic *topic)
@@ -134,9 +172,14 @@ static inline uint32_t topic_chunks(const struct topic *topic)
 /* The value of a configuration key of the topic, or NULL. */
 const char *topic_config_value(const struct topic *topic, const char *key);
 
-/* The controller's own writes, once committed. `version`: of the znode. A
- * topic that has more partitions now shows them when the last of their chunks
- * is applied. */
+/* NULL, or what is wrong with /topics/NAME: a sentence, in `why` if it is made
+ * for this case. */
+const char *metadata_topic_wrong(struct metadata *metadata, const char *name,
+                                 const Kq__TopicNode *node,
+                                 char why[DEFECT_WHY_BYTES]);
+/* What was read, or the controller's own writes, once committed. `version`: of
+ * the znode. A topic that has more partitions now shows them when the last of
+ * their chunks is applied. NULL when the node is wrong. */
 struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
                                    int32_t version, const Kq__TopicNode *node);
 /* It may hold more partitions than the topic is known to have: these are not
@@ -144,6 +187,9 @@ struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
 bool metadata_apply_chunk(struct metadata *metadata, struct topic *topic,
                           const struct chunk_states *chunk);
 void metadata_remove_topic(struct metadata *metadata, struct topic *topic);
+/* It stays as it was known last. */
+void topic_set_condition(struct topic *topic, uint32_t chunk,
+                         enum chunk_condition condition);
 
 /* Partitions in a chunk of the topic. */
 uint32_t topic_chunk_size(const struct topic *topic, uint32_t chunk);

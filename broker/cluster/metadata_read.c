@@ -11,33 +11,72 @@
  *
  * Readings run side by side; one that fails makes everything be read again
  * after a while, because what it would have said is not known.
+ *
+ * What was read and cannot be used is noted (cluster/defects.h). Each such
+ * znode is looked at again after LOOK_US, twice that, ... LOOK_US_MAX; when one
+ * has changed, everything is read.
  */
 #include "cluster/metadata_read.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "seam/memory.h"
 #include "seam/trace.h"
 
-#define RETRY_US 100000
+#define RETRY_US    100000
+#define LOOK_US     500000
+#define LOOK_US_MAX 8000000
 
 enum read_kind {
     READ_CHANGES,
     READ_CONTROLLER,
     READ_TOPICS,
     READ_TOPIC,
-    READ_CHUNK
+    READ_CHUNK,
+    READ_CONFIRM, /* the topic of a chunk that does not go with it */
+    READ_RENEWAL, /* a state of a topic that has another id */
+    READ_LOOK,    /* has what is damaged changed? */
+    READ_CLUSTER, /* these are read by a check alone */
+    READ_EPOCH,
+    READ_PRODUCER_IDS
+};
+
+/* What stands still while it is damaged, and what to do. */
+static const char *const ways_out[] = {
+    [READ_CHANGES] = "no controller can be elected, and brokers miss what "
+                     "changes: delete it, and the next controller makes it "
+                     "anew",
+    [READ_CONTROLLER] = "no controller can be elected: delete it",
+    [READ_TOPICS] = "all topics stay as they were known last: write back what "
+                    "was there",
+    [READ_TOPIC] = "the topic stays as it was known last: write back what was "
+                   "there, or remove it with all below it, which deletes the "
+                   "topic",
+    [READ_CHUNK] = "its partitions stay as they were known last, and nobody is "
+                   "elected: write back what was there, or delete the topic",
+    [READ_CLUSTER] = "no broker can start: write back what was there",
+    [READ_EPOCH] = "no controller can be elected: write back what was there, "
+                   "or delete it, and the next controller makes it anew",
+    [READ_PRODUCER_IDS] = "no idempotent producer can begin: write back what "
+                          "was there, or a number above all that were given",
 };
 
 struct metadata_read {
     struct coord_request request;
     struct metadata *metadata;
     enum read_kind kind;
-    char *name;          /* of READ_TOPIC */
+    char *name;          /* of READ_TOPIC; of READ_LOOK, the path */
     struct topic *topic; /* of READ_CHUNK; NULL: deleted meanwhile */
     uint32_t chunk;
-    bool scan;
+    /* of READ_CONFIRM: what is wrong with the chunk, unless the topic has
+     * changed, and as what it was read */
+    enum chunk_condition condition;
+    bool exists;
+    struct coord_stat stat;
+    struct uuid id; /* of READ_RENEWAL: the topic's, as its znode says */
+    bool renewed;   /* of READ_TOPIC: so do its states */
     struct list node;
 };
 
@@ -106,7 +145,8 @@ static void read_topics(struct metadata *metadata)
     coord_children(metadata->coord, &read->request, ZNODE_TOPICS, true, NULL);
 }
 
-static void read_topic(struct metadata *metadata, const char *name)
+static struct metadata_read *read_topic(struct metadata *metadata,
+                                        const char *name)
 {
     struct metadata_read *read = read_new(metadata, READ_TOPIC);
     char path[ZNODE_PATH_BYTES];
@@ -114,6 +154,7 @@ static void read_topic(struct metadata *metadata, const char *name)
     read->name = heap_strdup(metadata->seam->heap, name);
     znode_topic_path(path, name);
     coord_get(metadata->coord, &read->request, path, false, NULL);
+    return read;
 }
 
 static void read_chunk(struct metadata *metadata, struct topic *topic,
@@ -128,11 +169,33 @@ static void read_chunk(struct metadata *metadata, struct topic *topic,
     coord_get(metadata->coord, &read->request, path, true, NULL);
 }
 
+static void confirm(struct metadata_read *of, enum chunk_condition condition)
+{
+    struct metadata *metadata = of->metadata;
+    struct metadata_read *read = read_new(metadata, READ_CONFIRM);
+    char path[ZNODE_PATH_BYTES];
+
+    read->topic = of->topic;
+    read->chunk = of->chunk;
+    read->condition = condition;
+    read->exists = of->request.error == ERROR_NONE;
+    read->stat = of->request.stat;
+    znode_topic_path(path, of->topic->name);
+    coord_get(metadata->coord, &read->request, path, true, NULL);
+}
+
+static void check(struct metadata *metadata, enum read_kind kind,
+                  const char *path)
+{
+    struct metadata_read *read = read_new(metadata, kind);
+
+    coord_get(metadata->coord, &read->request, path, true, NULL);
+}
+
 static void start_scan(struct metadata *metadata)
 {
     metadata->rescan_wanted = false;
     metadata->reads_failed = false;
-    metadata->damaged = false;
     if (coord_state(metadata->coord) != COORD_CONNECTED) {
         metadata->rescan_wanted = true;
         timer_start(metadata->seam->timers, &metadata->retry,
@@ -144,9 +207,16 @@ static void start_scan(struct metadata *metadata)
     for (struct topic *topic = metadata_first(metadata); topic;
          topic = metadata_next(topic))
         topic->seen = false;
+    defects_begin(&metadata->defects, DEFECT_SCAN);
     read_changes(metadata);
     read_topics(metadata);
     metadata_refresh_brokers(metadata);
+    if (!metadata->check_all)
+        return;
+    metadata->check_all = false;
+    check(metadata, READ_CLUSTER, ZNODE_CLUSTER);
+    check(metadata, READ_EPOCH, ZNODE_CONTROLLER_EPOCH);
+    check(metadata, READ_PRODUCER_IDS, ZNODE_PRODUCER_IDS);
 }
 
 static void retry_fire(struct timer *timer)
@@ -155,6 +225,53 @@ static void retry_fire(struct timer *timer)
 
     if (!metadata->stopped && list_empty(&metadata->reads))
         start_scan(metadata);
+}
+
+/* ---- looking again at what is damaged ---- */
+
+static void look_again(struct metadata *metadata)
+{
+    if (!metadata->stopped && metadata->damaged &&
+        !timer_running(&metadata->look))
+        timer_start(metadata->seam->timers, &metadata->look,
+                    metadata->seam->now.monotonic_us + metadata->look_us);
+}
+
+static void look_fire(struct timer *timer)
+{
+    struct metadata *metadata = container_of(timer, struct metadata, look);
+
+    if (metadata->stopped)
+        return;
+    if (coord_state(metadata->coord) == COORD_CONNECTED)
+        list_for_each (node, &metadata->defects.list) {
+            struct defect *defect = container_of(node, struct defect, node);
+            struct metadata_read *read;
+
+            if (defect->source != DEFECT_SCAN)
+                continue;
+            read = read_new(metadata, READ_LOOK);
+            read->name = heap_strdup(metadata->seam->heap, defect->path);
+            coord_get(metadata->coord, &read->request, read->name, true, NULL);
+        }
+    if (metadata->look_us < LOOK_US_MAX)
+        metadata->look_us *= 2;
+    look_again(metadata);
+}
+
+static void looked(struct metadata_read *read)
+{
+    const struct defect *defect =
+        defects_find(&read->metadata->defects, read->name);
+    const struct coord_request *request = &read->request;
+    bool exists = request->error == ERROR_NONE;
+
+    if (defect == NULL || (!exists && request->error != ERROR_NO_NODE))
+        return;
+    if (exists != defect->exists ||
+        (exists && (request->stat.czxid != defect->czxid ||
+                    request->stat.version != defect->version)))
+        read->metadata->rescan_wanted = true;
 }
 
 static void changes_fire(struct coord_watch *watch)
@@ -170,6 +287,8 @@ void metadata_read_init(struct metadata *metadata)
 {
     metadata->changes_watch.fire = changes_fire;
     metadata->retry.fire = retry_fire;
+    metadata->look.fire = look_fire;
+    metadata->look_us = LOOK_US;
 }
 
 void metadata_scan(struct metadata *metadata)
@@ -180,12 +299,19 @@ void metadata_scan(struct metadata *metadata)
         start_scan(metadata);
 }
 
+void metadata_check(struct metadata *metadata)
+{
+    metadata->check_all = true;
+    metadata_scan(metadata);
+}
+
 void metadata_stop(struct metadata *metadata)
 {
     metadata->stopped = true;
     metadata->ready = false;
     metadata->rescanning = false;
     timer_stop(metadata->seam->timers, &metadata->retry);
+    timer_stop(metadata->seam->timers, &metadata->look);
     coord_watch_cancel(metadata->coord, &metadata->changes_watch);
     brokers_stop(&metadata->brokers);
 }
@@ -201,6 +327,82 @@ void metadata_refresh_brokers(struct metadata *metadata)
 {
     read_controller(metadata);
     brokers_read(&metadata->brokers, false);
+}
+
+/* ---- what cannot be used ---- */
+
+static void path_of(const struct metadata_read *read,
+                    char path[ZNODE_PATH_BYTES])
+{
+    static const char *const paths[] = {
+        [READ_CHANGES] = ZNODE_CHANGES,
+        [READ_CONTROLLER] = ZNODE_CONTROLLER,
+        [READ_TOPICS] = ZNODE_TOPICS,
+        [READ_CLUSTER] = ZNODE_CLUSTER,
+        [READ_EPOCH] = ZNODE_CONTROLLER_EPOCH,
+        [READ_PRODUCER_IDS] = ZNODE_PRODUCER_IDS,
+    };
+
+    if (read->kind == READ_TOPIC)
+        znode_topic_path(path, read->name);
+    else if (read->kind == READ_CONFIRM)
+        znode_topic_path(path, read->topic->name);
+    else if (read->kind == READ_CHUNK)
+        znode_chunk_path(path, read->topic->name, read->chunk);
+    else
+        snprintf(path, ZNODE_PATH_BYTES, "%s", paths[read->kind]);
+}
+
+static enum defect_source source_of(enum read_kind kind)
+{
+    return kind < READ_CLUSTER ? DEFECT_SCAN : DEFECT_CHECK;
+}
+
+static void note(struct metadata *metadata, const struct defect_found *found)
+{
+    if (defects_note(&metadata->defects, found))
+        metadata->look_us = LOOK_US;
+    metadata->damaged = defects_any(&metadata->defects);
+}
+
+/* What was read is not as it should be, or not there. */
+static void damaged(struct metadata_read *read, const char *why)
+{
+    enum read_kind kind = read->kind == READ_CONFIRM ? READ_TOPIC : read->kind;
+    char path[ZNODE_PATH_BYTES];
+
+    path_of(read, path);
+    note(read->metadata,
+         &(struct defect_found){
+             source_of(kind), path,
+             read->request.error == ERROR_NONE ? &read->request.stat : NULL,
+             why, ways_out[kind]});
+}
+
+/* It is as it should be. What was known while it was not may be old: read all
+ * of it. */
+static void well(struct metadata_read *read)
+{
+    struct metadata *metadata = read->metadata;
+    char path[ZNODE_PATH_BYTES];
+
+    path_of(read, path);
+    if (defects_clear(&metadata->defects, path) && !metadata->rescanning &&
+        read->kind < READ_CLUSTER)
+        metadata->rescan_wanted = true;
+    metadata->damaged = defects_any(&metadata->defects);
+}
+
+static void chunk_damaged(struct metadata_read *read,
+                          enum chunk_condition condition,
+                          const struct coord_stat *stat, const char *why)
+{
+    char path[ZNODE_PATH_BYTES];
+
+    topic_set_condition(read->topic, read->chunk, condition);
+    znode_chunk_path(path, read->topic->name, read->chunk);
+    note(read->metadata, &(struct defect_found){DEFECT_SCAN, path, stat, why,
+                                                ways_out[READ_CHUNK]});
 }
 
 /* ---- what was read ---- */
@@ -240,7 +442,8 @@ static void got_changes(struct metadata *metadata, const Kq__ChangesNode *node)
         metadata->next_sequence = node->next_sequence;
         return;
     }
-    if (first > metadata->next_sequence) { /* a gap */
+    if (first > metadata->next_sequence || /* a gap, or written by hand */
+        node->next_sequence < metadata->next_sequence) {
         metadata->next_sequence = node->next_sequence;
         metadata->rescan_wanted = true;
         return;
@@ -251,52 +454,173 @@ static void got_changes(struct metadata *metadata, const Kq__ChangesNode *node)
     metadata->next_sequence = node->next_sequence;
 }
 
-static void got_controller(struct metadata *metadata,
+static void got_controller(struct metadata_read *read,
                            const Kq__ControllerNode *node)
 {
+    struct metadata *metadata = read->metadata;
+
+    if (node != NULL && read->request.stat.ephemeral_owner == 0)
+        damaged(read, "it is not ephemeral: it is no broker's");
+    else
+        well(read);
     metadata->controller_id = node ? node->broker_id : NO_BROKER;
     if (node != NULL)
         metadata->controller_epoch = node->controller_epoch;
     metadata->listener->on_brokers(metadata->listener);
 }
 
-static void got_topics(struct metadata *metadata,
-                       const struct coord_request *request)
+static void not_a_topic(struct metadata *metadata, const char *name)
 {
-    for (size_t i = 0; i < request->child_count; i++)
-        read_topic(metadata, request->children[i]);
+    static const struct coord_stat any;
+    char path[ZNODE_PATH_BYTES];
+
+    znode_topic_path(path, name);
+    note(metadata, &(struct defect_found){DEFECT_SCAN, path, &any,
+                                          "no topic can have this name",
+                                          "it is passed over: remove it"});
 }
 
-static void got_topic(struct metadata *metadata, const char *name,
-                      int32_t version, const Kq__TopicNode *node)
+static void got_topics(struct metadata_read *read)
 {
-    struct topic *topic = metadata_apply_topic(metadata, name, version, node);
+    const struct coord_request *request = &read->request;
 
-    if (topic == NULL) {
-        trace_log(metadata->seam->trace, TRACE_ERROR,
-                  "znode " ZNODE_TOPICS "/%s is damaged: topic ignored", name);
-        metadata->damaged = true;
-        return;
-    }
-    topic->seen = true;
+    well(read);
+    for (size_t i = 0; i < request->child_count; i++)
+        if (topic_name_valid(request->children[i]))
+            read_topic(read->metadata, request->children[i]);
+        else
+            not_a_topic(read->metadata, request->children[i]);
+}
+
+/* No topic is known to be gone. */
+static void no_topics(struct metadata_read *read)
+{
+    damaged(read, "it does not exist");
+    for (struct topic *topic = metadata_first(read->metadata); topic;
+         topic = metadata_next(topic))
+        topic->seen = true;
+}
+
+static void read_chunks(struct metadata *metadata, struct topic *topic)
+{
     for (uint32_t i = 0; i < topic_chunks(topic); i++)
         read_chunk(metadata, topic, i);
 }
 
-/* Every partition of the chunk, in its place, or it is damaged. */
-static bool decode_chunk(uint32_t chunk, const Kq__PartitionStates *node,
-                         struct partition_state *states)
+/* It is there, and that is all that is known of it by now. */
+static void topic_damaged(struct metadata_read *read, const char *why)
+{
+    struct topic *topic = read->kind == READ_CONFIRM
+                              ? read->topic
+                              : metadata_topic(read->metadata, read->name);
+
+    damaged(read, why);
+    if (topic == NULL)
+        return;
+    topic->seen = true;
+    topic->damaged = true;
+    if (read->kind == READ_TOPIC)
+        read_chunks(read->metadata, topic);
+}
+
+static bool is_of(const struct topic *topic, ProtobufCBinaryData topic_id)
+{
+    struct uuid id;
+
+    return uuid_from_bytes(topic_id.data, topic_id.len, &id) &&
+           uuid_equal(&id, &topic->id);
+}
+
+/* Another topic of this name, if its states say so too: then the logs of the
+ * one that is known go. */
+static void renew(struct metadata_read *of, struct topic *topic,
+                  const Kq__TopicNode *node)
+{
+    struct metadata *metadata = of->metadata;
+    struct metadata_read *read = read_new(metadata, READ_RENEWAL);
+    char path[ZNODE_PATH_BYTES];
+
+    topic->seen = true;
+    read->name = heap_strdup(metadata->seam->heap, of->name);
+    read->stat = of->request.stat;
+    uuid_from_bytes(node->topic_id.data, node->topic_id.len, &read->id);
+    znode_chunk_path(path, of->name, 0);
+    coord_get(metadata->coord, &read->request, path, true, NULL);
+}
+
+static void got_renewal(struct metadata_read *read,
+                        const Kq__PartitionStates *node)
+{
+    struct metadata *metadata = read->metadata;
+    struct topic *topic = metadata_topic(metadata, read->name);
+    char path[ZNODE_PATH_BYTES];
+    struct uuid id;
+
+    if (node != NULL &&
+        uuid_from_bytes(node->topic_id.data, node->topic_id.len, &id) &&
+        uuid_equal(&id, &read->id)) {
+        read_topic(metadata, read->name)->renewed = true;
+        return;
+    }
+    znode_topic_path(path, read->name);
+    note(metadata, &(struct defect_found){DEFECT_SCAN, path, &read->stat,
+                                          "its topic id is not that of its "
+                                          "states",
+                                          ways_out[READ_TOPIC]});
+    if (topic != NULL)
+        topic->damaged = true;
+}
+
+static void got_topic(struct metadata_read *read, const Kq__TopicNode *node)
+{
+    struct metadata *metadata = read->metadata;
+    const struct coord_stat *stat = &read->request.stat;
+    struct topic *topic = metadata_topic(metadata, read->name);
+    char buffer[DEFECT_WHY_BYTES];
+    const char *why = metadata_topic_wrong(metadata, read->name, node, buffer);
+
+    if (why != NULL) {
+        topic_damaged(read, why);
+        return;
+    }
+    if (topic != NULL && !read->renewed && !is_of(topic, node->topic_id)) {
+        renew(read, topic, node);
+        return;
+    }
+    if (topic != NULL && topic->czxid != 0 && stat->czxid > topic->czxid)
+        topic->version = -1; /* made anew: versions begin again */
+    topic = metadata_apply_topic(metadata, read->name, stat->version, node);
+    topic->czxid = stat->czxid;
+    topic->damaged = false;
+    topic->seen = true;
+    well(read);
+    read_chunks(metadata, topic);
+}
+
+/* Every partition of the chunk, in its place. NULL, or what is wrong. */
+static const char *decode_chunk(uint32_t chunk, const Kq__PartitionStates *node,
+                                struct partition_state *states,
+                                char why[DEFECT_WHY_BYTES])
 {
     uint32_t first = chunk * CHUNK_PARTITIONS;
 
+    if (node->has_format && node->format > ZNODE_FORMAT)
+        return "it was written by a newer version than this broker's";
     if (node->n_partitions > CHUNK_PARTITIONS)
-        return false;
-    for (uint32_t i = 0; i < node->n_partitions; i++)
-        if (node->partitions[i]->partition != first + i ||
-            znode_partition_decode(node->partitions[i], &states[i]) !=
-                ERROR_NONE)
-            return false;
-    return true;
+        return "it holds more partitions than a znode does";
+    for (uint32_t i = 0; i < node->n_partitions; i++) {
+        const char *wrong =
+            node->partitions[i]->partition == first + i
+                ? znode_partition_decode(node->partitions[i], &states[i])
+                : "it is not in its place";
+
+        if (wrong == NULL)
+            continue;
+        snprintf(why, DEFECT_WHY_BYTES, "of partition %u: %s", first + i,
+                 wrong);
+        return why;
+    }
+    return NULL;
 }
 
 static void got_chunk(struct metadata_read *read,
@@ -306,39 +630,127 @@ static void got_chunk(struct metadata_read *read,
     struct topic *topic = read->topic;
     struct heap *heap = metadata->seam->heap;
     struct partition_state *states;
-    struct chunk_states chunk = {read->chunk, read->request.stat.version,
-                                 (uint32_t)node->n_partitions, NULL};
-    struct uuid id;
-    bool whole;
+    const struct coord_stat *stat = &read->request.stat;
+    struct chunk_states chunk = {read->chunk, stat->version,
+                                 (uint32_t)node->n_partitions, NULL,
+                                 stat->czxid};
+    char buffer[DEFECT_WHY_BYTES];
+    const char *why;
 
-    if (!uuid_from_bytes(node->topic_id.data, node->topic_id.len, &id) ||
-        !uuid_equal(&id, &topic->id)) {
-        metadata->rescan_wanted = true; /* created anew under this name */
+    if (!is_of(topic, node->topic_id)) { /* perhaps it was created anew */
+        confirm(read, CHUNK_DAMAGED);
         return;
     }
     chunk.states = states = heap_alloc(heap, CHUNK_PARTITIONS * sizeof *states);
-    whole = decode_chunk(chunk.chunk, node, states);
-    if (!whole)
-        metadata->damaged = true;
-    if (!whole || !metadata_apply_chunk(metadata, topic, &chunk))
-        trace_log(metadata->seam->trace, TRACE_ERROR,
-                  "znode " ZNODE_TOPICS "/%s/state/%u is damaged: ignored",
-                  topic->name, chunk.chunk);
+    why = decode_chunk(chunk.chunk, node, states, buffer);
+    if (why == NULL && !metadata_apply_chunk(metadata, topic, &chunk))
+        why = "it holds fewer partitions than its topic has";
     heap_free(heap, states);
+    if (why != NULL)
+        chunk_damaged(read, CHUNK_DAMAGED, stat, why);
+    else if (topic->grown == NULL &&
+             topic->chunk_conditions[read->chunk] == CHUNK_LARGER)
+        confirm(read, CHUNK_LARGER);
+    else
+        well(read);
+}
+
+static const char *const mismatches[] = {
+    [CHUNK_LARGER] = "it holds more partitions than its topic has",
+    [CHUNK_DAMAGED] = "it belongs to another topic",
+    [CHUNK_MISSING] = "it does not exist",
+};
+
+static uint32_t partitions_read(const struct topic *topic)
+{
+    return topic->grown ? topic->grown->partition_count
+                        : topic->partition_count;
+}
+
+/* The chunk was read before its topic is read here: if the topic is what it
+ * was, the chunk is not what it should be. */
+static void confirmed(struct metadata_read *read, const Kq__TopicNode *node)
+{
+    struct topic *topic = read->topic;
+    char buffer[DEFECT_WHY_BYTES];
+    const char *why =
+        metadata_topic_wrong(read->metadata, topic->name, node, buffer);
+
+    if (why != NULL)
+        topic_damaged(read, why);
+    else if (!is_of(topic, node->topic_id) ||
+             node->partition_count > partitions_read(topic)) {
+        read->metadata->rescan_wanted = true;
+        return;
+    }
+    chunk_damaged(read, read->condition, read->exists ? &read->stat : NULL,
+                  mismatches[read->condition]);
 }
 
 static const ProtobufCMessageDescriptor *descriptor_of(enum read_kind kind)
 {
-    switch (kind) {
+    static const ProtobufCMessageDescriptor *const descriptors[] = {
+        [READ_CHANGES] = &kq__changes_node__descriptor,
+        [READ_CONTROLLER] = &kq__controller_node__descriptor,
+        [READ_TOPIC] = &kq__topic_node__descriptor,
+        [READ_CHUNK] = &kq__partition_states__descriptor,
+        [READ_CONFIRM] = &kq__topic_node__descriptor,
+        [READ_RENEWAL] = &kq__partition_states__descriptor,
+        [READ_CLUSTER] = &kq__cluster_node__descriptor,
+        [READ_EPOCH] = &kq__controller_epoch_node__descriptor,
+        [READ_PRODUCER_IDS] = &kq__producer_ids_node__descriptor,
+    };
+
+    return descriptors[kind];
+}
+
+static void not_decoded(struct metadata_read *read)
+{
+    const struct coord_request *request = &read->request;
+    const char *why = znode_unpack_wrong(request->data);
+
+    if (read->kind == READ_RENEWAL)
+        got_renewal(read, NULL);
+    else if (read->kind == READ_TOPIC || read->kind == READ_CONFIRM)
+        topic_damaged(read, why);
+    else if (read->kind == READ_CHUNK)
+        chunk_damaged(read, CHUNK_DAMAGED, &request->stat, why);
+    else
+        damaged(read, why);
+    if (read->kind == READ_CONFIRM)
+        chunk_damaged(read, read->condition, read->exists ? &read->stat : NULL,
+                      mismatches[read->condition]);
+}
+
+static void decoded(struct metadata_read *read, const void *node)
+{
+    switch (read->kind) {
     case READ_CHANGES:
-        return &kq__changes_node__descriptor;
+        well(read);
+        got_changes(read->metadata, node);
+        return;
     case READ_CONTROLLER:
-        return &kq__controller_node__descriptor;
+        got_controller(read, node);
+        return;
     case READ_TOPIC:
-        return &kq__topic_node__descriptor;
+        got_topic(read, node);
+        return;
     case READ_CHUNK:
-        return &kq__partition_states__descriptor;
+        got_chunk(read, node);
+        return;
+    case READ_CONFIRM:
+        confirmed(read, node);
+        return;
+    case READ_RENEWAL:
+        got_renewal(read, node);
+        return;
+    case READ_CLUSTER:
+    case READ_EPOCH:
+    case READ_PRODUCER_IDS:
+        well(read);
+        return;
     case READ_TOPICS:
+    case READ_LOOK:
         break;
     }
     UNREACHABLE();
@@ -346,31 +758,51 @@ static const ProtobufCMessageDescriptor *descriptor_of(enum read_kind kind)
 
 static void got(struct metadata_read *read)
 {
-    struct metadata *metadata = read->metadata;
+    struct heap *heap = read->metadata->seam->heap;
     void *block;
     void *node;
 
-    if (read->kind == READ_TOPICS) {
-        got_topics(metadata, &read->request);
+    if ((read->kind == READ_CHUNK || read->kind == READ_CONFIRM) &&
+        read->topic == NULL)
+        return; /* deleted meanwhile */
+    node = znode_unpack(heap, descriptor_of(read->kind), read->request.data,
+                        &block);
+    if (node == NULL)
+        not_decoded(read);
+    else
+        decoded(read, node);
+    heap_free(heap, block);
+}
+
+/* There is no such znode. */
+static void got_nothing(struct metadata_read *read)
+{
+    switch (read->kind) {
+    case READ_CONTROLLER:
+        got_controller(read, NULL);
+        return;
+    case READ_TOPICS:
+        no_topics(read);
+        return;
+    case READ_CHUNK:
+        if (read->topic != NULL) /* perhaps its topic is gone, too */
+            confirm(read, CHUNK_MISSING);
+        return;
+    case READ_RENEWAL:
+        got_renewal(read, NULL);
+        return;
+    case READ_TOPIC:
+    case READ_CONFIRM: /* deleted meanwhile; the changes say so */
+    case READ_LOOK:
+        return;
+    case READ_CHANGES:
+    case READ_CLUSTER:
+    case READ_EPOCH:
+    case READ_PRODUCER_IDS:
+        damaged(read, "it does not exist");
         return;
     }
-    node = znode_unpack(metadata->seam->heap, descriptor_of(read->kind),
-                        read->request.data, &block);
-    if (node == NULL) {
-        metadata->damaged = true;
-        trace_log(metadata->seam->trace, TRACE_ERROR,
-                  "a znode under %s is damaged: ignored",
-                  read->name ? read->name : "the chroot");
-    } else if (read->kind == READ_CHANGES) {
-        got_changes(metadata, node);
-    } else if (read->kind == READ_CONTROLLER) {
-        got_controller(metadata, node);
-    } else if (read->kind == READ_TOPIC) {
-        got_topic(metadata, read->name, read->request.stat.version, node);
-    } else if (read->topic != NULL) {
-        got_chunk(read, node);
-    }
-    heap_free(metadata->seam->heap, block);
+    UNREACHABLE();
 }
 
 static void remove_unseen(struct metadata *metadata)
@@ -405,9 +837,12 @@ static void settle(struct metadata *metadata)
     if (metadata->rescanning) {
         metadata->rescanning = false;
         remove_unseen(metadata);
+        defects_end(&metadata->defects, DEFECT_SCAN);
+        metadata->damaged = defects_any(&metadata->defects);
         metadata->ready = true;
         metadata->listener->on_ready(metadata->listener);
     }
+    look_again(metadata);
 }
 
 /* Where changes follow each other closely, the next reading of them is always
@@ -417,10 +852,13 @@ static void note_read(struct metadata *metadata)
     if (metadata->stopped || metadata->rescanning || metadata->reads_failed ||
         metadata->rescan_wanted)
         return;
-    list_for_each (node, &metadata->reads)
-        if (container_of(node, struct metadata_read, node)->kind !=
-            READ_CHANGES)
+    list_for_each (node, &metadata->reads) {
+        enum read_kind kind =
+            container_of(node, struct metadata_read, node)->kind;
+
+        if (kind != READ_CHANGES && kind != READ_LOOK)
             return;
+    }
     metadata->changes_read = metadata->next_sequence;
 }
 
@@ -432,12 +870,16 @@ static void read_done(struct coord_request *request)
 
     if (metadata->stopped)
         ; /* the session that asked is over */
-    else if (request->error == ERROR_NONE)
-        got(read);
-    else if (request->error == ERROR_NO_NODE && read->kind == READ_CONTROLLER)
-        got_controller(metadata, NULL);
-    else if (request->error != ERROR_NO_NODE)
+    else if (read->kind == READ_LOOK)
+        looked(read);
+    else if (request->error == ERROR_NO_NODE)
+        got_nothing(read);
+    else if (request->error != ERROR_NONE)
         metadata->reads_failed = true;
+    else if (read->kind == READ_TOPICS)
+        got_topics(read);
+    else
+        got(read);
     read_free(read);
     if (list_empty(&metadata->reads))
         settle(metadata);

@@ -164,14 +164,16 @@ static void cluster_done(struct coord_request *request)
          uuid_from_bytes(node->cluster_id.data, node->cluster_id.len, &id);
     heap_free(registration->seam->heap, block);
     if (!ok) {
-        if (request->error == ERROR_NONE)
+        if (request->error == ERROR_NONE && !registration->warned)
             trace_log(registration->seam->trace, TRACE_ERROR,
                       "znode " ZNODE_CLUSTER " is damaged: cannot tell which "
-                      "cluster this is");
+                      "cluster this is; write back what was there");
+        registration->warned |= request->error == ERROR_NONE;
         retry_later(registration);
         return;
     }
     registration->step = REGISTRATION_KNOWN;
+    registration->warned = false;
     registration->listener->on_cluster_id(registration->listener, &id);
 }
 

@@ -52,6 +52,14 @@ static void complain_unknown(const char *key, char *sentence, size_t size)
                          i == 0 ? "" : ",", settings[i].key);
 }
 
+bool topic_config_known(const char *key)
+{
+    for (size_t i = 0; i < TOPIC_SETTING_COUNT; i++)
+        if (strcmp(settings[i].key, key) == 0)
+            return true;
+    return false;
+}
+
 bool topic_config_check(const char *key, const char *value, char *sentence,
                         size_t size)
 {

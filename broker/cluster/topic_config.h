@@ -20,6 +20,8 @@ enum topic_setting {
 bool topic_config_check(const char *key, const char *value, char *sentence,
                         size_t size);
 
+bool topic_config_known(const char *key);
+
 /* The value of a setting, or `other` when the topic does not set it. */
 int64_t topic_setting(const struct topic *topic, enum topic_setting setting,
                       int64_t other);

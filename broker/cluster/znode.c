@@ -78,6 +78,12 @@ void *znode_unpack(struct heap *heap,
     return message;
 }
 
+const char *znode_unpack_wrong(struct bytes data)
+{
+    return data.size == 0 ? "it is empty"
+                          : "its bytes are not what is to lie there";
+}
+
 struct bytes znode_pack(struct heap *heap, const ProtobufCMessage *message)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
@@ -89,22 +95,43 @@ struct bytes znode_pack(struct heap *heap, const ProtobufCMessage *message)
 
 /* ---- partition states ---- */
 
+static bool is_broker_id(uint32_t id)
+{
+    return id <= INT32_MAX; /* as broker.id, and as clients know it */
+}
+
+static const char *decode_replicas(struct partition_state *state,
+                                   const Kq__PartitionState *from)
+{
+    if (from->n_replicas == 0)
+        return "it has no replicas";
+    if (from->n_replicas > REPLICAS_MAX)
+        return "it has more than 16 replicas";
+    for (size_t i = 0; i < from->n_replicas; i++) {
+        if (!is_broker_id(from->replicas[i]))
+            return "a replica is on a broker that there cannot be";
+        if (partition_state_has_replica(state, from->replicas[i]))
+            return "a replica is named twice";
+        state->replicas[state->replica_count++] = from->replicas[i];
+    }
+    return NULL;
+}
+
 /* Replicas of the partition, each once: so no union of sets is too large. */
-static bool decode_set(const struct partition_state *state,
-                       struct replica_set *set, Kq__ReplicaEpoch *const *from,
-                       size_t count)
+static const char *decode_set(const struct partition_state *state,
+                              struct replica_set *set,
+                              Kq__ReplicaEpoch *const *from, size_t count)
 {
     memset(set, 0, sizeof *set);
-    if (count > REPLICAS_MAX)
-        return false;
     for (size_t i = 0; i < count; i++) {
-        if (replica_set_has(set, from[i]->broker_id) ||
-            !partition_state_has_replica(state, from[i]->broker_id))
-            return false;
+        if (!partition_state_has_replica(state, from[i]->broker_id))
+            return "who is in sync or eligible is no replica";
+        if (replica_set_has(set, from[i]->broker_id))
+            return "who is in sync or eligible is named twice";
         replica_set_add(
             set, (struct replica){from[i]->broker_id, from[i]->broker_epoch});
     }
-    return true;
+    return NULL;
 }
 
 static bool each_once(const uint32_t *brokers, size_t count)
@@ -117,19 +144,20 @@ static bool each_once(const uint32_t *brokers, size_t count)
 }
 
 /* All of the original are among the replicas; what is to go stands last. */
-static bool decode_reassignment(struct partition_state *state,
-                                const Kq__PartitionState *from)
+static const char *decode_reassignment(struct partition_state *state,
+                                       const Kq__PartitionState *from)
 {
+    static const char wrong[] = "its reassignment does not fit its replicas";
+
     if (from->n_original == 0)
-        return from->n_adding == 0 && from->n_removing == 0;
+        return from->n_adding == 0 && from->n_removing == 0 ? NULL : wrong;
     if (from->n_original > from->n_replicas ||
         from->n_removing >= from->n_replicas ||
-        !each_once(from->replicas, from->n_replicas) ||
         !each_once(from->original, from->n_original))
-        return false;
+        return wrong;
     for (size_t i = 0; i < from->n_original; i++) {
         if (!partition_state_has_replica(state, from->original[i]))
-            return false;
+            return wrong;
         state->original[i] = from->original[i];
     }
     state->original_count = (uint32_t)from->n_original;
@@ -137,21 +165,46 @@ static bool decode_reassignment(struct partition_state *state,
     state->copy_rate = from->has_copy_rate ? from->copy_rate : 0;
     for (size_t i = 0; i < from->n_removing; i++)
         if (from->removing[i] != state->replicas[state->target_count + i])
-            return false;
-    return true;
+            return wrong;
+    return NULL;
 }
 
-enum error znode_partition_decode(const Kq__PartitionState *from,
-                                  struct partition_state *to)
+static const char *check_leader(const struct partition_state *state)
 {
+    if (state->leader != NO_BROKER &&
+        !replica_set_has(&state->isr, state->leader))
+        return "its leader is not in sync";
+    if (state->handing_over &&
+        (state->leader == NO_BROKER || state->leader == state->successor ||
+         !replica_set_has(&state->isr, state->successor)))
+        return "who is to follow its leader is not in sync";
+    return NULL;
+}
+
+static const char *check_numbers(const struct partition_state *state)
+{
+    if (state->leader_epoch > INT32_MAX)
+        return "its leader epoch is negative";
+    if (state->unclean_epoch > state->leader_epoch)
+        return "its unclean epoch is above its leader epoch";
+    if (state->min == 0 || state->min > state->replica_count)
+        return "its min is not from 1 to the number of its replicas";
+    if (state->log_start_floor < 0)
+        return "its log start floor is negative";
+    return NULL;
+}
+
+const char *znode_partition_decode(const Kq__PartitionState *from,
+                                   struct partition_state *to)
+{
+    const char *wrong;
+
     memset(to, 0, sizeof *to);
-    if (from->n_replicas == 0 || from->n_replicas > REPLICAS_MAX)
-        return ERROR_CORRUPT;
-    to->replica_count = (uint32_t)from->n_replicas;
-    memcpy(to->replicas, from->replicas, from->n_replicas * sizeof(uint32_t));
-    if (!decode_set(to, &to->isr, from->isr, from->n_isr) ||
-        !decode_set(to, &to->eligible, from->eligible, from->n_eligible))
-        return ERROR_CORRUPT;
+    if ((wrong = decode_replicas(to, from)) != NULL ||
+        (wrong = decode_set(to, &to->isr, from->isr, from->n_isr)) != NULL ||
+        (wrong = decode_set(to, &to->eligible, from->eligible,
+                            from->n_eligible)) != NULL)
+        return wrong;
     to->leader = from->has_leader ? from->leader : NO_BROKER;
     to->leader_epoch = from->leader_epoch;
     to->partition_epoch = from->partition_epoch;
@@ -162,15 +215,10 @@ enum error znode_partition_decode(const Kq__PartitionState *from,
     to->unclean_epoch = from->has_unclean_epoch ? from->unclean_epoch : 0;
     to->handing_over = from->has_successor;
     to->successor = from->has_successor ? from->successor : 0;
-    if (!decode_reassignment(to, from))
-        return ERROR_CORRUPT;
-    if (to->leader != NO_BROKER && !replica_set_has(&to->isr, to->leader))
-        return ERROR_CORRUPT;
-    if (to->handing_over &&
-        (to->leader == NO_BROKER || to->leader == to->successor ||
-         !replica_set_has(&to->isr, to->successor)))
-        return ERROR_CORRUPT;
-    return to->log_start_floor < 0 ? ERROR_CORRUPT : ERROR_NONE;
+    if ((wrong = decode_reassignment(to, from)) != NULL ||
+        (wrong = check_leader(to)) != NULL)
+        return wrong;
+    return check_numbers(to);
 }
 
 /* Everything that one encoded partition points at. */

@@ -2,7 +2,7 @@
  *
  * The znodes: their paths and the reading and writing of their payloads
  * (proto/znode.proto). Stored data is taken as hostile: what does not decode
- * or breaks a bound is ERROR_CORRUPT.
+ * or breaks a bound is refused with a reason.
  */
 #ifndef CLUSTER_ZNODE_H
 #define CLUSTER_ZNODE_H
@@ -18,6 +18,7 @@
 #define TOPIC_NAME_BYTES_MAX 249
 #define CHUNK_PARTITIONS     256
 #define CHANGES_KEPT         512
+#define ZNODE_FORMAT         1 /* of topics and states; none said: this one */
 
 #define ZNODE_CLUSTER          "/cluster"
 #define ZNODE_BROKERS          "/brokers"
@@ -46,9 +47,12 @@ void *znode_unpack(struct heap *heap,
 /* Encodes; the caller frees out.data with heap_free(). */
 struct bytes znode_pack(struct heap *heap, const ProtobufCMessage *message);
 
-/* One partition out of a chunk; ERROR_CORRUPT when out of bounds. */
-enum error znode_partition_decode(const Kq__PartitionState *from,
-                                  struct partition_state *to);
+/* One partition out of a chunk. NULL, or what is wrong with it: a sentence
+ * about the partition ("it has no replicas"). */
+const char *znode_partition_decode(const Kq__PartitionState *from,
+                                   struct partition_state *to);
+/* Why the bytes are not such a message, once znode_unpack() has failed. */
+const char *znode_unpack_wrong(struct bytes data);
 
 /* A chunk: `states` of partitions [first, first + count). The caller frees
  * out.data with heap_free(). */

@@ -263,6 +263,7 @@ static void on_ready(struct metadata_listener *listener)
 
     controller_metadata_ready(&broker->controller);
     replicas_metadata_ready(&broker->replicas);
+    describe_checked(broker);
     if (!broker->ready_told && broker->owner->ready != NULL)
         broker->owner->ready(broker->owner, broker->port);
     broker->ready_told = true;
@@ -328,7 +329,13 @@ static void init_parts(struct broker *broker)
                   &broker->identity, &broker->replicas_listener, &replicas);
     handover_init(&broker->handover, &broker->replicas,
                   &broker->handover_listener, config->handover_ms * 1000);
-    producer_ids_init(&broker->producer_ids, seam, broker->coord);
+    producer_ids_init(&broker->producer_ids, seam, broker->coord,
+                      &broker->metadata.defects);
+}
+
+static void check_fire(struct timer *timer)
+{
+    describe_checked(container_of(timer, struct broker, check_timer));
 }
 
 struct broker *broker_new(struct seam *seam, const struct config *config,
@@ -341,6 +348,8 @@ struct broker *broker_new(struct seam *seam, const struct config *config,
     broker->owner = owner;
     random_init(&broker->random, seam->random_key);
     list_init(&broker->sessions);
+    list_init(&broker->checks);
+    broker->check_timer.fire = check_fire;
     broker->coord_listener =
         (struct coord_listener){on_session, on_expired, on_reconnected};
     broker->registration_listener =
@@ -375,6 +384,8 @@ void broker_free(struct broker *broker)
 {
     if (broker == NULL)
         return;
+    timer_stop(broker->seam->timers, &broker->check_timer);
+    describe_drop(broker);
     list_for_each_safe (node, &broker->sessions) {
         struct session *session = container_of(node, struct session, node);
 

@@ -13,6 +13,8 @@
 #include "seam/memory.h"
 #include "server/internal.h"
 
+#define CHECK_US 3000000 /* a reading of all znodes is waited for so long */
+
 struct partition *find_partition(struct broker *broker,
                                  ProtobufCBinaryData topic_id, uint32_t index,
                                  enum error *error)
@@ -180,14 +182,42 @@ static Kq__TopicMetadata *describe_topic(struct answer *answer,
     return to;
 }
 
-static Kq__TopicMetadata *unknown_topic(struct answer *answer, char *name)
+/* It is not known, or what is known of it cannot be shown. */
+static Kq__TopicMetadata *no_topic(struct answer *answer, char *name)
 {
+    const struct metadata *metadata = &answer->broker->metadata;
     Kq__TopicMetadata *to = take(answer, sizeof *to);
 
     kq__topic_metadata__init(to);
     to->name = name;
-    to->error = ERROR_UNKNOWN_TOPIC;
+    to->error =
+        topic_name_valid(name) && defects_of_topic(&metadata->defects, name)
+            ? ERROR_CORRUPT
+            : ERROR_UNKNOWN_TOPIC;
     return to;
+}
+
+static void describe_damaged(struct answer *answer,
+                             Kq__MetadataResponse *response)
+{
+    const struct defects *defects = &answer->broker->metadata.defects;
+    Kq__DamagedZnode *znodes;
+    size_t count = 0;
+
+    list_for_each (node, &defects->list)
+        count++;
+    znodes = take(answer, count * sizeof *znodes);
+    response->damaged = take(answer, count * sizeof *response->damaged);
+    list_for_each (node, &defects->list) {
+        struct defect *defect = container_of(node, struct defect, node);
+        Kq__DamagedZnode *to = &znodes[response->n_damaged];
+
+        kq__damaged_znode__init(to);
+        to->path = defect->path;
+        to->why = defect->why;
+        to->way_out = (char *)(uintptr_t)defect->way_out;
+        response->damaged[response->n_damaged++] = to;
+    }
 }
 
 static void describe_directories(struct answer *answer,
@@ -236,6 +266,8 @@ static void describe_brokers(struct answer *answer,
         endpoints[i].port = brokers->list[i].port;
         if (*brokers->list[i].rack != '\0')
             endpoints[i].rack = brokers->list[i].rack;
+        endpoints[i].has_leaving = endpoints[i].leaving =
+            brokers->list[i].leaving;
         describe_directories(answer, &brokers->list[i], &endpoints[i]);
         response->brokers[i] = &endpoints[i];
     }
@@ -270,7 +302,7 @@ static void describe_named(struct answer *answer,
 
         response->topics[i] = topic && topic_loaded(topic)
                                   ? describe_topic(answer, topic)
-                                  : unknown_topic(answer, request->topics[i]);
+                                  : no_topic(answer, request->topics[i]);
     }
 }
 
@@ -300,7 +332,7 @@ static void describe_defaults(struct answer *answer,
     }
 }
 
-void handle_metadata(struct session *session, struct frame *frame)
+static void answer_metadata(struct session *session, struct frame *frame)
 {
     struct broker *broker = session->broker;
     const Kq__MetadataRequest *request = frame->message->metadata_request;
@@ -308,12 +340,6 @@ void handle_metadata(struct session *session, struct frame *frame)
     Kq__MetadataResponse response = KQ__METADATA_RESPONSE__INIT;
     struct answer answer = {.broker = broker};
 
-    if (!broker->metadata.ready) { /* what it knows may be out of date */
-        session_answer_error(session, frame->message->correlation_id,
-                             ERROR_AGAIN);
-        frame_free(frame);
-        return;
-    }
     list_init(&answer.blocks);
     describe_brokers(&answer, &response);
     response.has_controller = broker->metadata.controller_id != NO_BROKER;
@@ -324,6 +350,8 @@ void handle_metadata(struct session *session, struct frame *frame)
     if (request->has_defaults && request->defaults)
         describe_defaults(&answer, &response);
     if (request->all_topics)
+        describe_damaged(&answer, &response);
+    if (request->all_topics)
         describe_all(&answer, &response);
     else
         describe_named(&answer, request, &response);
@@ -332,6 +360,72 @@ void handle_metadata(struct session *session, struct frame *frame)
     session_answer(session, frame->message->correlation_id, &message);
     answer_release(&answer);
     frame_free(frame);
+}
+
+/* A request that waits until all znodes were read. */
+struct check {
+    struct list node; /* broker->checks */
+    struct session *session;
+    struct frame *frame;
+};
+
+static void check_first(struct session *session, struct frame *frame)
+{
+    struct broker *broker = session->broker;
+    struct check *check = heap_alloc(broker->seam->heap, sizeof *check);
+
+    check->session = session;
+    check->frame = frame;
+    list_init(&check->node);
+    list_append(&broker->checks, &check->node);
+    session_request_begin(session);
+    metadata_check(&broker->metadata);
+    if (!timer_running(&broker->check_timer))
+        timer_start(broker->seam->timers, &broker->check_timer,
+                    broker->seam->now.monotonic_us + CHECK_US);
+}
+
+void describe_checked(struct broker *broker)
+{
+    struct list *node;
+
+    timer_stop(broker->seam->timers, &broker->check_timer);
+    while ((node = list_pop(&broker->checks)) != NULL) {
+        struct check *check = container_of(node, struct check, node);
+
+        answer_metadata(check->session, check->frame);
+        session_request_end(check->session);
+        heap_free(broker->seam->heap, check);
+    }
+}
+
+void describe_drop(struct broker *broker)
+{
+    struct list *node;
+
+    while ((node = list_pop(&broker->checks)) != NULL) {
+        struct check *check = container_of(node, struct check, node);
+
+        frame_free(check->frame);
+        heap_free(broker->seam->heap, check);
+    }
+}
+
+void handle_metadata(struct session *session, struct frame *frame)
+{
+    struct broker *broker = session->broker;
+    const Kq__MetadataRequest *request = frame->message->metadata_request;
+
+    if (!broker->metadata.ready) { /* what it knows may be out of date */
+        session_answer_error(session, frame->message->correlation_id,
+                             ERROR_AGAIN);
+        frame_free(frame);
+    } else if (request->has_check && request->check &&
+               coord_state(broker->coord) == COORD_CONNECTED) {
+        check_first(session, frame);
+    } else {
+        answer_metadata(session, frame);
+    }
 }
 
 /* ---- offsets ---- */

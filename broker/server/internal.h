@@ -49,6 +49,8 @@ struct broker {
     uint16_t port;
     struct list sessions;
     size_t session_count;
+    struct list checks; /* requests that wait for all znodes to be read */
+    struct timer check_timer;
 
     bool ready_told;
     bool stopping;
@@ -86,6 +88,10 @@ void handle_produce(struct session *session, struct frame *frame);
 void handle_fetch(struct session *session, struct frame *frame);
 void handle_replica_position(struct session *session, struct frame *frame);
 void handle_metadata(struct session *session, struct frame *frame);
+/* Answers those that wait for a reading of all znodes. */
+void describe_checked(struct broker *broker);
+/* Nobody will be answered any more. */
+void describe_drop(struct broker *broker);
 void handle_list_offsets(struct session *session, struct frame *frame);
 void handle_init_producer(struct session *session, struct frame *frame);
 void handle_create_topic(struct session *session, struct frame *frame);

@@ -3,15 +3,17 @@
 
 #include <string.h>
 
+#include "cluster/defects.h"
 #include "cluster/znode.h"
 #include "seam/memory.h"
 
 void producer_ids_init(struct producer_ids *ids, struct seam *seam,
-                       struct coord *coord)
+                       struct coord *coord, struct defects *defects)
 {
     memset(ids, 0, sizeof *ids);
     ids->seam = seam;
     ids->coord = coord;
+    ids->defects = defects;
     list_init(&ids->waiters);
 }
 
@@ -47,6 +49,24 @@ static void set_done(struct coord_request *request)
         refill(ids);
 }
 
+static void note_damage(struct producer_ids *ids)
+{
+    const struct coord_request *request = &ids->request;
+    struct defect_found found = {
+        DEFECT_PRODUCERS, ZNODE_PRODUCER_IDS, &request->stat,
+        znode_unpack_wrong(request->data),
+        "no idempotent producer can begin: write back what was there, or a "
+        "number above all that were given"};
+
+    if (request->error == ERROR_NO_NODE) {
+        found.stat = NULL;
+        found.why = "it does not exist";
+    } else if (request->error != ERROR_NONE) {
+        return;
+    }
+    defects_note(ids->defects, &found);
+}
+
 static void get_done(struct coord_request *request)
 {
     struct producer_ids *ids =
@@ -61,10 +81,12 @@ static void get_done(struct coord_request *request)
         node = znode_unpack(heap, &kq__producer_ids_node__descriptor,
                             request->data, &block);
     if (node == NULL) {
+        note_damage(ids);
         ids->request_open = false;
         finish_all(ids, ERROR_AGAIN);
         return;
     }
+    defects_clear(ids->defects, ZNODE_PRODUCER_IDS);
     ids->wanted_end = node->next_producer_id + PRODUCER_ID_BLOCK;
     heap_free(heap, block);
     next.next_producer_id = ids->wanted_end;

@@ -6,6 +6,7 @@
 #ifndef SERVER_PRODUCER_IDS_H
 #define SERVER_PRODUCER_IDS_H
 
+#include "cluster/defects.h"
 #include "coord/coord.h"
 
 #define PRODUCER_ID_BLOCK 1000
@@ -26,10 +27,11 @@ struct producer_ids {
     uint64_t end;
     uint64_t wanted_end;
     struct list waiters;
+    struct defects *defects; /* borrowed */
 };
 
 void producer_ids_init(struct producer_ids *ids, struct seam *seam,
-                       struct coord *coord);
+                       struct coord *coord, struct defects *defects);
 /* done comes now or later. */
 void producer_ids_take(struct producer_ids *ids,
                        struct producer_id_waiter *waiter);

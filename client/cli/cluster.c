@@ -23,10 +23,13 @@ static const char help[] =
     "       kq cluster reassign plan|apply|watch|cancel ...\n"
     "       kq cluster believe-clock --broker N [--bootstrap HOST:PORT,...]\n"
     "\n"
-    "status shows brokers, controller, log directories that are offline, and\n"
-    "the partitions that are offline (without a leader), under min (too few\n"
-    "in-sync replicas for acks=all) or under-replicated. Exit 0 when there\n"
-    "are none, else 1.\n"
+    "status shows brokers (and which are about to stop), controller, log\n"
+    "directories that are offline, znodes that are missing or damaged with "
+    "what\n"
+    "to do about each, and the partitions that are offline (without a "
+    "leader),\n"
+    "under min (too few in-sync replicas for acks=all) or under-replicated.\n"
+    "Exit 0 when there are none, else 1.\n"
     "\n"
     "elect: the preferred replica of each partition, the first that\n"
     "'kq topic describe' names, leads again if it is in sync; of one topic\n"
@@ -159,6 +162,8 @@ static void print_broker(struct kq_client *client,
     printf("  broker %d at %s:%u%s%s%s", broker->id, broker->host, broker->port,
            *broker->rack ? ", rack " : "", broker->rack,
            broker->id == cluster->controller ? ", controller" : "");
+    if (broker->leaving)
+        printf(", is about to stop: others take over what it leads");
     if (kq_broker_clock(client, broker->id, false, CLOCK_MS, &clock) !=
         KQ_ERROR_NONE)
         printf(", does not answer");
@@ -166,6 +171,14 @@ static void print_broker(struct kq_client *client,
         printf(", clock not believed: %lld ms off, nothing is deleted by time",
                (long long)clock.apart_ms);
     printf("\n");
+}
+
+/* What stands still, why, and the way out. */
+static void print_damaged(const struct kq_cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->damaged_count; i++)
+        printf("  znode %s is damaged: %s\n    %s\n", cluster->damaged[i].path,
+               cluster->damaged[i].why, cluster->damaged[i].way_out);
 }
 
 static int print_cluster(struct kq_client *client,
@@ -180,6 +193,7 @@ static int print_cluster(struct kq_client *client,
     }
     if (cluster->controller < 0)
         printf("  no controller\n");
+    print_damaged(cluster);
     print_health(cluster, &health);
     printf("%zu topics, %zu partitions: %zu offline, %zu under min, %zu "
            "under-replicated\n",
@@ -190,7 +204,7 @@ static int print_cluster(struct kq_client *client,
                "shows how far they are\n",
                health.reassigned);
     return health.offline + health.under_min + health.under_replicated +
-                           health.directories ==
+                           health.directories + cluster->damaged_count ==
                        0 &&
                    cluster->controller >= 0
                ? EXIT_DONE
@@ -210,7 +224,7 @@ static int status(struct kq_client *client,
 {
     struct kq_cluster *cluster;
     enum kq_error error =
-        kq_cluster_describe(client, NULL, REQUEST_TIMEOUT_MS, &cluster);
+        kq_cluster_check(client, REQUEST_TIMEOUT_MS, &cluster);
     int code;
 
     (void)command;

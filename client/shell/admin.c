@@ -433,9 +433,10 @@ enum kq_error kq_client_wait(struct kq_client *client, int64_t timeout_ms)
     return ask(client, &question);
 }
 
-enum kq_error kq_cluster_describe(struct kq_client *client, const char *topic,
-                                  int64_t timeout_ms,
-                                  struct kq_cluster **cluster)
+static enum kq_error describe_cluster(struct kq_client *client,
+                                      const char *topic, bool check,
+                                      int64_t timeout_ms,
+                                      struct kq_cluster **cluster)
 {
     Kq__MetadataRequest body = KQ__METADATA_REQUEST__INIT;
     char *name = (char *)(uintptr_t)topic;
@@ -447,6 +448,7 @@ enum kq_error kq_cluster_describe(struct kq_client *client, const char *topic,
     question.cluster = cluster;
     body.has_defaults = topic != NULL;
     body.defaults = topic != NULL;
+    body.has_check = body.check = check;
     body.has_all_topics = topic == NULL;
     body.all_topics = topic == NULL;
     body.topics = &name;
@@ -462,6 +464,19 @@ enum kq_error kq_cluster_describe(struct kq_client *client, const char *topic,
     kq_cluster_free(*cluster);
     *cluster = NULL;
     return error;
+}
+
+enum kq_error kq_cluster_describe(struct kq_client *client, const char *topic,
+                                  int64_t timeout_ms,
+                                  struct kq_cluster **cluster)
+{
+    return describe_cluster(client, topic, false, timeout_ms, cluster);
+}
+
+enum kq_error kq_cluster_check(struct kq_client *client, int64_t timeout_ms,
+                               struct kq_cluster **cluster)
+{
+    return describe_cluster(client, NULL, true, timeout_ms, cluster);
 }
 
 /* ---- how far new replicas are ---- */
@@ -711,7 +726,23 @@ static void copy_broker(struct description *to, const Kq__BrokerEndpoint *from,
         .offline_directories = directories,
         .offline_directory_count = count,
         .offline_replica_count = from->offline_replicas,
+        .leaving = from->has_leaving && from->leaving,
     };
+}
+
+static void copy_damaged(struct description *to,
+                         const Kq__MetadataResponse *from)
+{
+    struct kq_damaged_znode *damaged =
+        take(to, from->n_damaged * sizeof *damaged);
+
+    for (size_t i = 0; i < from->n_damaged; i++) {
+        damaged[i].path = copy_text(to, from->damaged[i]->path);
+        damaged[i].why = copy_text(to, from->damaged[i]->why);
+        damaged[i].way_out = copy_text(to, from->damaged[i]->way_out);
+    }
+    to->cluster.damaged = damaged;
+    to->cluster.damaged_count = from->n_damaged;
 }
 
 static void describe(const Kq__MetadataResponse *from,
@@ -733,6 +764,7 @@ static void describe(const Kq__MetadataResponse *from,
         copy_topic(to, from->topics[i], &topics[i]);
     to->cluster.defaults = copy_configs(to, from->defaults, from->n_defaults);
     to->cluster.default_count = from->n_defaults;
+    copy_damaged(to, from);
     to->cluster.brokers = brokers;
     to->cluster.broker_count = from->n_brokers;
     to->cluster.topics = topics;

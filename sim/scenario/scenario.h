@@ -133,6 +133,14 @@ struct condition {
 };
 
 #define STEP_TARGETS_MAX 8
+#define STEP_ZNODE_BYTES 128
+
+enum znode_damage {
+    ZNODE_GARBAGE, /* bytes that are no message */
+    ZNODE_EMPTY,
+    ZNODE_FLIPPED, /* a bit of its 6th byte: part of an id, or of a number */
+    ZNODE_REMOVED
+};
 
 struct scenario_step {
     unsigned line;
@@ -154,12 +162,14 @@ struct scenario_step {
     int64_t directory; /* disk-fails, disk-replaced: 1 .. log_dirs */
     int64_t topic; /* create-topic, delete-topic, alter-topic, add-partitions,
                       truncate, rot, reassign, cancel-reassign */
-    int64_t partition;      /* -1, of the last two: each of the topic */
-    struct settings config; /* alter-topic */
-    int64_t partitions;     /* add-partitions: so many from now on */
-    int64_t before;         /* truncate */
-    int64_t broker;         /* elect-uncleanly: 1 .. brokers */
-    int64_t copy_rate;      /* reassign: bytes a second; 0: no limit */
+    int64_t partition;            /* -1, of the last two: each of the topic */
+    struct settings config;       /* alter-topic */
+    int64_t partitions;           /* add-partitions: so many from now on */
+    int64_t before;               /* truncate */
+    int64_t broker;               /* elect-uncleanly: 1 .. brokers */
+    int64_t copy_rate;            /* reassign: bytes a second; 0: no limit */
+    char znode[STEP_ZNODE_BYTES]; /* damage-znode: its path */
+    enum znode_damage damage;
 };
 
 struct scenario_fault {
@@ -243,6 +253,7 @@ extern const char scenario_template[];
 void scenario_schema(FILE *out);
 
 const char *step_name(enum step_action action);
+const char *znode_damage_name(enum znode_damage damage);
 
 enum step_takes {
     TAKES_NODES,
@@ -253,7 +264,8 @@ enum step_takes {
     TAKES_TOPIC,
     TAKES_DIRECTORY,
     TAKES_PLACE, /* a partition */
-    TAKES_MOVE   /* a partition, or a topic */
+    TAKES_MOVE,  /* a partition, or a topic */
+    TAKES_ZNODE  /* a path in ZooKeeper */
 };
 enum step_takes step_takes(enum step_action action);
 

@@ -77,6 +77,7 @@ struct draft {
     bool has_before;
     bool has_byte;
     bool has_broker;
+    bool has_as;
 };
 
 static void read_link(struct loader *loader, yaml_node_t *node,
@@ -132,6 +133,48 @@ static void read_brokers(struct loader *loader, yaml_node_t *node, void *to,
     }
 }
 
+static const char *const damages[] = {"garbage", "empty", "flipped", "removed"};
+
+const char *znode_damage_name(enum znode_damage damage)
+{
+    return damages[damage];
+}
+
+static void read_znode(struct loader *loader, yaml_node_t *node,
+                       struct scenario_step *step)
+{
+    const char *text = scalar(loader, node, step_name(step->action));
+
+    if (text == NULL)
+        return;
+    if (text[0] != '/' || text[1] == '\0' || strlen(text) >= sizeof step->znode)
+        complain(loader, node,
+                 "'%.40s' is no path of a znode, such as "
+                 "/topics/orders/state/0",
+                 text);
+    else
+        snprintf(step->znode, sizeof step->znode, "%s", text);
+}
+
+static void read_as(struct loader *loader, yaml_node_t *node, void *to,
+                    const struct field *field)
+{
+    const char *text = scalar(loader, node, field->key);
+    struct draft *draft = to;
+
+    draft->has_as = true;
+    for (size_t i = 0; text != NULL && i < COUNT_OF(damages); i++)
+        if (strcmp(text, damages[i]) == 0) {
+            draft->step.damage = (enum znode_damage)i;
+            return;
+        }
+    if (text != NULL)
+        complain(loader, node,
+                 "a znode is damaged as garbage, empty, flipped or "
+                 "removed, not as '%s'%s",
+                 text, did_you_mean(text, damages, COUNT_OF(damages)));
+}
+
 static void read_action(struct loader *loader, yaml_node_t *node, void *to,
                         const struct field *field)
 {
@@ -153,6 +196,8 @@ static void read_action(struct loader *loader, yaml_node_t *node, void *to,
         read_topic(loader, node, &step->topic, field);
     else if (takes_of[step->action] == TAKES_PLACE)
         read_partition(loader, node, &step->topic, field);
+    else if (takes_of[step->action] == TAKES_ZNODE)
+        read_znode(loader, node, step);
     else if (takes_of[step->action] == TAKES_MOVE)
         read_move(loader, node, &step->topic, field);
     else
@@ -225,6 +270,12 @@ QUALIFIER(copy_rate, has_copy_rate, read_size, copy_rate, .schema = SCHEMA_SIZE)
 
 static const struct type type_action = {
     .read = read_action, .shape = TYPE_MANY, .schema = "\"type\": \"string\""};
+static const char *nth_damage(size_t n)
+{
+    return n < COUNT_OF(damages) ? damages[n] : NULL;
+}
+
+static const struct type type_as = {.read = read_as, .name = nth_damage};
 static const struct type type_when = {
     .read = read_when,
     .schema = "\"type\": \"string\", \"pattern\": \"^.+/[0-9]+ +"
@@ -260,6 +311,7 @@ static const struct field step_fields[] = {
      "how many partitions it has then"},
     {"broker", &type_broker, 0, false, 1, SCENARIO_BROKERS_MAX,
      "which one is to lead"},
+    {"as", &type_as, 0, false, 0, 0, "what lies in its place"},
     {"brokers", &type_brokers, 0, false, 0, 0, "on which brokers it is to lie"},
     {"copy-rate", &type_copy_rate, 0, false, 1, 1LL << 40,
      "so many bytes a second each of them copies at most"},
@@ -377,6 +429,8 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                                    : "%s needs 'config': the settings that it "
                                      "changes, such as {retention.ms: 5s}",
                  name);
+    if (draft->has_as && action != STEP_DAMAGE_ZNODE)
+        complain(loader, node, "as belongs to damage-znode, not to %s", name);
     check_directory(loader, node, draft);
     check_partitions(loader, node, draft);
     check_broker(loader, node, draft);

@@ -269,6 +269,11 @@ static void put_action(struct row *row, const struct scenario_step *step)
     case TAKES_TOPIC:
         put_name(row->out, row->scenario->topics[step->topic].name);
         break;
+    case TAKES_ZNODE:
+        put_name(row->out, step->znode);
+        if (step->damage != ZNODE_GARBAGE)
+            fputs(znode_damage_name(step->damage), put_key(row, "as"));
+        break;
     case TAKES_PLACE:
         put_place(row, step->topic, step->partition);
         break;

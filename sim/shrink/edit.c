@@ -83,7 +83,7 @@ static bool change_step(const struct change *change, struct scenario_step *step)
         change->place != NULL &&
         !change->place(change, &step->topic, &step->partition))
         return false;
-    if (takes == TAKES_TOPIC || takes == TAKES_PLACE ||
+    if (takes == TAKES_TOPIC || takes == TAKES_PLACE || takes == TAKES_ZNODE ||
         step->action == STEP_CANCEL_REASSIGN)
         return true;
     if (takes == TAKES_LINK)

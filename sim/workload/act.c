@@ -7,7 +7,8 @@
 
 #include "sim/workload/step.h"
 
-#define ROT_SPAN 16384
+#define ROT_SPAN      16384
+#define HEAL_AGAIN_US 100000
 
 static void tell(struct run *run, const struct party *party, const char *what)
 {
@@ -220,6 +221,131 @@ static void rot(struct run *run, const struct party *party,
         offset /= 2;
     judge_time(run->judge, world_now_us(run->world));
     judge_node(run->judge, host->index, NODE_DAMAGED);
+}
+
+/* ---- znodes ---- */
+
+/* One that is damaged, and what was there. */
+struct saved_znode {
+    struct list node; /* run->znodes */
+    const struct scenario_step *step;
+    char *bytes;
+    int size;
+};
+
+#define FLIPPED_BYTE 5
+
+static const char garbage[] = "\xff\xff written by hand";
+
+/* What lies in its place, in a buffer of at least what was there; its size,
+ * or -1: nothing at all. */
+static int damaged_bytes(const struct saved_znode *saved, char *bytes)
+{
+    switch (saved->step->damage) {
+    case ZNODE_GARBAGE:
+        memcpy(bytes, garbage, sizeof garbage);
+        return (int)sizeof garbage;
+    case ZNODE_EMPTY:
+        return 0;
+    case ZNODE_FLIPPED:
+        memcpy(bytes, saved->bytes, (size_t)saved->size);
+        bytes[FLIPPED_BYTE] ^= 1;
+        return saved->size;
+    case ZNODE_REMOVED:
+        break;
+    }
+    return -1;
+}
+
+/* It lies there, or is looked for. */
+static bool put_damage(struct run *run, const struct saved_znode *saved,
+                       bool look)
+{
+    const char *path = saved->step->znode;
+    char *bytes = calloc(1, (size_t)saved->size + sizeof garbage);
+    char *found = NULL;
+    bool same = false;
+    int size;
+
+    if (bytes == NULL)
+        abort();
+    size = damaged_bytes(saved, bytes);
+    if (look)
+        same = world_zookeeper_read(run->world, path, &found) == size &&
+               (size <= 0 || memcmp(found, bytes, (size_t)size) == 0);
+    else
+        same = world_zookeeper_put(run->world, path, bytes, size);
+    free(found);
+    free(bytes);
+    return same;
+}
+
+static struct saved_znode *find_znode(struct run *run, const char *path)
+{
+    list_for_each (at, &run->znodes) {
+        struct saved_znode *saved = container_of(at, struct saved_znode, node);
+
+        if (strcmp(saved->step->znode, path) == 0)
+            return saved;
+    }
+    return NULL;
+}
+
+static void forget_znode(struct saved_znode *saved)
+{
+    list_remove(&saved->node);
+    free(saved->bytes);
+    free(saved);
+}
+
+static void tell_znode(struct run *run, const struct scenario_step *step,
+                       const char *what)
+{
+    char text[300];
+
+    snprintf(text, sizeof text, "%s %s, %s", what, step->znode,
+             znode_damage_name(step->damage));
+    run_say(run, "", text);
+}
+
+/* False when it is not taken, or was damaged before. */
+static bool damage_znode(struct run *run, const struct scenario_step *step)
+{
+    int least = step->damage == ZNODE_FLIPPED ? FLIPPED_BYTE : -1;
+    struct saved_znode *saved;
+
+    if (find_znode(run, step->znode) != NULL)
+        return false;
+    saved = calloc(1, sizeof *saved);
+    if (saved == NULL)
+        abort();
+    saved->step = step;
+    saved->size = world_zookeeper_read(run->world, step->znode, &saved->bytes);
+    list_append(&run->znodes, &saved->node);
+    if (saved->size > least && put_damage(run, saved, false)) {
+        tell_znode(run, step, "damage-znode");
+        return true;
+    }
+    forget_znode(saved);
+    return false;
+}
+
+static void restore_znode(struct run *run, struct saved_znode *saved)
+{
+    const char *path = saved->step->znode;
+
+    if (put_damage(run, saved, true)) { /* nobody made it anew */
+        if (!world_zookeeper_put(run->world, path, saved->bytes, saved->size))
+            return; /* the end of faults tries again */
+        tell_znode(run, saved->step, "written back:");
+    }
+    forget_znode(saved);
+}
+
+void act_release(struct run *run)
+{
+    list_for_each_safe (at, &run->znodes)
+        forget_znode(container_of(at, struct saved_znode, node));
 }
 
 /* ---- links ---- */
@@ -436,6 +562,8 @@ bool act_do(struct run *run, struct act *act)
         tell(run, &act->parties[0], step_name(step->action));
         each_link(run, act, step->action == STEP_CUT);
         return true;
+    case STEP_DAMAGE_ZNODE:
+        return damage_znode(run, step);
     case STEP_CREATE_TOPIC:
         create_topic(run, (size_t)step->topic);
         return true;
@@ -503,6 +631,14 @@ static void tell_undone(struct run *run, const struct scenario_step *step,
 
 void act_undo(struct run *run, const struct act *act)
 {
+    struct saved_znode *saved = act->step->action == STEP_DAMAGE_ZNODE
+                                    ? find_znode(run, act->step->znode)
+                                    : NULL;
+
+    if (saved != NULL) {
+        restore_znode(run, saved);
+        return;
+    }
     if (act->step->action == STEP_CUT) {
         each_link(run, act, false);
         tell_undone(run, act->step, &act->parties[0]);
@@ -538,6 +674,16 @@ static void heal_directories(struct run *run, struct broker_host *host)
         end(run, &party, NODE_CRASH_PROCESS);
 }
 
+/* As soon as there is a quorum. */
+static void heal_znodes(struct run *run, size_t number)
+{
+    (void)number;
+    list_for_each_safe (at, &run->znodes)
+        restore_znode(run, container_of(at, struct saved_znode, node));
+    if (!list_empty(&run->znodes))
+        run_later(run, HEAL_AGAIN_US, heal_znodes, 0);
+}
+
 void run_steps_heal(struct run *run)
 {
     const struct scenario *scenario = run->scenario;
@@ -561,4 +707,6 @@ void run_steps_heal(struct run *run)
     }
     for (int64_t i = 0; i < scenario->client_count; i++)
         heal_node(run, run->clients[i].node);
+    if (!list_empty(&run->znodes))
+        heal_znodes(run, 0);
 }

@@ -142,6 +142,7 @@ struct run {
     struct list pending; /* calls that the world was asked for */
     struct list undone;  /* steps to be undone */
     size_t next_undo;
+    struct list znodes;          /* that are damaged, and what was there */
     struct decisions *decisions; /* borrowed; NULL: nobody asks for them */
     char unsound[RUN_MESSAGE_BYTES];
 };

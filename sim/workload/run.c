@@ -628,6 +628,7 @@ static void build(struct run *run, const struct run_extras *extras,
                                 .on_log = run->chronicle ? on_log : NULL};
     list_init(&run->pending);
     list_init(&run->undone);
+    list_init(&run->znodes);
     run->world = world_new(&options);
     for (size_t i = 0; i < scenario->topic_count; i++) {
         topics[i] = scenario->topics[i].judged;

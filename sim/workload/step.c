@@ -85,7 +85,7 @@ static void undo_later(struct run *run, size_t index, const struct act *act)
         run_decided_step(run, act, index, since_zero(run, index), -1);
         return;
     }
-    if (step->action == STEP_CUT) {
+    if (step->action == STEP_CUT || step->action == STEP_DAMAGE_ZNODE) {
         keep(run, index, act);
         return;
     }
@@ -102,8 +102,8 @@ static void tell_of_topic(struct run *run, const struct scenario_step *step)
 {
     char text[300];
 
-    if (step->action == STEP_HEAL)
-        return;
+    if (step->action == STEP_HEAL || step->action == STEP_DAMAGE_ZNODE)
+        return; /* of all; of a znode */
     snprintf(text, sizeof text, "%s %s", step_name(step->action),
              run->topics[step->topic].topic->name);
     run_say(run, "", text);
@@ -207,6 +207,7 @@ void run_steps_release(struct run *run)
 
     while ((node = list_pop(&run->undone)) != NULL)
         free(container_of(node, struct done, node));
+    act_release(run);
     free(run->steps);
     run->steps = NULL;
 }

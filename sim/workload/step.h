@@ -22,5 +22,7 @@ bool act_do(struct run *run, struct act *act);
 void run_decided_step(struct run *run, const struct act *act, size_t index,
                       int64_t at_us, int64_t hold_us);
 void act_undo(struct run *run, const struct act *act);
+/* At the end of a run. */
+void act_release(struct run *run);
 
 #endif

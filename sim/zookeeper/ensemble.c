@@ -164,6 +164,49 @@ bool ensemble_expire(struct ensemble *ensemble, struct node *node)
     return found;
 }
 
+/* ---- an operator's hand ---- */
+
+bool ensemble_put(struct ensemble *ensemble, const char *path,
+                  const char *bytes, int size)
+{
+    bool exists = zk_tree_find(&ensemble->tip, path) != NULL;
+    struct packet *packet;
+    struct op *op;
+    bool done;
+
+    if (ensemble->leader == NULL || !zk_server_has_quorum(ensemble->leader))
+        return false;
+    packet = zk_packet_new(NULL, PACKET_WRITE);
+    packet->ops = calloc(1, sizeof *packet->ops);
+    ASSERT(packet->ops != NULL);
+    packet->op_count = 1;
+    op = &packet->ops[0];
+    op->type = size < 0 ? CHANGE_DELETE : exists ? CHANGE_SET : CHANGE_CREATE;
+    op->path = strdup(path);
+    ASSERT(op->path != NULL);
+    op->data = zk_blob_new(bytes, size);
+    op->version = -1;
+    zk_log_write(ensemble, packet, 0);
+    done = packet->rc == ZOK;
+    zk_packet_free(packet);
+    return done;
+}
+
+int ensemble_read(struct ensemble *ensemble, const char *path, char **bytes)
+{
+    const struct znode *node = zk_tree_find(&ensemble->tip, path);
+    size_t size = node && node->data ? node->data->size : 0;
+
+    *bytes = NULL;
+    if (node == NULL)
+        return -1;
+    *bytes = malloc(size + 1);
+    ASSERT(*bytes != NULL);
+    if (size > 0)
+        memcpy(*bytes, node->data->bytes, size);
+    return (int)size;
+}
+
 void ensemble_node_ended(struct ensemble *ensemble, struct node *node)
 {
     list_for_each_safe (at, &ensemble->handles) {

@@ -81,6 +81,38 @@ refuses 2 'partition 5' "$KQ" produce good --partition 5
 refuses 2 'frmo' "$KQ" consume good --frmo beginning
 refuses 3 '127.0.0.1:1' "$KQ" topic list --bootstrap 127.0.0.1:1
 
+# ---- znodes ----
+
+zk() {
+    printf '%s\n' "$@" quit |
+        /usr/share/zookeeper/bin/zkCli.sh -server "$zookeeper" \
+            >"$scratch/zk.out" 2>&1
+}
+
+"$KQ" topic create hurt --partitions 1 --replicas 1 || failed "no topic"
+eventually 30 healthy || failed "not healthy before znodes are damaged"
+zk 'set /topics/hurt/state/0 garbage' 'create /topics/mess garbage' \
+    'set /changes garbage'
+output=$("$KQ" cluster status) && failed "damaged znodes are well"
+for path in /topics/hurt/state/0 /topics/mess /changes; do
+    if grep -q "znode $path is damaged: its bytes are not" <<<"$output"; then
+        say "ok: $path is named"
+    else
+        failed "the status does not name $path: $output"
+    fi
+done
+zk 'delete /changes'
+made_again() {
+    "$KQ" topic create other --partitions 1 --replicas 1 ||
+        "$KQ" topic describe other
+}
+eventually 30 made_again || failed "no controller again"
+refuses 1 'kq cluster status' "$KQ" topic create mess
+refuses 1 'kq cluster status' "$KQ" topic alter hurt --config flush.ms=100
+"$KQ" topic delete hurt || failed "a topic with damaged states stays"
+zk 'delete /topics/mess'
+eventually 30 healthy || failed "not healthy: $("$KQ" cluster status)"
+
 # ---- frames ----
 
 # A good consumer holds its connection all the while.

@@ -108,7 +108,7 @@ static bool apply_chunk(struct fixture *fixture, struct topic *topic,
     }
     taken = metadata_apply_chunk(
         &fixture->lone.metadata, topic,
-        &(struct chunk_states){chunk, version, count, states});
+        &(struct chunk_states){chunk, version, count, states, 0});
     heap_free(fixture->lone.seam->heap, states);
     return taken;
 }

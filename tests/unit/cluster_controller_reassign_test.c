@@ -69,7 +69,8 @@ static struct topic *orders(struct fixture *fixture, uint32_t partition_count)
     for (uint32_t i = 0; i < topic->chunk_count; i++)
         assert_true(metadata_apply_chunk(
             &fixture->lone.metadata, topic,
-            &(struct chunk_states){i, 1, topic_chunk_size(topic, i), states}));
+            &(struct chunk_states){i, 1, topic_chunk_size(topic, i), states,
+                                   0}));
     return topic;
 }
 

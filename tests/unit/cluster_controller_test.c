@@ -41,7 +41,7 @@ static struct topic *add_topic(struct fixture *fixture, uint32_t number,
     topic = metadata_apply_topic(&fixture->lone.metadata, name, 0, &node);
     assert_non_null(topic);
     metadata_apply_chunk(&fixture->lone.metadata, topic,
-                         &(struct chunk_states){0, 0, 1, state});
+                         &(struct chunk_states){0, 0, 1, state, 0});
     return topic;
 }
 

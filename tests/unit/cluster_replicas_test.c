@@ -176,7 +176,7 @@ static void read_state(struct fixture *fixture, int32_t version,
     partition_state_create(&state, replicas, 2, 1, false, &nobody);
     assert_true(
         metadata_apply_chunk(&fixture->metadata, topic,
-                             &(struct chunk_states){0, version, 1, &state}));
+                             &(struct chunk_states){0, version, 1, &state, 0}));
 }
 
 static void assert_log(struct fixture *fixture, bool there)

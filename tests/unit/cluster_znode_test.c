@@ -18,8 +18,8 @@
 static uint32_t replicas[] = {1, 2, 3};
 
 /* A state of replicas 1 2 3, with one member in the ISR and one eligible. */
-static enum error decode(uint32_t in_sync, uint32_t eligible,
-                         struct partition_state *state)
+static const char *decode(uint32_t in_sync, uint32_t eligible,
+                          struct partition_state *state)
 {
     Kq__PartitionState node = KQ__PARTITION_STATE__INIT;
     Kq__ReplicaEpoch first = KQ__REPLICA_EPOCH__INIT;
@@ -35,6 +35,7 @@ static enum error decode(uint32_t in_sync, uint32_t eligible,
     node.isr = isr;
     node.n_eligible = 1;
     node.eligible = others;
+    node.min = 1;
     return znode_partition_decode(&node, state);
 }
 
@@ -43,11 +44,88 @@ static void sets_hold_replicas_of_the_partition(void **state)
     struct partition_state decoded;
 
     (void)state;
-    assert_int_equal(decode(1, 2, &decoded), ERROR_NONE);
+    assert_null(decode(1, 2, &decoded));
     assert_int_equal(decoded.isr.count, 1);
     assert_int_equal(decoded.eligible.count, 1);
-    assert_int_equal(decode(4, 2, &decoded), ERROR_CORRUPT);
-    assert_int_equal(decode(1, 4, &decoded), ERROR_CORRUPT);
+    assert_non_null(decode(4, 2, &decoded));
+    assert_non_null(decode(1, 4, &decoded));
+}
+
+/* A state that is well, but for what the caller then changes. */
+struct written {
+    Kq__PartitionState node;
+    Kq__ReplicaEpoch epochs[2];
+    Kq__ReplicaEpoch *isr[2];
+    uint32_t replicas[REPLICAS_MAX + 1];
+};
+
+static Kq__PartitionState *written(struct written *to)
+{
+    kq__partition_state__init(&to->node);
+    for (uint32_t i = 0; i < 2; i++) {
+        kq__replica_epoch__init(&to->epochs[i]);
+        to->epochs[i].broker_id = i + 1;
+        to->isr[i] = &to->epochs[i];
+    }
+    for (uint32_t i = 0; i <= REPLICAS_MAX; i++)
+        to->replicas[i] = i + 1;
+    to->node.replicas = to->replicas;
+    to->node.n_replicas = 3;
+    to->node.isr = to->isr;
+    to->node.n_isr = 2;
+    to->node.has_leader = 1;
+    to->node.leader = 2;
+    to->node.leader_epoch = 5;
+    to->node.min = 2;
+    return &to->node;
+}
+
+static void assert_wrong(const Kq__PartitionState *node, const char *words)
+{
+    struct partition_state decoded;
+    const char *wrong = znode_partition_decode(node, &decoded);
+
+    if (wrong == NULL || strstr(wrong, words) == NULL)
+        fail_msg("'%s' does not say '%s'", wrong ? wrong : "", words);
+}
+
+static void what_cannot_be_is_named(void **state)
+{
+    struct partition_state decoded;
+    struct written to;
+
+    (void)state;
+    assert_null(znode_partition_decode(written(&to), &decoded));
+    written(&to)->n_replicas = 0;
+    assert_wrong(&to.node, "no replicas");
+    written(&to)->n_replicas = REPLICAS_MAX + 1;
+    assert_wrong(&to.node, "more than 16");
+    written(&to)->replicas[2] = 1;
+    assert_wrong(&to.node, "named twice");
+    written(&to)->replicas[2] = (uint32_t)INT32_MAX + 1;
+    assert_wrong(&to.node, "there cannot be");
+    written(&to);
+    to.epochs[1].broker_id = 1;
+    assert_wrong(&to.node, "in sync or eligible is named twice");
+    written(&to)->leader = 3;
+    assert_wrong(&to.node, "leader is not in sync");
+    written(&to)->leader_epoch = (uint32_t)INT32_MAX + 1;
+    assert_wrong(&to.node, "epoch is negative");
+    written(&to)->has_unclean_epoch = 1;
+    to.node.unclean_epoch = 6;
+    assert_wrong(&to.node, "unclean epoch");
+    written(&to)->min = 0;
+    assert_wrong(&to.node, "min");
+    written(&to)->min = 4;
+    assert_wrong(&to.node, "min");
+    written(&to)->log_start_floor = UINT64_MAX;
+    assert_wrong(&to.node, "floor is negative");
+    written(&to)->has_successor = 1;
+    to.node.successor = 2;
+    assert_wrong(&to.node, "follow its leader");
+    written(&to)->n_removing = 1;
+    to.node.removing = to.replicas;
+    assert_wrong(&to.node, "reassignment");
 }
 
 static void assert_same(const struct partition_state *a,
@@ -102,8 +180,7 @@ static void a_state_is_read_as_it_was_written(void **state)
     assert_non_null(node);
     assert_int_equal(node->n_partitions, 2);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(znode_partition_decode(node->partitions[i], &decoded),
-                         ERROR_NONE);
+        assert_null(znode_partition_decode(node->partitions[i], &decoded));
         assert_same(&states[i], &decoded);
     }
     heap_free(heap, block);
@@ -115,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_hold_replicas_of_the_partition),
+        cmocka_unit_test(what_cannot_be_is_named),
         cmocka_unit_test(a_state_is_read_as_it_was_written),
     };
 

@@ -494,6 +494,22 @@ static void test_log_directories(void **state)
               "disk-replaced, not to wipe\n");
 }
 
+static void a_znode_is_damaged_in_some_way(void **state)
+{
+    (void)state;
+    complains(HEAD "steps:\n"
+                   "  - {at: 1s, damage-znode: changes}\n",
+              "x.yaml:8:28: 'changes' is no path of a znode, such as "
+              "/topics/orders/state/0\n");
+    complains(HEAD "steps:\n"
+                   "  - {at: 1s, damage-znode: /changes, as: emty}\n",
+              "x.yaml:8:42: a znode is damaged as garbage, empty, flipped or "
+              "removed, not as 'emty', did you mean 'empty'?\n");
+    complains(HEAD "steps:\n"
+                   "  - {at: 1s, kill: b1, as: empty}\n",
+              "x.yaml:8:5: as belongs to damage-znode, not to kill\n");
+}
+
 static void test_missing_file(void **state)
 {
     struct complaints complaints = {NULL, 0, 0};
@@ -509,6 +525,7 @@ static void test_missing_file(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_znode_is_damaged_in_some_way),
         cmocka_unit_test(test_template),
         cmocka_unit_test(test_disk),
         cmocka_unit_test(test_defaults),

@@ -120,6 +120,8 @@ static void steps_are_written(void **state)
           "  - {at: 1s, disk-fails: b1, directory: 1, for: 1ms}\n"
           "  - {at: 1s, rot: follower(orders/0), partition: orders/1, byte: "
           "77}\n"
+          "  - {at: 1s, damage-znode: '/changes', for: 1s}\n"
+          "  - {at: 1s, damage-znode: '/topics/orders/state/0', as: flipped}\n"
           "  - {at: 1s, delete-topic: orders}\n"
           "  - {at: 2s, create-topic: orders}\n"
           "  - {at: 3s, truncate: orders/1, before: 20}\n"

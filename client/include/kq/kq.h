@@ -392,6 +392,14 @@ struct kq_broker {
     const struct kq_log_directory *offline_directories;
     size_t offline_directory_count;
     size_t offline_replica_count;
+    bool leaving; /* it is about to stop: others take over what it leads */
+};
+
+/* A znode that is missing, damaged or was written by hand. */
+struct kq_damaged_znode {
+    const char *path;
+    const char *why;     /* a sentence, as is */
+    const char *way_out; /* what stands still, and what to do */
 };
 
 /* Of a partition that is reassigned: one that is to hold it. */
@@ -445,6 +453,8 @@ struct kq_cluster {
     /* of one topic: what it is given where it does not set it */
     const struct kq_setting *defaults;
     size_t default_count;
+    const struct kq_damaged_znode *damaged; /* of all topics only */
+    size_t damaged_count;
 };
 
 /* What one broker knows; topic NULL: of all topics. UNKNOWN_TOPIC when there
@@ -452,6 +462,11 @@ struct kq_cluster {
 KQ_API enum kq_error kq_cluster_describe(struct kq_client *client,
                                          const char *topic, int64_t timeout_ms,
                                          struct kq_cluster **cluster);
+/* The same of all topics by one broker that reads all znodes before, unless it
+ * cannot reach ZooKeeper: so those that are damaged are named. */
+KQ_API enum kq_error kq_cluster_check(struct kq_client *client,
+                                      int64_t timeout_ms,
+                                      struct kq_cluster **cluster);
 /* The same of all topics, by the controller, which hears first of what is
  * reassigned. How far new replicas are, leaders alone know: each that has such
  * a partition is asked, too, for at most leader_timeout_ms; of those who do
