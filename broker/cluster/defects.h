@@ -2,7 +2,8 @@
  *
  * Znodes that cannot be used as they are: missing, damaged or written by
  * hand. What they speak of stands still; each is said once in the log, and
- * told to who asks for the cluster's health. Nothing is written over them.
+ * told to who asks for the cluster's health. Nothing is written over them
+ * (decision 0035).
  */
 #ifndef CLUSTER_DEFECTS_H
 #define CLUSTER_DEFECTS_H

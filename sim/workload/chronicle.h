@@ -2,8 +2,8 @@
  *
  * A recorder of one run: what happened, in order, as small structures that a
  * report puts into words or a page draws. It only listens: a run that is
- * recorded is the run that it was. The calls that note something take NULL
- * for a recorder, and then do nothing.
+ * recorded is the run that it was (decision 0036). The calls that note
+ * something take NULL for a recorder, and then do nothing.
  */
 #ifndef WORKLOAD_CHRONICLE_H
 #define WORKLOAD_CHRONICLE_H
