@@ -193,9 +193,9 @@ static void elect(struct controller *controller)
     node.controller_epoch = controller->epoch;
     epoch.controller_epoch = controller->epoch;
     controller_add_change(controller, NULL, CHANGE_NO_CHUNK);
-    ops[0] = (struct coord_op){
-        set_or_create(controller->epoch_version), ZNODE_CONTROLLER_EPOCH,
-        znode_pack(heap, &epoch.base), controller->epoch_version, false};
+    ops[0] = (struct coord_op){COORD_SET, ZNODE_CONTROLLER_EPOCH,
+                               znode_pack(heap, &epoch.base),
+                               controller->epoch_version, false};
     ops[1] = (struct coord_op){COORD_CREATE, ZNODE_CONTROLLER,
                                znode_pack(heap, &node.base), COORD_ANY_VERSION,
                                true};
@@ -295,16 +295,17 @@ static void epoch_done(struct coord_request *request)
         node = znode_unpack(controller->seam->heap,
                             &kq__controller_epoch_node__descriptor,
                             request->data, &block);
-    if (request->error == ERROR_NONE && node == NULL) {
+    if (node == NULL) { /* an epoch that is guessed may have been before */
         damaged(controller, ZNODE_CONTROLLER_EPOCH,
-                znode_unpack_wrong(request->data),
+                request->error == ERROR_NONE ? znode_unpack_wrong(request->data)
+                                             : "it does not exist",
                 "no controller can be elected: write back what was there, or "
-                "delete it, and the next one makes it anew");
+                "a number above all epochs so far");
         return;
     }
     defects_clear(defects, ZNODE_CONTROLLER_EPOCH);
-    controller->epoch = node ? node->controller_epoch : 0;
-    controller->epoch_version = node ? request->stat.version : ZNODE_MISSING;
+    controller->epoch = node->controller_epoch;
+    controller->epoch_version = request->stat.version;
     if (controller->epoch < controller->metadata->controller_epoch)
         controller->epoch = controller->metadata->controller_epoch;
     heap_free(controller->seam->heap, block);

@@ -47,9 +47,11 @@ bool controller_was_read(const struct controller *controller,
 {
     /* what it could not read may name a former life of it, too */
     for (size_t i = 0; i < intent->damaged_count; i++)
-        if (defects_find(&controller->metadata->defects, intent->damaged[i]) ==
-            NULL)
+        if (!defects_concern(&controller->metadata->defects,
+                             intent->damaged[i])) {
+            metadata_doubt(controller->metadata);
             return false;
+        }
     for (uint32_t i = 0; i < controller->live_count; i++)
         if (controller->live[i].broker_id == intent->sender.broker_id)
             return intent->changes_read >= controller->live_since[i];

@@ -7,6 +7,7 @@
  */
 #include "cluster/controller_write.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -562,6 +563,29 @@ void controller_topic_deleted(struct controller *controller,
     }
 }
 
+/* Nothing was written, as the znodes of a topic that was to be deleted are not
+ * those that are known. */
+static void refuse_deletion(struct controller *controller,
+                            struct controller_write *write)
+{
+    struct intent *deletion = write->topic_intent;
+    struct list *node;
+
+    snprintf(deletion->detail, sizeof deletion->detail,
+             "the znodes below it are not as they should be: remove %s/%s with "
+             "all below it by hand",
+             ZNODE_TOPICS, deletion->name);
+    while ((node = list_pop(&write->intents)) != NULL) {
+        struct intent *intent = container_of(node, struct intent, node);
+
+        intent_finish(intent, intent == deletion ? ERROR_CORRUPT : ERROR_AGAIN);
+    }
+    controller->write = NULL;
+    free_write(write);
+    controller->decide_all = true;
+    controller_run(controller);
+}
+
 static void write_done(struct coord_request *request)
 {
     struct controller_write *write =
@@ -576,6 +600,12 @@ static void write_done(struct coord_request *request)
     if (request->error == ERROR_NONE) {
         controller->write = NULL;
         committed(controller, write);
+        return;
+    }
+    if (write->deleted_topic != NULL &&
+        (request->error == ERROR_NO_NODE ||
+         request->error == ERROR_NODE_NOT_EMPTY)) {
+        refuse_deletion(controller, write);
         return;
     }
     if (request->error == ERROR_BAD_VERSION && request->failed_op == 0)

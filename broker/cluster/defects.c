@@ -17,6 +17,7 @@ void defects_init(struct defects *defects, struct seam *seam)
 
 static void drop(struct defects *defects, struct defect *defect)
 {
+    defects->repaired += defect->source == DEFECT_SCAN;
     list_remove(&defect->node);
     heap_free(defects->seam->heap, defect->path);
     heap_free(defects->seam->heap, defect);
@@ -99,7 +100,6 @@ bool defects_clear(struct defects *defects, const char *path)
 
     if (defect == NULL)
         return false;
-    defects->repaired += defect->source == DEFECT_SCAN;
     SOMETIMES(defects->seam->trace, ZNODE_REPAIRED);
     trace_log(defects->seam->trace, TRACE_INFO, "znode %s is whole again",
               path);
@@ -155,6 +155,20 @@ bool defects_of_topic(const struct defects *defects, const char *name)
             return true;
     }
     return false;
+}
+
+bool defects_concern(const struct defects *defects, const char *path)
+{
+    static const char above[] = ZNODE_TOPICS "/";
+    char name[ZNODE_PATH_BYTES];
+
+    if (defects_find(defects, path) != NULL)
+        return true;
+    if (strncmp(path, above, sizeof above - 1) != 0)
+        return false;
+    snprintf(name, sizeof name, "%s", path + sizeof above - 1);
+    name[strcspn(name, "/")] = '\0';
+    return topic_name_valid(name) && defects_of_topic(defects, name);
 }
 
 bool defects_any(const struct defects *defects)

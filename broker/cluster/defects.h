@@ -16,6 +16,7 @@
 /* Who finds it: the first of them that does. */
 enum defect_source {
     DEFECT_SCAN,       /* topics, states, changes: cluster/metadata_read.c */
+    DEFECT_STRAY,      /* what is no topic's */
     DEFECT_BROKERS,    /* registrations: cluster/brokers.c */
     DEFECT_CHECK,      /* what only a check reads */
     DEFECT_CONTROLLER, /* what an election reads */
@@ -37,7 +38,7 @@ struct defect {
 struct defects {
     struct seam *seam;
     struct list list; /* of struct defect, ascending by path */
-    /* so many of DEFECT_SCAN were found whole again */
+    /* so many of DEFECT_SCAN are none any more */
     uint32_t repaired;
 };
 
@@ -65,6 +66,8 @@ void defects_forget_topic(struct defects *defects, const char *name);
 
 /* Any of this topic, of it or below it. */
 bool defects_of_topic(const struct defects *defects, const char *name);
+/* Any of this path, or of the topic that it belongs to. */
+bool defects_concern(const struct defects *defects, const char *path);
 /* NULL: none of this path. */
 struct defect *defects_find(const struct defects *defects, const char *path);
 /* Any that was found by a scan: something is not known. */

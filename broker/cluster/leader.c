@@ -808,6 +808,7 @@ void partition_alter_done(struct partition *partition, enum error error)
     case ERROR_INVALID_CONFIG: /* the topic is lazy again */
         withdraw(partition);
         return;
+    case ERROR_CORRUPT: /* the states cannot be written */
     case ERROR_INELIGIBLE_REPLICA:
         if (partition->alter_attempts == 1) {
             withdraw(partition);

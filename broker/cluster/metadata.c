@@ -223,6 +223,11 @@ static void topic_grow(struct heap *heap, struct topic *topic,
 {
     struct topic *grown = topic->grown;
 
+    if (grown != NULL && partition_count == topic->partition_count) {
+        topic_free(heap, grown); /* a hand had raised it */
+        topic->grown = NULL;
+        return;
+    }
     if (partition_count <=
         (grown ? grown->partition_count : topic->partition_count))
         return;
@@ -327,8 +332,11 @@ struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
         !uuid_from_bytes(node->topic_id.data, node->topic_id.len, &id))
         return NULL;
     if (topic != NULL && uuid_equal(&topic->id, &id)) {
+        bool older = version < topic->version;
+
         change_configs(metadata, topic, version, node);
-        topic_grow(metadata->seam->heap, topic, node->partition_count);
+        if (!older)
+            topic_grow(metadata->seam->heap, topic, node->partition_count);
         return topic;
     }
     if (topic != NULL)
@@ -338,11 +346,22 @@ struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
     return topic;
 }
 
+/* Without the last of them, what is gone is known to be. */
+static void forget_defects(struct metadata *metadata, const char *name)
+{
+    bool damaged = metadata->damaged;
+
+    defects_forget_topic(&metadata->defects, name);
+    metadata->damaged = defects_any(&metadata->defects);
+    if (damaged && !metadata->damaged)
+        metadata_scan_soon(metadata);
+}
+
 void metadata_remove_topic(struct metadata *metadata, struct topic *topic)
 {
     metadata->listener->on_deleted(metadata->listener, topic);
     metadata_forget_reads(metadata, topic);
-    defects_forget_topic(&metadata->defects, topic->name);
+    forget_defects(metadata, topic->name);
     RB_REMOVE(topics_by_name, &metadata->by_name, topic);
     RB_REMOVE(topics_by_id, &metadata->by_id, topic);
     topic_free(metadata->seam->heap, topic);

@@ -104,14 +104,19 @@ struct metadata {
     bool rescan_wanted;
     bool rescanning;
     bool from_here; /* the scan knows with which change it begins */
+    bool blind;     /* it does not, and will be made again: there was none */
     bool reads_failed;
     bool damaged; /* a znode could not be read: nothing is known to be gone */
     struct defects defects;
     bool check_all; /* the next scan reads what nobody follows, too */
     struct coord_watch changes_watch;
     struct timer retry;
-    struct timer look; /* at what is damaged */
-    int64_t look_us;   /* the next time after so long */
+    struct timer look;  /* reads all again, as something is damaged */
+    int64_t look_us;    /* the next time after so long */
+    int64_t scanned_us; /* when the last scan began */
+    /* of the znodes as last read; 0: not */
+    int64_t cluster_czxid;
+    int64_t topics_czxid;
     struct brokers_listener brokers_listener;
     struct brokers brokers;
     /* /controller as last read; NO_BROKER when there is none */
@@ -131,6 +136,9 @@ void metadata_scan(struct metadata *metadata);
 void metadata_check(struct metadata *metadata);
 /* Session over: nothing is ready, nothing followed, until the next scan. */
 void metadata_stop(struct metadata *metadata);
+/* Somebody cannot use a znode that seems whole here: all is read again, but not
+ * more often than each second. */
+void metadata_doubt(struct metadata *metadata);
 /* Reads one chunk again (a leader was told that its state is stale). */
 void metadata_refresh(struct metadata *metadata, struct topic *topic,
                       uint32_t partition);

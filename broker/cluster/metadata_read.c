@@ -12,9 +12,8 @@
  * Readings run side by side; one that fails makes everything be read again
  * after a while, because what it would have said is not known.
  *
- * What was read and cannot be used is noted (cluster/defects.h). Each such
- * znode is looked at again after LOOK_US, twice that, ... LOOK_US_MAX; when one
- * has changed, everything is read.
+ * What was read and cannot be used is noted (cluster/defects.h). Then all is
+ * read again after LOOK_US, twice that, ... LOOK_US_MAX.
  */
 #include "cluster/metadata_read.h"
 
@@ -28,18 +27,19 @@
 #define RETRY_US    100000
 #define LOOK_US     500000
 #define LOOK_US_MAX 8000000
+#define DOUBT_US    1000000
 
 enum read_kind {
     READ_CHANGES,
     READ_CONTROLLER,
+    READ_ROOT, /* the znode above all topics */
     READ_TOPICS,
     READ_TOPIC,
     READ_CHUNK,
     READ_CONFIRM, /* the topic of a chunk that does not go with it */
     READ_RENEWAL, /* a state of a topic that has another id */
-    READ_LOOK,    /* has what is damaged changed? */
-    READ_CLUSTER, /* these are read by a check alone */
-    READ_EPOCH,
+    READ_CLUSTER, /* nothing below hangs on it */
+    READ_EPOCH,   /* these are read by a check alone */
     READ_PRODUCER_IDS
 };
 
@@ -49,8 +49,12 @@ static const char *const ways_out[] = {
                      "changes: delete it, and the next controller makes it "
                      "anew",
     [READ_CONTROLLER] = "no controller can be elected: delete it",
-    [READ_TOPICS] = "all topics stay as they were known last: write back what "
-                    "was there",
+    [READ_ROOT] = "all topics stay as they were known last: write back what "
+                  "was there",
+    [READ_TOPICS] = "what is missing below it is not taken for deleted, and "
+                    "its logs stay: write back what was there, and at the end "
+                    "delete " ZNODE_CLUSTER " and make it again with the same "
+                    "bytes",
     [READ_TOPIC] = "the topic stays as it was known last: write back what was "
                    "there, or remove it with all below it, which deletes the "
                    "topic",
@@ -58,7 +62,7 @@ static const char *const ways_out[] = {
                    "elected: write back what was there, or delete the topic",
     [READ_CLUSTER] = "no broker can start: write back what was there",
     [READ_EPOCH] = "no controller can be elected: write back what was there, "
-                   "or delete it, and the next controller makes it anew",
+                   "or a number above all epochs so far",
     [READ_PRODUCER_IDS] = "no idempotent producer can begin: write back what "
                           "was there, or a number above all that were given",
 };
@@ -67,7 +71,7 @@ struct metadata_read {
     struct coord_request request;
     struct metadata *metadata;
     enum read_kind kind;
-    char *name;          /* of READ_TOPIC; of READ_LOOK, the path */
+    char *name;          /* of READ_TOPIC */
     struct topic *topic; /* of READ_CHUNK; NULL: deleted meanwhile */
     uint32_t chunk;
     /* of READ_CONFIRM: what is wrong with the chunk, unless the topic has
@@ -138,7 +142,7 @@ static void read_controller(struct metadata *metadata)
     coord_get(metadata->coord, &read->request, ZNODE_CONTROLLER, true, NULL);
 }
 
-static void read_topics(struct metadata *metadata)
+static void read_children(struct metadata *metadata)
 {
     struct metadata_read *read = read_new(metadata, READ_TOPICS);
 
@@ -192,10 +196,22 @@ static void check(struct metadata *metadata, enum read_kind kind,
     coord_get(metadata->coord, &read->request, path, true, NULL);
 }
 
+/* As old as the cluster, or its children say nothing of what was deleted. */
+static void read_topics(struct metadata *metadata)
+{
+    check(metadata, READ_CLUSTER, ZNODE_CLUSTER);
+    check(metadata, READ_ROOT, ZNODE_TOPICS);
+    read_children(metadata);
+}
+
 static void start_scan(struct metadata *metadata)
 {
     metadata->rescan_wanted = false;
     metadata->reads_failed = false;
+    metadata->blind = false;
+    metadata->scanned_us = metadata->seam->now.monotonic_us;
+    metadata->cluster_czxid = 0;
+    metadata->topics_czxid = 0;
     if (coord_state(metadata->coord) != COORD_CONNECTED) {
         metadata->rescan_wanted = true;
         timer_start(metadata->seam->timers, &metadata->retry,
@@ -208,13 +224,13 @@ static void start_scan(struct metadata *metadata)
          topic = metadata_next(topic))
         topic->seen = false;
     defects_begin(&metadata->defects, DEFECT_SCAN);
+    defects_begin(&metadata->defects, DEFECT_STRAY);
     read_changes(metadata);
     read_topics(metadata);
     metadata_refresh_brokers(metadata);
     if (!metadata->check_all)
         return;
     metadata->check_all = false;
-    check(metadata, READ_CLUSTER, ZNODE_CLUSTER);
     check(metadata, READ_EPOCH, ZNODE_CONTROLLER_EPOCH);
     check(metadata, READ_PRODUCER_IDS, ZNODE_PRODUCER_IDS);
 }
@@ -227,11 +243,11 @@ static void retry_fire(struct timer *timer)
         start_scan(metadata);
 }
 
-/* ---- looking again at what is damaged ---- */
+/* ---- reading again, as something is damaged ---- */
 
 static void look_again(struct metadata *metadata)
 {
-    if (!metadata->stopped && metadata->damaged &&
+    if (!metadata->stopped && (metadata->damaged || metadata->blind) &&
         !timer_running(&metadata->look))
         timer_start(metadata->seam->timers, &metadata->look,
                     metadata->seam->now.monotonic_us + metadata->look_us);
@@ -241,37 +257,9 @@ static void look_fire(struct timer *timer)
 {
     struct metadata *metadata = container_of(timer, struct metadata, look);
 
-    if (metadata->stopped)
-        return;
-    if (coord_state(metadata->coord) == COORD_CONNECTED)
-        list_for_each (node, &metadata->defects.list) {
-            struct defect *defect = container_of(node, struct defect, node);
-            struct metadata_read *read;
-
-            if (defect->source != DEFECT_SCAN)
-                continue;
-            read = read_new(metadata, READ_LOOK);
-            read->name = heap_strdup(metadata->seam->heap, defect->path);
-            coord_get(metadata->coord, &read->request, read->name, true, NULL);
-        }
     if (metadata->look_us < LOOK_US_MAX)
         metadata->look_us *= 2;
-    look_again(metadata);
-}
-
-static void looked(struct metadata_read *read)
-{
-    const struct defect *defect =
-        defects_find(&read->metadata->defects, read->name);
-    const struct coord_request *request = &read->request;
-    bool exists = request->error == ERROR_NONE;
-
-    if (defect == NULL || (!exists && request->error != ERROR_NO_NODE))
-        return;
-    if (exists != defect->exists ||
-        (exists && (request->stat.czxid != defect->czxid ||
-                    request->stat.version != defect->version)))
-        read->metadata->rescan_wanted = true;
+    metadata_scan(metadata);
 }
 
 static void changes_fire(struct coord_watch *watch)
@@ -299,10 +287,29 @@ void metadata_scan(struct metadata *metadata)
         start_scan(metadata);
 }
 
+/* One that is under way is waited for: else none would ever end. */
 void metadata_check(struct metadata *metadata)
 {
     metadata->check_all = true;
-    metadata_scan(metadata);
+    if (!metadata->rescanning)
+        metadata_scan(metadata);
+}
+
+void metadata_doubt(struct metadata *metadata)
+{
+    if (!metadata->stopped && !metadata->rescanning &&
+        metadata->seam->now.monotonic_us - metadata->scanned_us >= DOUBT_US)
+        metadata_scan(metadata);
+}
+
+void metadata_scan_soon(struct metadata *metadata)
+{
+    if (metadata->stopped)
+        return;
+    metadata->rescan_wanted = true;
+    if (list_empty(&metadata->reads))
+        timer_start(metadata->seam->timers, &metadata->retry,
+                    metadata->seam->now.monotonic_us);
 }
 
 void metadata_stop(struct metadata *metadata)
@@ -337,6 +344,7 @@ static void path_of(const struct metadata_read *read,
     static const char *const paths[] = {
         [READ_CHANGES] = ZNODE_CHANGES,
         [READ_CONTROLLER] = ZNODE_CONTROLLER,
+        [READ_ROOT] = ZNODE_TOPICS,
         [READ_TOPICS] = ZNODE_TOPICS,
         [READ_CLUSTER] = ZNODE_CLUSTER,
         [READ_EPOCH] = ZNODE_CONTROLLER_EPOCH,
@@ -360,8 +368,10 @@ static enum defect_source source_of(enum read_kind kind)
 
 static void note(struct metadata *metadata, const struct defect_found *found)
 {
-    if (defects_note(&metadata->defects, found))
+    if (defects_note(&metadata->defects, found)) {
         metadata->look_us = LOOK_US;
+        timer_stop(metadata->seam->timers, &metadata->look);
+    }
     metadata->damaged = defects_any(&metadata->defects);
 }
 
@@ -436,6 +446,12 @@ static void got_changes(struct metadata *metadata, const Kq__ChangesNode *node)
     uint64_t first =
         node->n_changes > 0 ? node->changes[0]->sequence : node->next_sequence;
 
+    if (metadata->blind) {
+        metadata->blind = false;
+        metadata->next_sequence = node->next_sequence;
+        metadata->rescan_wanted = true;
+        return;
+    }
     if (metadata->rescanning && !metadata->from_here) {
         /* The scan reads what these speak of, and not what comes later. */
         metadata->from_here = true;
@@ -475,30 +491,49 @@ static void not_a_topic(struct metadata *metadata, const char *name)
     char path[ZNODE_PATH_BYTES];
 
     znode_topic_path(path, name);
-    note(metadata, &(struct defect_found){DEFECT_SCAN, path, &any,
+    note(metadata, &(struct defect_found){DEFECT_STRAY, path, &any,
                                           "no topic can have this name",
                                           "it is passed over: remove it"});
+}
+
+/* No topic is known to be gone. */
+static void keep_topics(struct metadata *metadata)
+{
+    for (struct topic *topic = metadata_first(metadata); topic;
+         topic = metadata_next(topic))
+        topic->seen = true;
+}
+
+/* NULL, or why a topic that is not below it may not have been deleted. The tree
+ * of a cluster is made in one write. */
+static const char *root_wrong(const struct metadata *metadata)
+{
+    if (metadata->cluster_czxid == 0)
+        return "nobody can tell whether it is as old as the "
+               "cluster: " ZNODE_CLUSTER " is missing";
+    if (metadata->topics_czxid > metadata->cluster_czxid)
+        return "it was made after the cluster was, so by hand";
+    return NULL;
 }
 
 static void got_topics(struct metadata_read *read)
 {
     const struct coord_request *request = &read->request;
+    const char *wrong = root_wrong(read->metadata);
 
-    well(read);
+    if (read->metadata->reads_failed)
+        return; /* perhaps that of the cluster: all is read again */
+    if (wrong == NULL) {
+        well(read);
+    } else {
+        damaged(read, wrong);
+        keep_topics(read->metadata);
+    }
     for (size_t i = 0; i < request->child_count; i++)
         if (topic_name_valid(request->children[i]))
             read_topic(read->metadata, request->children[i]);
         else
             not_a_topic(read->metadata, request->children[i]);
-}
-
-/* No topic is known to be gone. */
-static void no_topics(struct metadata_read *read)
-{
-    damaged(read, "it does not exist");
-    for (struct topic *topic = metadata_first(read->metadata); topic;
-         topic = metadata_next(topic))
-        topic->seen = true;
 }
 
 static void read_chunks(struct metadata *metadata, struct topic *topic)
@@ -571,6 +606,16 @@ static void got_renewal(struct metadata_read *read,
         topic->damaged = true;
 }
 
+/* Partitions are never taken away: a hand has raised the count, if nothing of
+ * the topic was shown yet, or lowers it. */
+static bool lowers(const struct metadata_read *read, const struct topic *topic,
+                   const Kq__TopicNode *node)
+{
+    return is_of(topic, node->topic_id) &&
+           read->request.stat.version >= topic->version &&
+           node->partition_count < topic->partition_count;
+}
+
 static void got_topic(struct metadata_read *read, const Kq__TopicNode *node)
 {
     struct metadata *metadata = read->metadata;
@@ -589,6 +634,16 @@ static void got_topic(struct metadata_read *read, const Kq__TopicNode *node)
     }
     if (topic != NULL && topic->czxid != 0 && stat->czxid > topic->czxid)
         topic->version = -1; /* made anew: versions begin again */
+    if (topic != NULL && lowers(read, topic, node)) {
+        if (topic_loaded(topic)) {
+            topic_damaged(read, "it has fewer partitions than it had");
+            return;
+        }
+        metadata_remove_topic(metadata, topic);
+        topic = NULL;
+    }
+    if (topic == NULL && metadata->damaged) /* nobody knew of it meanwhile */
+        metadata->defects.repaired++;
     topic = metadata_apply_topic(metadata, read->name, stat->version, node);
     topic->czxid = stat->czxid;
     topic->damaged = false;
@@ -749,8 +804,8 @@ static void decoded(struct metadata_read *read, const void *node)
     case READ_PRODUCER_IDS:
         well(read);
         return;
+    case READ_ROOT:
     case READ_TOPICS:
-    case READ_LOOK:
         break;
     }
     UNREACHABLE();
@@ -765,6 +820,8 @@ static void got(struct metadata_read *read)
     if ((read->kind == READ_CHUNK || read->kind == READ_CONFIRM) &&
         read->topic == NULL)
         return; /* deleted meanwhile */
+    if (read->kind == READ_CLUSTER)
+        read->metadata->cluster_czxid = read->request.stat.czxid;
     node = znode_unpack(heap, descriptor_of(read->kind), read->request.data,
                         &block);
     if (node == NULL)
@@ -781,8 +838,10 @@ static void got_nothing(struct metadata_read *read)
     case READ_CONTROLLER:
         got_controller(read, NULL);
         return;
+    case READ_ROOT:
     case READ_TOPICS:
-        no_topics(read);
+        damaged(read, "it does not exist");
+        keep_topics(read->metadata);
         return;
     case READ_CHUNK:
         if (read->topic != NULL) /* perhaps its topic is gone, too */
@@ -793,9 +852,11 @@ static void got_nothing(struct metadata_read *read)
         return;
     case READ_TOPIC:
     case READ_CONFIRM: /* deleted meanwhile; the changes say so */
-    case READ_LOOK:
         return;
     case READ_CHANGES:
+        read->metadata->blind = true;
+        damaged(read, "it does not exist");
+        return;
     case READ_CLUSTER:
     case READ_EPOCH:
     case READ_PRODUCER_IDS:
@@ -813,6 +874,25 @@ static void remove_unseen(struct metadata *metadata)
         next = metadata_next(topic);
         if (!topic->seen)
             metadata_remove_topic(metadata, topic);
+    }
+}
+
+/* All was read, and the states of some partitions were not there. */
+static void note_grown(struct metadata *metadata)
+{
+    static const struct coord_stat any;
+    char path[ZNODE_PATH_BYTES];
+
+    for (struct topic *topic = metadata_first(metadata); topic;
+         topic = metadata_next(topic)) {
+        if (topic->grown == NULL ||
+            defects_of_topic(&metadata->defects, topic->name))
+            continue;
+        znode_topic_path(path, topic->name);
+        note(metadata, &(struct defect_found){DEFECT_SCAN, path, &any,
+                                              "it has more partitions than its "
+                                              "states",
+                                              ways_out[READ_TOPIC]});
     }
 }
 
@@ -837,7 +917,9 @@ static void settle(struct metadata *metadata)
     if (metadata->rescanning) {
         metadata->rescanning = false;
         remove_unseen(metadata);
+        note_grown(metadata);
         defects_end(&metadata->defects, DEFECT_SCAN);
+        defects_end(&metadata->defects, DEFECT_STRAY);
         metadata->damaged = defects_any(&metadata->defects);
         metadata->ready = true;
         metadata->listener->on_ready(metadata->listener);
@@ -856,7 +938,7 @@ static void note_read(struct metadata *metadata)
         enum read_kind kind =
             container_of(node, struct metadata_read, node)->kind;
 
-        if (kind != READ_CHANGES && kind != READ_LOOK)
+        if (kind != READ_CHANGES)
             return;
     }
     metadata->changes_read = metadata->next_sequence;
@@ -870,12 +952,12 @@ static void read_done(struct coord_request *request)
 
     if (metadata->stopped)
         ; /* the session that asked is over */
-    else if (read->kind == READ_LOOK)
-        looked(read);
     else if (request->error == ERROR_NO_NODE)
         got_nothing(read);
     else if (request->error != ERROR_NONE)
         metadata->reads_failed = true;
+    else if (read->kind == READ_ROOT)
+        metadata->topics_czxid = request->stat.czxid;
     else if (read->kind == READ_TOPICS)
         got_topics(read);
     else

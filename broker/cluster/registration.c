@@ -9,13 +9,19 @@
 #include "seam/trace.h"
 
 #define RETRY_US 200000
+#define LOOK_US  2000000 /* at what only a hand can repair */
 
 static void run(struct registration *registration);
 
-static void retry_later(struct registration *registration)
+static void retry_in(struct registration *registration, int64_t delay_us)
 {
     timer_start(registration->seam->timers, &registration->retry,
-                registration->seam->now.monotonic_us + RETRY_US);
+                registration->seam->now.monotonic_us + delay_us);
+}
+
+static void retry_later(struct registration *registration)
+{
+    retry_in(registration, RETRY_US);
 }
 
 static void retry_fire(struct timer *timer)
@@ -79,6 +85,8 @@ static struct registration *end(struct coord_request *request,
 
 /* ---- the tree ---- */
 
+/* Of a new cluster, all of it in one write: what is missing later was removed,
+ * and making it anew would say that it is empty (decision 0035). */
 static const char *const tree[] = {
     ZNODE_CLUSTER,          ZNODE_BROKERS, ZNODE_BROKER_IDS,
     ZNODE_CONTROLLER_EPOCH, ZNODE_TOPICS,  ZNODE_PRODUCER_IDS,
@@ -113,37 +121,61 @@ static struct bytes tree_payload(struct registration *registration,
     return (struct bytes){heap_alloc(heap, 1), 0};
 }
 
+/* Another broker may have made it at the same time. */
 static void tree_done(struct coord_request *request)
 {
     struct registration *registration = end(request, REGISTRATION_TREE);
 
     if (registration == NULL)
         return;
-    if (request->error != ERROR_NONE && request->error != ERROR_NODE_EXISTS) {
+    registration->step = REGISTRATION_CLUSTER_ID;
+    registration->tree_exists = request->error == ERROR_NODE_EXISTS;
+    if (request->error == ERROR_NONE || registration->tree_exists)
+        run(registration);
+    else
         retry_later(registration);
-        return;
-    }
-    registration->tree_at++;
-    if (registration->tree_at == TREE_COUNT)
-        registration->step = REGISTRATION_CLUSTER_ID;
-    run(registration);
 }
 
 static void make_tree(struct registration *registration)
 {
-    const char *path = tree[registration->tree_at];
-    struct coord_op op = {
-        .operation = COORD_CREATE,
-        .path = path,
-        .data = tree_payload(registration, path),
-    };
+    struct heap *heap = registration->seam->heap;
+    struct coord_op ops[TREE_COUNT];
 
+    for (size_t i = 0; i < TREE_COUNT; i++)
+        ops[i] = (struct coord_op){.operation = COORD_CREATE,
+                                   .path = tree[i],
+                                   .data = tree_payload(registration, tree[i])};
     start(registration, tree_done);
-    coord_multi(registration->coord, &registration->request, &op, 1);
-    heap_free(registration->seam->heap, (void *)(uintptr_t)op.data.data);
+    coord_multi(registration->coord, &registration->request, ops, TREE_COUNT);
+    for (size_t i = 0; i < TREE_COUNT; i++)
+        heap_free(heap, (void *)(uintptr_t)ops[i].data.data);
 }
 
 /* ---- the cluster's id ---- */
+
+static void say_unknown(struct registration *registration, const char *why)
+{
+    if (!registration->warned)
+        trace_log(registration->seam->trace, TRACE_ERROR,
+                  "znode " ZNODE_CLUSTER " %s: cannot tell which cluster this "
+                  "is; write back what was there",
+                  why);
+    registration->warned = true;
+}
+
+/* A new cluster, unless there is something of an old one. */
+static void no_cluster(struct registration *registration)
+{
+    if (registration->tree_exists) {
+        say_unknown(registration,
+                    "is missing, and others of the cluster are there");
+        registration->tree_exists = false;
+        retry_in(registration, LOOK_US);
+        return;
+    }
+    registration->step = REGISTRATION_TREE;
+    run(registration);
+}
 
 static void cluster_done(struct coord_request *request)
 {
@@ -155,6 +187,10 @@ static void cluster_done(struct coord_request *request)
 
     if (registration == NULL)
         return;
+    if (request->error == ERROR_NO_NODE) {
+        no_cluster(registration);
+        return;
+    }
     node = request->error != ERROR_NONE
                ? NULL
                : znode_unpack(registration->seam->heap,
@@ -164,11 +200,8 @@ static void cluster_done(struct coord_request *request)
          uuid_from_bytes(node->cluster_id.data, node->cluster_id.len, &id);
     heap_free(registration->seam->heap, block);
     if (!ok) {
-        if (request->error == ERROR_NONE && !registration->warned)
-            trace_log(registration->seam->trace, TRACE_ERROR,
-                      "znode " ZNODE_CLUSTER " is damaged: cannot tell which "
-                      "cluster this is; write back what was there");
-        registration->warned |= request->error == ERROR_NONE;
+        if (request->error == ERROR_NONE)
+            say_unknown(registration, "is damaged");
         retry_later(registration);
         return;
     }
@@ -449,8 +482,8 @@ static void run(struct registration *registration)
 void registration_begin(struct registration *registration)
 {
     ASSERT(registration->step == REGISTRATION_IDLE);
-    registration->step = REGISTRATION_TREE;
-    registration->tree_at = 0;
+    registration->step = REGISTRATION_CLUSTER_ID;
+    registration->tree_exists = false;
     registration->warned = false;
     run(registration);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * This broker's place in ZooKeeper: makes the tree when it is missing, reads
- * the cluster's id, registers the broker as an ephemeral znode whose czxid
+ * This broker's place in ZooKeeper: makes the tree of a new cluster, reads the
+ * cluster's id, registers the broker as an ephemeral znode whose czxid
  * is the broker epoch. A registration left by an older session is waited
  * for, never removed: the broker behind it may still believe in it.
  *
- *     IDLE --session--> TREE --> CLUSTER_ID --> KNOWN --asked--> REGISTERING
+ *     IDLE --session--> CLUSTER_ID --> KNOWN --asked--> REGISTERING
+ *     CLUSTER_ID --there is none--> TREE --> CLUSTER_ID
  *     REGISTERING <--> WAITING (for an old one to go);  --> REGISTERED
  *     REGISTERED --node changed: read, written if it is still ours-->
  * REGISTERED
@@ -74,7 +75,7 @@ struct registration {
     const struct registration_node *node; /* borrowed */
     struct random random;
     enum registration_step step;
-    size_t tree_at;
+    bool tree_exists; /* some of it was there when all of it was to be made */
     bool request_open;
     bool warned;
     bool stale;       /* the node has changed since it was last written */

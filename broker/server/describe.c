@@ -340,6 +340,12 @@ static void answer_metadata(struct session *session, struct frame *frame)
     Kq__MetadataResponse response = KQ__METADATA_RESPONSE__INIT;
     struct answer answer = {.broker = broker};
 
+    if (!broker->metadata.ready) { /* what it knows may be out of date */
+        session_answer_error(session, frame->message->correlation_id,
+                             ERROR_AGAIN);
+        frame_free(frame);
+        return;
+    }
     list_init(&answer.blocks);
     describe_brokers(&answer, &response);
     response.has_controller = broker->metadata.controller_id != NO_BROKER;
@@ -416,16 +422,11 @@ void handle_metadata(struct session *session, struct frame *frame)
     struct broker *broker = session->broker;
     const Kq__MetadataRequest *request = frame->message->metadata_request;
 
-    if (!broker->metadata.ready) { /* what it knows may be out of date */
-        session_answer_error(session, frame->message->correlation_id,
-                             ERROR_AGAIN);
-        frame_free(frame);
-    } else if (request->has_check && request->check &&
-               coord_state(broker->coord) == COORD_CONNECTED) {
+    if (broker->metadata.ready && request->has_check && request->check &&
+        coord_state(broker->coord) == COORD_CONNECTED)
         check_first(session, frame);
-    } else {
+    else
         answer_metadata(session, frame);
-    }
 }
 
 /* ---- offsets ---- */

@@ -304,7 +304,7 @@ static const struct field step_fields[] = {
      "which log directory"},
     {"partition", &type_place, 0, false, 0, 0, "whose log rots"},
     {"byte", &type_byte, 0, false, 1, 1LL << 40,
-     "which byte of the segment rots; else any of its first 16384"},
+     "which byte of the segment rots, or of the znode is flipped"},
     {"before", &type_before, 0, false, 1, INT64_MAX, "the first that stays"},
     {"config", &type_config, 0, false, 0, 0, "the topic's other settings"},
     {"to", &type_to, 0, false, 2, SCENARIO_PARTITIONS_MAX,
@@ -415,8 +415,9 @@ static void check_qualifiers(struct loader *loader, yaml_node_t *node,
                                   : "%s needs 'partition': whose log, such as "
                                     "orders/0",
                  name);
-    if (draft->has_byte && action != STEP_ROT)
-        complain(loader, node, "byte belongs to rot, not to %s", name);
+    if (draft->has_byte && action != STEP_ROT && action != STEP_DAMAGE_ZNODE)
+        complain(loader, node,
+                 "byte belongs to rot and damage-znode, not to %s", name);
     if (draft->has_before != (action == STEP_TRUNCATE))
         complain(loader, node,
                  draft->has_before ? "before belongs to truncate, not to %s"

@@ -233,9 +233,14 @@ struct saved_znode {
     int size;
 };
 
-#define FLIPPED_BYTE 5
+#define FLIPPED_BYTE 5 /* of a topic's znode: of its id */
 
 static const char garbage[] = "\xff\xff written by hand";
+
+static int flipped_byte(const struct scenario_step *step)
+{
+    return step->byte > 0 ? (int)step->byte : FLIPPED_BYTE;
+}
 
 /* What lies in its place, in a buffer of at least what was there; its size,
  * or -1: nothing at all. */
@@ -249,7 +254,7 @@ static int damaged_bytes(const struct saved_znode *saved, char *bytes)
         return 0;
     case ZNODE_FLIPPED:
         memcpy(bytes, saved->bytes, (size_t)saved->size);
-        bytes[FLIPPED_BYTE] ^= 1;
+        bytes[flipped_byte(saved->step)] ^= 1;
         return saved->size;
     case ZNODE_REMOVED:
         break;
@@ -311,7 +316,7 @@ static void tell_znode(struct run *run, const struct scenario_step *step,
 /* False when it is not taken, or was damaged before. */
 static bool damage_znode(struct run *run, const struct scenario_step *step)
 {
-    int least = step->damage == ZNODE_FLIPPED ? FLIPPED_BYTE : -1;
+    int least = step->damage == ZNODE_FLIPPED ? flipped_byte(step) : -1;
     struct saved_znode *saved;
 
     if (find_znode(run, step->znode) != NULL)
