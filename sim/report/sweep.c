@@ -186,6 +186,9 @@ static void write_all(int to, const void *data, size_t size)
     }
 }
 
+/* Of libgcov: there in a build for coverage. */
+void __gcov_dump(void) __attribute__((weak));
+
 static _Noreturn void work(const struct state *state, size_t first, int to)
 {
     struct run_report *report = memory(1, sizeof *report);
@@ -194,6 +197,8 @@ static _Noreturn void work(const struct state *state, size_t first, int to)
         run_one(state, run, report);
         write_all(to, report, sizeof *report);
     }
+    if (__gcov_dump != NULL)
+        __gcov_dump();
     _exit(0);
 }
 
