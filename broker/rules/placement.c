@@ -9,19 +9,21 @@
 
 static bool same_rack(const struct placeable *a, const struct placeable *b)
 {
-    return a == b || (*a->rack != '\0' && strcmp(a->rack, b->rack) == 0);
+    return *a->rack != '\0' && strcmp(a->rack, b->rack) == 0;
 }
 
-/* First those that are the first of their racks, then the second ones. */
+/* First those that are the first of their racks, then the second ones. No two
+ * have one place. */
+static uint64_t place_of(const struct placeable *broker)
+{
+    return (uint64_t)broker->rank << 32 | broker->rack_number;
+}
+
 static int compare(const void *left, const void *right)
 {
-    const struct placeable *a = left;
-    const struct placeable *b = right;
+    uint64_t a = place_of(left), b = place_of(right);
 
-    if (a->rank != b->rank)
-        return a->rank < b->rank ? -1 : 1;
-    return (a->rack_number > b->rack_number) -
-           (a->rack_number < b->rack_number);
+    return (a > b) - (a < b);
 }
 
 void placement_arrange(struct placeable *brokers, uint32_t count)
@@ -79,7 +81,7 @@ void placement_choose(const struct placeable *brokers, uint32_t count,
     for (uint32_t r = 0; r < replica_count; r++) {
         uint32_t least = UINT32_MAX;
 
-        for (uint32_t i = 0; i < count && least > 0; i++) {
+        for (uint32_t i = 0; i < count; i++) {
             const struct placeable *broker = &brokers[(first + i) % count];
             uint32_t with = shared(broker, chosen, r);
 

@@ -609,12 +609,15 @@ static void build(struct run *run, const struct run_extras *extras,
                                     .trace = extras->trace,
                                     .wall_start_ms = WALL_START_MS,
                                     .disk_profile = scenario->disk_profile};
-    struct judge_options judge = {.oracles = oracles_of(scenario),
-                                  .brokers = (unsigned)scenario->brokers,
-                                  .clock_slack_ms = scenario->clock_slack_ms,
-                                  .leaderless_us = scenario->leaderless_us,
-                                  .topics = topics,
-                                  .topic_count = scenario->topic_count};
+    struct judge_options judge = {
+        .oracles = oracles_of(scenario),
+        .brokers = (unsigned)scenario->brokers,
+        .clock_slack_ms = scenario->clock_slack_ms,
+        /* who is struck hands nothing over */
+        .leaderless_us =
+            run->report->strike.nth > 0 ? 0 : scenario->leaderless_us,
+        .topics = topics,
+        .topic_count = scenario->topic_count};
 
     run->observer =
         (struct world_observer){.on_fact = on_fact,

@@ -14,6 +14,7 @@
 #include "rules/replication.h"
 
 #define EPOCH(id) ((uint64_t)(id)*100)
+#define B0        (1u << 0)
 #define B1        (1u << 1)
 #define B2        (1u << 2)
 #define B3        (1u << 3)
@@ -91,6 +92,40 @@ static void gives_way_to(struct partition_state *state, uint32_t successor,
                                             state->partition_epoch),
                      ERROR_NONE);
     assert_int_equal(state->leader, successor);
+    assert_false(state->handing_over);
+    assert_int_equal(state->successor, 0);
+}
+
+/* The last word counts, also of broker 0. */
+static void another_successor_takes_the_place_of_the_first(void **unused)
+{
+    struct partition_state state = led_by_1(ALL | B0);
+
+    (void)unused;
+    assert_true(partition_state_hand_over(&state, 0));
+    assert_int_equal(state.partition_epoch, 21);
+    assert_false(partition_state_hand_over(&state, 0));
+    assert_true(partition_state_hand_over(&state, 2));
+    assert_int_equal(state.successor, 2);
+    assert_true(partition_state_hand_over(&state, 3));
+    assert_int_equal(state.successor, 3);
+    assert_int_equal(state.partition_epoch, 23);
+}
+
+static void a_wish_goes_with_its_successor(void **unused)
+{
+    struct partition_state state = led_by_1(ALL);
+    struct replica_set isr = set_of(B1 | B2);
+
+    (void)unused;
+    assert_true(partition_state_hand_over(&state, 2));
+    partition_state_set_isr(&state, &isr, NULL);
+    assert_true(state.handing_over);
+    assert_int_equal(state.successor, 2);
+    isr = set_of(B1 | B3);
+    partition_state_set_isr(&state, &isr, NULL);
+    assert_false(state.handing_over);
+    assert_int_equal(state.successor, 0);
 }
 
 static void a_leader_that_leaves_is_replaced(void **unused)
@@ -365,6 +400,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leader_that_leaves_is_replaced),
+        cmocka_unit_test(another_successor_takes_the_place_of_the_first),
+        cmocka_unit_test(a_wish_goes_with_its_successor),
         cmocka_unit_test(a_follower_that_leaves_is_let_go),
         cmocka_unit_test(nobody_is_let_go_below_min),
         cmocka_unit_test(the_only_one_in_sync_leads_on),

@@ -25,6 +25,8 @@ static struct round round_of(const char *racks)
     static const char *const names[] = {"a", "b", "c"};
     struct round round = {(uint32_t)strlen(racks), {{0}}};
 
+    /* what is in them is not looked at */
+    memset(round.brokers, 0x5a, sizeof round.brokers);
     for (uint32_t i = 0; i < round.count; i++) {
         round.brokers[i].broker_id = i + 1;
         round.brokers[i].rack = racks[i] == '-' ? "" : names[racks[i] - 'a'];
@@ -68,6 +70,21 @@ static void racks_take_turns(void **unused)
     assert_order("aaabbc", "146253");
     assert_order("a-b-", "1234");
     assert_order("aabb--", "135624");
+}
+
+/* Racks are numbered by their first brokers. */
+static void each_has_a_place_in_its_rack(void **unused)
+{
+    struct round round = round_of("a-aba"); /* 1 2 4 3 5 */
+    const uint32_t numbers[] = {0, 1, 3, 0, 0};
+    const uint32_t ranks[] = {0, 0, 0, 1, 2};
+
+    (void)unused;
+    assert_order("a-aba", "12435");
+    for (uint32_t i = 0; i < round.count; i++) {
+        assert_int_equal(round.brokers[i].rack_number, numbers[i]);
+        assert_int_equal(round.brokers[i].rank, ranks[i]);
+    }
 }
 
 static void replicas_are_in_different_racks(void **unused)
@@ -121,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_racks_it_goes_by_id),
         cmocka_unit_test(racks_take_turns),
+        cmocka_unit_test(each_has_a_place_in_its_rack),
         cmocka_unit_test(replicas_are_in_different_racks),
         cmocka_unit_test(more_replicas_than_racks_share),
         cmocka_unit_test(leaders_go_round_all),

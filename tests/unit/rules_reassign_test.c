@@ -15,11 +15,11 @@
 #define MIN 2
 
 static struct live_broker brokers[] = {
-    {1, 101, true, false}, {2, 102, true, false}, {3, 103, true, false},
-    {4, 104, true, false}, {5, 105, true, false}, {6, 106, true, false},
-    {7, 107, true, false}, {8, 108, true, false},
+    {0, 100, true, false}, {1, 101, true, false}, {2, 102, true, false},
+    {3, 103, true, false}, {4, 104, true, false}, {5, 105, true, false},
+    {6, 106, true, false}, {7, 107, true, false}, {8, 108, true, false},
 };
-static const struct live_brokers live = {8, brokers};
+static const struct live_brokers live = {9, brokers};
 
 static struct replica replica(uint32_t id)
 {
@@ -315,15 +315,30 @@ static void a_leader_gives_way_to_nobody_who_is_leaving(void **unused)
     struct partition_state state = on_three();
 
     (void)unused;
+    state.replicas[1] = 0; /* it is there, and has no place either */
     MOVE(&state, 4, 5);
-    IN_SYNC(&state, 1, 4, 5);
-    brokers[3].leaving = true;
+    IN_SYNC(&state, 0, 1, 4, 5);
     brokers[4].leaving = true;
+    brokers[5].leaving = true;
     assert_false(complete(&state));
-    brokers[4].leaving = false;
+    assert_false(state.handing_over);
+    brokers[5].leaving = false;
     assert_true(complete(&state));
-    brokers[3].leaving = false;
+    brokers[4].leaving = false;
     assert_int_equal(state.successor, 5);
+}
+
+static void without_a_leader_nobody_is_asked(void **unused)
+{
+    struct partition_state state = on_three();
+
+    (void)unused;
+    MOVE(&state, 2, 3);
+    state.leader = NO_BROKER;
+    assert_true(complete(&state));
+    ASSERT_REPLICAS(&state, 2, 3);
+    assert_int_equal(state.leader, NO_BROKER);
+    assert_false(state.handing_over);
 }
 
 static void another_leader_needs_no_asking(void **unused)
@@ -686,6 +701,7 @@ int main(void)
         cmocka_unit_test(a_leader_that_is_to_go_gives_way_first),
         cmocka_unit_test(a_leader_is_not_asked_for_two),
         cmocka_unit_test(a_leader_gives_way_to_nobody_who_is_leaving),
+        cmocka_unit_test(without_a_leader_nobody_is_asked),
         cmocka_unit_test(another_leader_needs_no_asking),
         cmocka_unit_test(a_leader_that_is_cancelled_stays_until_it_gives_way),
         cmocka_unit_test(
