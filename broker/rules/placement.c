@@ -16,7 +16,7 @@ static bool same_rack(const struct placeable *a, const struct placeable *b)
  * have one place. */
 static uint64_t place_of(const struct placeable *broker)
 {
-    return (uint64_t)broker->rank << 32 | broker->rack_number;
+    return (uint64_t)broker->rank * UINT32_MAX + broker->rack_number;
 }
 
 static int compare(const void *left, const void *right)

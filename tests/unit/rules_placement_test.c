@@ -131,6 +131,7 @@ static void it_goes_on_behind_a_broker(void **unused)
     assert_int_equal(placement_after(round.brokers, round.count, 4), 4);
     assert_int_equal(placement_after(round.brokers, round.count, 9), 4);
     assert_int_equal(placement_after(round.brokers, round.count, 0), 0);
+    assert_int_equal(placement_after(round.brokers, 3, 4), 3);
 }
 
 int main(void)

@@ -328,6 +328,18 @@ static void a_leader_gives_way_to_nobody_who_is_leaving(void **unused)
     assert_int_equal(state.successor, 5);
 }
 
+static void a_leader_gives_way_to_nobody_who_is_gone(void **unused)
+{
+    struct partition_state state = on_three();
+    struct live_brokers without_5 = {5, brokers};
+
+    (void)unused;
+    MOVE(&state, 5, 4);
+    IN_SYNC(&state, 1, 4, 5);
+    assert_true(partition_state_complete(&state, MIN, &without_5));
+    assert_int_equal(state.successor, 4);
+}
+
 static void without_a_leader_nobody_is_asked(void **unused)
 {
     struct partition_state state = on_three();
@@ -701,6 +713,7 @@ int main(void)
         cmocka_unit_test(a_leader_that_is_to_go_gives_way_first),
         cmocka_unit_test(a_leader_is_not_asked_for_two),
         cmocka_unit_test(a_leader_gives_way_to_nobody_who_is_leaving),
+        cmocka_unit_test(a_leader_gives_way_to_nobody_who_is_gone),
         cmocka_unit_test(without_a_leader_nobody_is_asked),
         cmocka_unit_test(another_leader_needs_no_asking),
         cmocka_unit_test(a_leader_that_is_cancelled_stays_until_it_gives_way),
