@@ -238,6 +238,7 @@ bool controller_stage_unclean(struct controller *controller,
     if (state == NULL && item->error == ERROR_AGAIN)
         return false;
     if (state != NULL && state->leader == item->broker_id &&
+        state->unclean_epoch > 0 &&
         state->unclean_epoch == state->leader_epoch) {
         intent_finish(intent, ERROR_NONE); /* done; the answer was lost */
         return true;

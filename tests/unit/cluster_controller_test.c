@@ -275,6 +275,10 @@ static void an_unclean_election_may_be_asked_for_twice(void **state)
     intent.name = "t1";
     add_topic(fixture, 1, &led);
     assert_answered_with(fixture, ERROR_ELECTION_NOT_NEEDED, &intent);
+    led.leader_epoch = led.unclean_epoch = 0; /* none yet */
+    intent.name = "t2";
+    add_topic(fixture, 2, &led);
+    assert_answered_with(fixture, ERROR_ELECTION_NOT_NEEDED, &intent);
 }
 
 int main(void)
