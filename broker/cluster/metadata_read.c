@@ -38,7 +38,7 @@ enum read_kind {
     READ_CHUNK,
     READ_CONFIRM, /* the topic of a chunk that does not go with it */
     READ_RENEWAL, /* a state of a topic that has another id */
-    READ_CLUSTER, /* nothing below hangs on it */
+    READ_CLUSTER, /* what is wrong with it keeps no log from going */
     READ_EPOCH,   /* these are read by a check alone */
     READ_PRODUCER_IDS
 };
