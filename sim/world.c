@@ -45,6 +45,7 @@ struct world *world_new(const struct world_options *options)
     world->options = *options;
     streams_init(&world->streams, options->seed, "");
     world->hash = XXH3_64bits_withSeed("world", 5, options->seed);
+    queue_init(&world->queue);
     list_init(&world->calls);
     list_init(&world->cuts);
     list_init(&world->wires);
@@ -107,10 +108,7 @@ bool world_run(struct world *world, int64_t until_us,
 {
     struct happening *next;
 
-    while ((next = queue_first(&world->queue)) != NULL) {
-        if (next->at_us > until_us)
-            break;
-        queue_remove(&world->queue, next);
+    while ((next = queue_take(&world->queue, until_us)) != NULL) {
         world->now_us = next->at_us;
         next->run(next);
         if (done != NULL && done(context))
