@@ -173,9 +173,10 @@ void controller_multi_send(struct controller_write *write)
 {
     struct controller *controller = write->controller;
     struct heap *heap = controller->seam->heap;
-    struct op_list *list = heap_alloc(heap, sizeof *list);
+    struct op_list *list = heap_alloc_unset(heap, sizeof *list);
     const struct bytes none = {NULL, 0};
 
+    list->count = 0;
     memcpy(op_add(list, COORD_CHECK, none, controller->epoch_version),
            ZNODE_CONTROLLER_EPOCH, sizeof ZNODE_CONTROLLER_EPOCH);
     add_chunks(write, list);
