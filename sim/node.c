@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/pool.h"
 #include "sim/twins.h"
 
 #define CPU_US_MAX 5
@@ -142,7 +143,7 @@ static void on_background(struct happening *happening)
         list_append(&node->held, &wrapper->link);
         return;
     }
-    free(wrapper);
+    pool_give(wrapper, sizeof *wrapper);
     enter(node, run_background, call);
 }
 
@@ -158,8 +159,7 @@ void node_background(struct node *node, struct background *call, int64_t at_us)
         call->drop(call);
         return;
     }
-    wrapper = calloc(1, sizeof *wrapper);
-    ASSERT(wrapper != NULL);
+    wrapper = pool_take_zeroed(sizeof *wrapper);
     wrapper->call = call;
     wrapper->happening.run = on_background;
     list_append(&node->backgrounds, &wrapper->link);
@@ -176,7 +176,7 @@ static void drop_backgrounds(struct node *node, struct list *list)
         struct background *call = wrapper->call;
 
         world_cancel(node->world, &wrapper->happening);
-        free(wrapper);
+        pool_give(wrapper, sizeof *wrapper);
         call->drop(call);
     }
 }

@@ -11,6 +11,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "sim/pool.h"
 #include "sim/twins.h"
 
 static struct world *the_world;
@@ -134,16 +135,15 @@ static void call_run(struct happening *happening)
     struct call copy = *call;
 
     list_remove(&call->link);
-    free(call);
+    pool_give(call, sizeof *call);
     copy.call(copy.context);
 }
 
 void world_at(struct world *world, int64_t at_us, void (*function)(void *),
               void *context)
 {
-    struct call *call = calloc(1, sizeof *call);
+    struct call *call = pool_take_zeroed(sizeof *call);
 
-    ASSERT(call != NULL);
     call->happening.run = call_run;
     call->call = function;
     call->context = context;
@@ -166,7 +166,7 @@ void world_free(struct world *world)
     for (uint32_t i = 0; i < world->node_count; i++)
         node_free(world->nodes[i]);
     while ((link = list_pop(&world->calls)) != NULL)
-        free(container_of(link, struct call, link));
+        pool_give(container_of(link, struct call, link), sizeof(struct call));
     faults_release(world);
     cuts_release(world);
     queue_release(&world->queue);
