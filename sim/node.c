@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/line.h"
 #include "sim/pool.h"
 #include "sim/twins.h"
 
@@ -101,6 +102,21 @@ static struct moment moment_of(const struct node *node)
                                node->wall_offset_ms};
 }
 
+static void event_text(const struct node *node, const struct event *event,
+                       const struct event_key *key)
+{
+    struct line line;
+
+    line_begin(&line, node->world, node);
+    line_add(&line, key->what);
+    line_add(&line, "#");
+    line_append_unsigned(&line, key->id);
+    line_add_unsigned(&line, key->a);
+    line_add_unsigned(&line, key->b);
+    line_add(&line, error_name(event->error));
+    line_end(&line);
+}
+
 void node_handle(struct node *node, struct event *event,
                  const struct event_key *key)
 {
@@ -114,9 +130,7 @@ void node_handle(struct node *node, struct event *event,
     world_hash_add(world, words, sizeof words);
     world->events++;
     if (world_keeps_text(world))
-        world_text(world, node, "%s #%llu %llu %llu %s", key->what,
-                   (unsigned long long)key->id, (unsigned long long)key->a,
-                   (unsigned long long)key->b, error_name(event->error));
+        event_text(node, event, key);
     event->now = moment_of(node);
     node->seam.now = event->now;
     node->kind->on_event(node->object, event);

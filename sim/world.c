@@ -11,6 +11,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "sim/line.h"
 #include "sim/pool.h"
 #include "sim/twins.h"
 
@@ -192,10 +193,11 @@ bool world_keeps_text(const struct world *world)
 static void put_line(struct world *world, const struct node *node,
                      const char *text)
 {
-    fprintf(world->options.trace, "%lld.%06lld %s %s\n",
-            (long long)(world->now_us / 1000000),
-            (long long)(world->now_us % 1000000), node ? node->name : "-",
-            text);
+    struct line line;
+
+    line_begin(&line, world, node);
+    line_add(&line, text);
+    line_end(&line);
 }
 
 void world_note(struct world *world, const struct node *node,
