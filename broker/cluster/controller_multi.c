@@ -195,9 +195,10 @@ void controller_multi_send(struct controller_write *write)
 {
     struct controller *controller = write->controller;
     struct heap *heap = controller->seam->heap;
-    struct op_list *list = heap_alloc(heap, sizeof *list);
+    struct op_list *list = heap_alloc_unset(heap, sizeof *list);
     const struct bytes none = {NULL, 0};
 
+    list->count = 0;
     write->first_change = controller->next_sequence;
     write->tells_brokers = controller->brokers_changed;
     memcpy(op_add(list, COORD_CHECK, none, controller->epoch_version),

@@ -33,7 +33,8 @@ static bool apply_states(struct metadata *metadata, struct topic *topic,
     node = znode_unpack(heap, &kq__partition_states__descriptor,
                         (struct bytes){change->states.data, change->states.len},
                         &block);
-    chunk.states = states = heap_alloc(heap, CHUNK_PARTITIONS * sizeof *states);
+    chunk.states = states =
+        heap_alloc_unset(heap, CHUNK_PARTITIONS * sizeof *states);
     if (node != NULL && topic_has_id(topic, node->topic_id) &&
         metadata_decode_chunk(chunk.chunk, node, states, why) == NULL &&
         node->n_partitions == topic_chunk_size(topic, chunk.chunk)) {

@@ -489,7 +489,8 @@ static void got_chunk(struct metadata_read *read,
         confirm(read, CHUNK_DAMAGED);
         return;
     }
-    chunk.states = states = heap_alloc(heap, CHUNK_PARTITIONS * sizeof *states);
+    chunk.states = states =
+        heap_alloc_unset(heap, CHUNK_PARTITIONS * sizeof *states);
     why = metadata_decode_chunk(chunk.chunk, node, states, buffer);
     if (why == NULL && !metadata_apply_chunk(metadata, topic, &chunk))
         why = "it holds fewer partitions than its topic has";
