@@ -5,7 +5,8 @@
  */
 #include <stdlib.h>
 
-#include "sim/twins.h"
+#include "base/assert.h"
+#include "sim/queue.h"
 
 static bool before(const struct queue_slot *a, const struct queue_slot *b)
 {

@@ -61,6 +61,8 @@ void fault_plan_begin(struct run *run)
     run->faults = calloc(scenario->fault_count + 1, sizeof *run->faults);
     if (run->faults == NULL)
         abort();
+    if (world_cannot(SKILL_FAULTS) != NULL)
+        return;
     for (size_t i = 0; i < scenario->fault_count; i++)
         run_later(run, scenario->faults[i].from_us, begin, i);
 }
