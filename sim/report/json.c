@@ -12,22 +12,6 @@ static const char *const mark_names[] = {
 #undef MARK
 };
 
-void report_put_string(FILE *out, const char *text)
-{
-    putc('"', out);
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c == '<')
-            fprintf(out, "\\u%04x", c);
-        else
-            putc(c, out);
-    }
-    putc('"', out);
-}
-
 static void put_count(FILE *out, const char *name, uint64_t count, bool *first)
 {
     if (count == 0)

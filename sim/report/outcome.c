@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An outcome is a list of (subject, value): "leaders of orders/0" is
- * "b1 b3 b1". It is made from the chronicle, which both worlds fill.
+ * An outcome is a list of (subject, value): "leaders of orders/0" is "A C A".
+ * It is made from the chronicle, which both worlds fill. Who leads at first is
+ * chance, so brokers have names in the order in which they are met: A leads
+ * the first partition.
  */
 #include "sim/report/outcome.h"
 
@@ -15,11 +17,24 @@
 #define LINE_BYTES    (SUBJECT_BYTES + VALUE_BYTES + 8)
 #define RESULT        "result"
 #define NOTHING       "-"
+#define ENDLESS       "..."
+#define REPEATS_BYTES 12
 
 struct entry {
     char subject[SUBJECT_BYTES];
     char value[VALUE_BYTES];
-    uint64_t count; /* of what is counted; else 0 */
+    uint64_t count;   /* of what is counted; else 0 */
+    size_t last;      /* where the last word of a sequence begins */
+    unsigned repeats; /* of that word */
+};
+
+#define LETTERS        26
+#define BROKER_SUBJECT "broker "
+
+/* Names of brokers, by lane. */
+struct letters {
+    char of_lane[LETTERS]; /* 0: it has none yet */
+    unsigned count;
 };
 
 struct outcome {
@@ -66,18 +81,30 @@ static void add_count(struct outcome *outcome, const char *subject,
     snprintf(entry->value, sizeof entry->value, "%" PRIu64, entry->count);
 }
 
-/* Behind what is there; a sequence that is too long ends with "...". */
+/* Behind what is there; words that repeat are counted, "opened x4". A sequence
+ * that is too long ends with "...". */
 static void add_next(struct outcome *outcome, const char *subject,
                      const char *next)
 {
     struct entry *entry = entry_of(outcome, subject);
-    size_t used = strlen(entry->value);
-    bool full = used + strlen(next) + 6 > sizeof entry->value;
+    size_t length = strlen(next), used = strlen(entry->value);
+    const char *last = entry->value + entry->last;
+    size_t room = sizeof entry->value - used;
 
-    if (full && strstr(entry->value, "...") != NULL)
+    if (used > 0 && strncmp(last, next, length) == 0 &&
+        (last[length] == '\0' || last[length] == ' ')) {
+        room = sizeof entry->value - entry->last;
+        snprintf(entry->value + entry->last, room, "%s x%u", next,
+                 ++entry->repeats);
         return;
-    snprintf(entry->value + used, sizeof entry->value - used, "%s%s",
-             used > 0 ? " " : "", full ? "..." : next);
+    }
+    if (length + REPEATS_BYTES + sizeof ENDLESS > room)
+        next = ENDLESS;
+    if (used > 0 && strcmp(last, ENDLESS) == 0)
+        return;
+    entry->last = used > 0 ? used + 1 : 0;
+    entry->repeats = 1;
+    snprintf(entry->value + used, room, "%s%s", used > 0 ? " " : "", next);
 }
 
 void outcome_free(struct outcome *outcome)
@@ -116,6 +143,27 @@ static void generalise(const char *text, char out[SUBJECT_BYTES])
         }
     }
     out[used] = '\0';
+}
+
+/* A broker's letter; the name of anybody else. */
+static const char *name_of(struct outcome *outcome, struct letters *letters,
+                           const struct chronicle *chronicle, size_t lane,
+                           char text[2])
+{
+    const char *name = chronicle_lane_name(chronicle, lane);
+    char subject[SUBJECT_BYTES];
+
+    if (chronicle_lane_type(chronicle, lane) != LANE_BROKER || lane >= LETTERS)
+        return name;
+    if (letters->of_lane[lane] == 0) {
+        letters->of_lane[lane] = (char)('A' + letters->count++);
+        snprintf(subject, sizeof subject, BROKER_SUBJECT "%c",
+                 letters->of_lane[lane]);
+        add_next(outcome, subject, name);
+    }
+    text[0] = letters->of_lane[lane];
+    text[1] = '\0';
+    return text;
 }
 
 static void count_about(struct outcome *outcome, const char *what,
@@ -157,23 +205,67 @@ static void take_failure(struct outcome *outcome,
     add_count(outcome, subject, (uint64_t)(event->b - event->a + 1));
 }
 
-static void take(struct outcome *outcome, const struct chronicle *chronicle,
-                 const struct chronicle_event *event)
+/* "b1+b3" in letters, in their order. */
+static void name_set(struct outcome *outcome, struct letters *letters,
+                     const struct chronicle *chronicle, const char *set,
+                     char text[2 * LETTERS])
 {
-    const char *who = chronicle_lane_name(chronicle, event->lane);
-    char place[CHRONICLE_PLACE_BYTES] = "";
+    bool in[LETTERS] = {false};
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t lane = 0; lane < chronicle_lanes(chronicle) && lane < LETTERS;
+         lane++) {
+        char letter[2];
+
+        if (strstr(set, chronicle_lane_name(chronicle, lane)) != NULL)
+            in[name_of(outcome, letters, chronicle, lane, letter)[0] - 'A'] =
+                true;
+    }
+    for (size_t i = 0; i < LETTERS; i++)
+        if (in[i])
+            used += (size_t)snprintf(text + used, 2 * LETTERS - used, "%s%c",
+                                     used > 0 ? "+" : "", (char)('A' + i));
+    if (used == 0)
+        snprintf(text, 2 * LETTERS, "nobody");
+}
+
+/* The events of one run, as they are taken. */
+struct taking {
+    struct outcome *outcome;
+    const struct chronicle *chronicle;
+    struct letters letters;
+};
+
+static void take_state(struct taking *taking,
+                       const struct chronicle_event *event, const char *place)
+{
+    char set[2 * LETTERS];
+
+    name_set(taking->outcome, &taking->letters, taking->chronicle, event->text,
+             set);
+    next_about(taking->outcome, "in sync of ", place, set);
+}
+
+static void take(struct taking *taking, const struct chronicle_event *event)
+{
+    struct outcome *outcome = taking->outcome;
+    char place[CHRONICLE_PLACE_BYTES] = "", letter[2];
+    const char *who = name_of(outcome, &taking->letters, taking->chronicle,
+                              event->lane, letter);
 
     if (event->partition != CHRONICLE_NO_PARTITION)
-        chronicle_place(chronicle, event->partition, place);
+        chronicle_place(taking->chronicle, event->partition, place);
     switch (event->kind) {
     case CHRONICLE_STEP:
-        next_about(outcome, "befallen by ", event->text, who);
+        if (strstr(event->text, "undone") == NULL)
+            next_about(outcome, "befallen by ", event->text, who);
         break;
     case CHRONICLE_LEADER:
         next_about(outcome, "leaders of ", place, who);
         break;
     case CHRONICLE_IN_SYNC:
-        next_about(outcome, "in sync of ", place, event->text);
+        take_state(taking, event, place);
         break;
     case CHRONICLE_CONTROLLER:
         next_about(outcome, "controllers", "", who);
@@ -182,13 +274,14 @@ static void take(struct outcome *outcome, const struct chronicle *chronicle,
         take_failure(outcome, event);
         break;
     case CHRONICLE_TROUBLE:
-        count_about(outcome, "readers told that ", event->text);
+        count_about(outcome, "times readers were told: ", event->text);
         break;
     case CHRONICLE_GAP:
         count_about(outcome, "gaps met by readers of ", place);
         break;
     case CHRONICLE_START:
-        count_about(outcome, "starts of ", who);
+        if (who == letter)
+            add_count(outcome, "starts of brokers", 1);
         break;
     case CHRONICLE_OPENED:
     case CHRONICLE_OPENED_LOSSY:
@@ -197,8 +290,7 @@ static void take(struct outcome *outcome, const struct chronicle *chronicle,
     case CHRONICLE_MENDED:
     case CHRONICLE_FENCED:
     case CHRONICLE_REMOVED:
-        next_about(outcome, "what became of logs of ", who,
-                   chronicle_kind_name(event->kind));
+        count_about(outcome, "logs: ", chronicle_kind_name(event->kind));
         break;
     case CHRONICLE_WARN:
     case CHRONICLE_ERROR:
@@ -209,12 +301,63 @@ static void take(struct outcome *outcome, const struct chronicle *chronicle,
     }
 }
 
-/* How it began is no part of it, but for who led when the work began. */
-static bool counts(const struct chronicle_event *event, bool working)
+/* The last event of this kind about a partition before the work began. */
+static void take_last(struct taking *taking, size_t end, size_t partition,
+                      enum chronicle_kind kind)
 {
-    return working || event->kind == CHRONICLE_LEADER ||
-           event->kind == CHRONICLE_IN_SYNC ||
-           event->kind == CHRONICLE_CONTROLLER;
+    const struct chronicle_event *last = NULL;
+
+    for (size_t i = 0; i < end; i++) {
+        const struct chronicle_event *event =
+            chronicle_at(taking->chronicle, i);
+
+        if (event->kind == kind && event->partition == partition)
+            last = event;
+    }
+    if (last != NULL)
+        take(taking, last);
+}
+
+/* Partitions, by their names. */
+static void sort_places(const struct chronicle *chronicle, size_t *order,
+                        size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char name[CHRONICLE_PLACE_BYTES], other[CHRONICLE_PLACE_BYTES];
+        size_t at = i;
+
+        chronicle_place(chronicle, i, name);
+        for (; at > 0; at--) {
+            chronicle_place(chronicle, order[at - 1], other);
+            if (strverscmp(other, name) <= 0)
+                break;
+            order[at] = order[at - 1];
+        }
+        order[at] = i;
+    }
+}
+
+/* Who led and was in sync as the work began; from it the letters of brokers.
+ * Gives back where the work begins. */
+static size_t take_beginning(struct taking *taking)
+{
+    const struct chronicle *chronicle = taking->chronicle;
+    size_t partitions = chronicle_partitions(chronicle);
+    size_t *order = calloc(partitions + 1, sizeof *order);
+    size_t end = 0;
+
+    if (order == NULL)
+        abort();
+    while (end < chronicle_count(chronicle) &&
+           chronicle_at(chronicle, end)->kind != CHRONICLE_PHASE)
+        end++;
+    sort_places(chronicle, order, partitions);
+    for (size_t i = 0; i < partitions; i++)
+        take_last(taking, end, order[i], CHRONICLE_LEADER);
+    for (size_t i = 0; i < partitions; i++)
+        take_last(taking, end, order[i], CHRONICLE_IN_SYNC);
+    free(order);
+    return end;
 }
 
 struct outcome *outcome_new(const struct run_report *report,
@@ -222,7 +365,7 @@ struct outcome *outcome_new(const struct run_report *report,
 {
     static const char *const results[] = {"pass", "fail", "error"};
     struct outcome *outcome = outcome_empty();
-    bool working = false;
+    struct taking taking = {.outcome = outcome, .chronicle = chronicle};
 
     add_next(outcome, RESULT, results[report->result]);
     if (report->result != RUN_PASS)
@@ -230,13 +373,9 @@ struct outcome *outcome_new(const struct run_report *report,
     add_count(outcome, "records sent", report->records.sent);
     add_count(outcome, "records acknowledged", report->records.acked);
     add_count(outcome, "records read", report->records.read);
-    for (size_t i = 0; i < chronicle_count(chronicle); i++) {
-        const struct chronicle_event *event = chronicle_at(chronicle, i);
-
-        working |= event->kind == CHRONICLE_PHASE;
-        if (counts(event, working))
-            take(outcome, chronicle, event);
-    }
+    for (size_t i = take_beginning(&taking); i < chronicle_count(chronicle);
+         i++)
+        take(&taking, chronicle_at(chronicle, i));
     return outcome;
 }
 
@@ -286,6 +425,12 @@ static const char *value_in(const struct outcome *outcome, const char *subject)
     return entry == NULL || entry->value[0] == '\0' ? NOTHING : entry->value;
 }
 
+/* Which broker has which letter. */
+static bool is_chance(const char *subject)
+{
+    return strncmp(subject, BROKER_SUBJECT, strlen(BROKER_SUBJECT)) == 0;
+}
+
 /* Calls for each subject of one and, after these, of the other alone. Gives
  * back how many are alike. */
 static size_t each_difference(const struct outcome *sim,
@@ -301,13 +446,16 @@ static size_t each_difference(const struct outcome *sim,
         const char *a = value_in(sim, subject);
         const char *b = value_in(real, subject);
 
+        if (is_chance(subject))
+            continue;
         if (strcmp(a, b) == 0)
             alike++;
         else
             tell(context, subject, a, b);
     }
     for (size_t i = 0; i < real->count; i++)
-        if (find(sim, real->entries[i].subject) == NULL)
+        if (find(sim, real->entries[i].subject) == NULL &&
+            !is_chance(real->entries[i].subject))
             tell(context, real->entries[i].subject, NOTHING,
                  value_in(real, real->entries[i].subject));
     return alike;
@@ -320,18 +468,36 @@ static void tell_words(void *context, const char *subject, const char *a,
             a, b);
 }
 
+static void tell_letters(FILE *out, const struct outcome *sim,
+                         const struct outcome *real)
+{
+    fputs("  brokers:", out);
+    for (char letter = 'A'; letter <= 'Z'; letter++) {
+        char subject[] = BROKER_SUBJECT "A";
+
+        subject[sizeof subject - 2] = letter;
+        if (find(sim, subject) != NULL || find(real, subject) != NULL)
+            fprintf(out, " %c (%s in the simulator, %s in reality)", letter,
+                    value_in(sim, subject), value_in(real, subject));
+    }
+    fputc('\n', out);
+}
+
 void outcome_compare(FILE *out, const struct outcome *sim,
                      const struct outcome *real)
 {
-    size_t alike = each_difference(sim, real, tell_words, out);
+    size_t alike;
 
-    fprintf(out, "  alike in both worlds: %zu things", alike);
-    for (size_t i = 0; i < sim->count; i++)
-        if (strcmp(value_in(sim, sim->entries[i].subject),
-                   value_in(real, sim->entries[i].subject)) == 0)
-            fprintf(out, "\n      %s: %s", sim->entries[i].subject,
-                    value_in(sim, sim->entries[i].subject));
-    fputc('\n', out);
+    tell_letters(out, sim, real);
+    alike = each_difference(sim, real, tell_words, out);
+    fprintf(out, "  alike in both worlds: %zu things\n", alike);
+    for (size_t i = 0; i < sim->count; i++) {
+        const char *subject = sim->entries[i].subject;
+
+        if (!is_chance(subject) &&
+            strcmp(value_in(sim, subject), value_in(real, subject)) == 0)
+            fprintf(out, "      %s: %s\n", subject, value_in(sim, subject));
+    }
 }
 
 struct listing {
