@@ -7,7 +7,8 @@
  *     DIR/bN/{broker.properties,log,facts-LIFE}   DIR/bN/disk/data
  *     DIR/zN/{zoo.cfg,log,data}
  *
- * Addresses are 127.A.B.C: A and B belong to the run, C to the process.
+ * Each has a network namespace (network.c) or, where that cannot be, an
+ * address 127.A.B.C: A and B belong to the run, C to the process.
  */
 #ifndef SIM_REAL_INTERNAL_H
 #define SIM_REAL_INTERNAL_H
@@ -23,6 +24,7 @@
 #include "sim/world.h"
 
 #define REAL_SERVERS_MAX 7
+#define REAL_HOSTS_MAX   64
 #define NODE_NAME_BYTES  16
 #define LINE_BYTES       2048
 
@@ -119,6 +121,14 @@ struct node {
     int64_t due_us; /* its next turn, of the machine's clock */
 };
 
+/* A network namespace. */
+struct host {
+    char name[NODE_NAME_BYTES];
+    unsigned number;  /* from 1 */
+    int namespace;    /* a descriptor of it */
+    uint64_t deaf_to; /* set of 1 << (number - 1): what these send is lost */
+};
+
 struct world {
     struct world_options options;
     struct queue queue;
@@ -129,7 +139,9 @@ struct world {
     uint64_t events;
     char *assertion;
     char directory[PATH_MAX];
-    unsigned block; /* A and B of its addresses */
+    unsigned block; /* A and B of its addresses, without a network */
+    struct host hosts[REAL_HOSTS_MAX];
+    unsigned host_count;
     struct node **nodes;
     uint32_t node_count;
     unsigned server_count;
@@ -161,10 +173,19 @@ void node_tell_words(struct node *node);
 _Noreturn void real_failed(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
-/* ---- addresses: place.c ---- */
+/* ---- the network: network.c; addresses without one: place.c ---- */
+
+bool network_is_there(void);
+/* Makes it; NULL: there is no network but loopback. */
+struct host *network_host(struct world *world, const char *name);
+/* What this thread opens from now on is there; NULL: where it was at first. */
+void network_enter(const struct host *host);
+void network_end(struct world *world);
 
 /* Ends the program when there is no block of addresses left. */
 unsigned place_choose(void);
+void place_address(unsigned block, const char *name,
+                   char host[WORLD_HOST_BYTES]);
 
 /* ---- zookeeper.c, znodes.c ---- */
 

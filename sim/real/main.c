@@ -214,6 +214,7 @@ int main(int count, char **arguments)
         fprintf(stderr, "kqreal: %s\n", missing);
         return EXIT_ENVIRONMENT;
     }
+    real_network_begin();
     code = run_each(&options);
     free(options.files);
     return code;

@@ -193,6 +193,7 @@ static void client_start(struct node *node)
                                    .without_disk = true};
     struct epoll_event interest = {.events = EPOLLIN, .data.ptr = node};
 
+    network_enter(network_host(node->world, node->name));
     node->loop = loop_new(&options);
     if (node->loop == NULL ||
         epoll_ctl(node->world->epoll_fd, EPOLL_CTL_ADD,
@@ -202,6 +203,7 @@ static void client_start(struct node *node)
     node->object =
         node->kind->start(node, loop_seam(node->loop), node->context);
     node->due_us = 0;
+    network_enter(NULL);
 }
 
 static void client_end(struct node *node)
@@ -216,8 +218,11 @@ void nodes_turn(struct world *world)
     for (uint32_t i = 0; i < world->node_count; i++) {
         struct node *node = world->nodes[i];
 
-        if (node->loop != NULL && !node->paused)
-            node->due_us = loop_turn(node->loop, on_event, node);
+        if (node->loop == NULL || node->paused)
+            continue;
+        network_enter(network_host(world, node->name));
+        node->due_us = loop_turn(node->loop, on_event, node);
+        network_enter(NULL);
     }
 }
 

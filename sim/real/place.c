@@ -66,11 +66,11 @@ unsigned place_choose(void)
                 PROBED_PORT, strerror(problem));
 }
 
-void world_host(const struct world *world, const char *name,
-                char host[WORLD_HOST_BYTES])
+void place_address(unsigned block, const char *name,
+                   char host[WORLD_HOST_BYTES])
 {
     unsigned number = (unsigned)(name[1] - '0');
 
-    address_of(world->block,
-               (name[0] == 'z' ? FIRST_SERVER : FIRST_BROKER) + number, host);
+    address_of(block, (name[0] == 'z' ? FIRST_SERVER : FIRST_BROKER) + number,
+               host);
 }

@@ -72,16 +72,15 @@ void real_remove(const char *path)
 /* ---- life ---- */
 
 /* In the child. */
-static _Noreturn void become(const char *directory, const char *log,
-                             char *const *argv, pid_t parent)
+static _Noreturn void become(const struct host *host, const char *directory,
+                             const char *log, char *const *argv)
 {
     sigset_t none;
     int to;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(EXEC_FAILED);
     setsid();
+    if (host != NULL)
+        network_enter(host);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGINT, SIG_DFL);
@@ -102,6 +101,7 @@ static _Noreturn void become(const char *directory, const char *log,
 void process_start(struct world *world, struct process *process,
                    const char *directory, char *const *argv)
 {
+    const struct host *host = network_host(world, process->name);
     char log[PATH_MAX];
     pid_t parent = getpid();
 
@@ -114,8 +114,12 @@ void process_start(struct world *world, struct process *process,
         process->pid = 0;
         real_failed("cannot start a process: %s", strerror(errno));
     }
-    if (process->pid == 0)
-        become(directory, log, argv, parent);
+    if (process->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() == parent)
+            become(host, directory, log, argv);
+        _exit(EXEC_FAILED);
+    }
     if (process->tail.file == NULL)
         process->tail.file = fopen(log, "a+e");
 }

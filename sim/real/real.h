@@ -17,6 +17,10 @@ struct real_options {
 void real_options_set(const struct real_options *options);
 const struct real_options *real_options(void);
 
+/* Once, before all else, while the program has one thread: links between nodes
+ * can be cut from then on, if the kernel lets it. */
+void real_network_begin(void);
+
 /* A file or a directory with all in it is removed. */
 void real_remove(const char *path);
 

@@ -95,7 +95,8 @@ struct world *world_new(const struct world_options *options)
     world->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (world->epoll_fd < 0)
         real_failed("no descriptor is left: %s", strerror(errno));
-    world->block = place_choose();
+    if (!network_is_there())
+        world->block = place_choose();
     world->start_us = real_now_us();
     return world;
 }
@@ -119,6 +120,7 @@ void world_free(struct world *world)
         node_release(world->nodes[i]);
     znodes_end(world);
     zookeeper_end(world);
+    network_end(world);
     while ((link = list_pop(&world->calls)) != NULL)
         free(container_of(link, struct call, link));
     queue_release(&world->queue);
