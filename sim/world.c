@@ -132,6 +132,13 @@ const char *world_cannot(enum world_skill skill)
     return NULL;
 }
 
+const char *world_cannot_fault(enum fault_point point, size_t nths)
+{
+    (void)point;
+    (void)nths;
+    return NULL;
+}
+
 void world_catch_up(struct world *world)
 {
     (void)world; /* it is told everything as it happens */

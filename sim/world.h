@@ -87,11 +87,12 @@ enum world_skill {
     SKILL_SPACE,   /* disks have a size */
     SKILL_OUTAGE,  /* a log directory fails as a whole */
     SKILL_ZNODES,  /* an operator's hand in ZooKeeper */
-    SKILL_FAULTS,  /* fault points fire as a scenario says */
     SKILL_ORDER    /* it is known which of two things on two nodes was first */
 };
 /* Why not, as half a sentence; NULL: it can. */
 const char *world_cannot(enum world_skill skill);
+/* The same of a fault that fires at so many askings (0: by chance). */
+const char *world_cannot_fault(enum fault_point point, size_t nths);
 const char *world_name(void); /* "sim", "real" */
 
 struct world_options {

@@ -17,7 +17,6 @@ const char *world_cannot(enum world_skill skill)
         [SKILL_SPACE] = "the disk is that of the whole machine",
         [SKILL_OUTAGE] = "the disk is that of the whole machine",
         [SKILL_ZNODES] = "no hand is laid on a real ensemble",
-        [SKILL_FAULTS] = "kafkaesqued has no fault points",
         [SKILL_ORDER] = "it needs one order of all that happens on all nodes",
     };
 
@@ -147,27 +146,6 @@ bool world_zookeeper_put(struct world *world, const char *path,
 }
 
 /* ---- faults ---- */
-
-unsigned world_add_fault(struct world *world, const struct world_fault *fault)
-{
-    (void)world;
-    (void)fault;
-    return 0;
-}
-
-uint64_t world_fault_fired(const struct world *world, unsigned index)
-{
-    (void)world;
-    (void)index;
-    return 0;
-}
-
-uint64_t world_point_fired(const struct world *world, enum fault_point point)
-{
-    (void)world;
-    (void)point;
-    return 0;
-}
 
 uint64_t world_point_asked(const struct world *world, enum fault_point point)
 {

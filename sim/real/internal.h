@@ -115,6 +115,8 @@ struct node {
     /* a broker */
     struct process process;
     struct facts facts;
+    int faults_in; /* pipes of its fault points; -1: not open */
+    int faults_out;
     /* a client */
     struct loop *loop;
     void *object;
@@ -146,7 +148,10 @@ struct world {
     uint32_t node_count;
     unsigned server_count;
     struct process servers[REAL_SERVERS_MAX];
-    struct znodes *znodes; /* NULL: none was asked for */
+    struct rule **rules; /* faults.c */
+    unsigned rule_count;
+    uint64_t points[FAULT_COUNT]; /* times they fired */
+    struct znodes *znodes;        /* NULL: none was asked for */
     struct telling telling;
     int epoll_fd; /* of the clients' loops */
 };
@@ -172,6 +177,18 @@ void node_tell_words(struct node *node);
  * started. */
 _Noreturn void real_failed(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+
+/* ---- fault points of brokers: faults.c ---- */
+
+#define FAULT_PIPES "fiu" /* how their names begin, in a broker's directory */
+
+struct rule;
+/* A broker that is up, as long as its pipes are not open. */
+void faults_listen(struct node *node);
+void faults_close(struct node *node);
+/* It says that this point fired. */
+void faults_fired(struct node *node, const char *name);
+void faults_release(struct world *world);
 
 /* ---- the network: network.c; addresses without one: place.c ---- */
 

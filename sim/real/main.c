@@ -29,6 +29,7 @@ struct options {
     bool json;
     FILE *beside; /* outcomes of the same runs in the simulator; NULL: none */
     char broker[PATH_MAX];
+    char broker_with_faults[PATH_MAX];
 };
 
 /* ---- options ---- */
@@ -75,8 +76,8 @@ static bool take_options(struct options *options, int count, char **arguments)
     return options->file_count > 0;
 }
 
-/* kafkaesqued stands beside this program. */
-static bool find_broker(struct options *options)
+/* It stands beside this program. */
+static bool find_program(const char *name, char path[PATH_MAX])
 {
     char self[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -84,9 +85,18 @@ static bool find_broker(struct options *options)
     if (size < 0)
         return false;
     self[size] = '\0';
-    return snprintf(options->broker, sizeof options->broker, "%s/kafkaesqued",
-                    dirname(self)) < PATH_MAX &&
-           access(options->broker, X_OK) == 0;
+    return snprintf(path, PATH_MAX, "%s/%s", dirname(self), name) < PATH_MAX &&
+           access(path, X_OK) == 0;
+}
+
+/* Fault points are in a program of their own. */
+static const char *broker_for(const struct options *options,
+                              const struct scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        if (run_can_fault(&scenario->faults[i]))
+            return options->broker_with_faults;
+    return options->broker;
 }
 
 /* ---- one run ---- */
@@ -145,7 +155,7 @@ static bool run_one(const struct options *options,
 {
     char directory[PATH_MAX];
     struct real_options real = {.directory = directory,
-                                .broker = options->broker,
+                                .broker = broker_for(options, scenario),
                                 .title = isatty(STDERR_FILENO) ? scenario->name
                                                                : NULL};
     struct chronicle *chronicle = chronicle_new(CHRONICLE_EVENTS_MAX);
@@ -208,8 +218,11 @@ int main(int count, char **arguments)
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
-    if (missing == NULL && !find_broker(&options))
-        missing = "kafkaesqued is missing: build or install it beside kqreal";
+    if (missing == NULL &&
+        (!find_program("kafkaesqued", options.broker) ||
+         !find_program("kafkaesqued-faults", options.broker_with_faults)))
+        missing = "kafkaesqued or kafkaesqued-faults is missing: build or "
+                  "install them beside kqreal";
     if (missing != NULL) {
         fprintf(stderr, "kqreal: %s\n", missing);
         return EXIT_ENVIRONMENT;

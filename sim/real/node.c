@@ -38,6 +38,8 @@ struct node *world_add_node(struct world *world, const char *name,
     node->context = context;
     node->heap_bytes_max = heap_bytes_max;
     node->facts.fd = -1;
+    node->faults_in = -1;
+    node->faults_out = -1;
     snprintf(node->process.name, sizeof node->process.name, "%s", name);
     streams_init(&node->streams, world->options.seed, name);
     nodes[world->node_count++] = node;
@@ -73,6 +75,7 @@ static void told_down(struct node *node)
         node_tell_words(node);
         facts_tell(node->world);
         facts_close(&node->facts);
+        faults_close(node);
     }
     if (observer != NULL && observer->on_down != NULL)
         observer->on_down(observer, node);
@@ -104,7 +107,10 @@ static void tell_line(struct node *node, const char *line)
             observer->on_log(observer, node, levels[i].level, at + 2);
         return;
     }
-    if (strncmp(line, "kafkaesqued: ", 13) == 0)
+    if (strncmp(line, "fault ", 6) == 0) {
+        told_note(node, line);
+        faults_fired(node, line + 6);
+    } else if (strncmp(line, "kafkaesqued: ", 13) == 0)
         snprintf(node->why, sizeof node->why, "%s", line + 13);
     else if (strstr(line, "assertion failed") != NULL && node->why[0] == '\0')
         snprintf(node->why, sizeof node->why, "%s", line);
@@ -133,7 +139,7 @@ static void write_settings(struct node *node, char path[PATH_MAX])
 static void broker_start_process(struct node *node)
 {
     char directory[PATH_MAX], disk[PATH_MAX], config[PATH_MAX];
-    char facts[PATH_MAX], name[32], program[PATH_MAX];
+    char facts[PATH_MAX], name[32], program[PATH_MAX], pipes[PATH_MAX];
     char *argv[] = {program, "--config", config, "--facts", facts, NULL};
 
     snprintf(program, sizeof program, "%s", real_options()->broker);
@@ -145,6 +151,8 @@ static void broker_start_process(struct node *node)
     snprintf(name, sizeof name, "facts-%u", node->starts);
     real_path(node->world, node->name, name, facts);
     facts_open(&node->facts, facts);
+    real_path(node->world, node->name, FAULT_PIPES, pipes);
+    setenv(FAULT_PIPES_VARIABLE, pipes, 1);
     process_start(node->world, &node->process, disk, argv);
 }
 
@@ -250,6 +258,7 @@ void nodes_look(struct world *world)
         if (!is_broker(node) || !node->up)
             continue;
         node_tell_words(node);
+        faults_listen(node);
         if (process_has_ended(&node->process, &status))
             broker_ended(node, status);
     }
@@ -328,6 +337,7 @@ void node_release(struct node *node)
         client_end(node);
     process_release(&node->process);
     facts_close(&node->facts);
+    faults_close(node);
     streams_release(&node->streams);
     free(node);
 }

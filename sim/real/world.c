@@ -121,6 +121,7 @@ void world_free(struct world *world)
     znodes_end(world);
     zookeeper_end(world);
     network_end(world);
+    faults_release(world);
     while ((link = list_pop(&world->calls)) != NULL)
         free(container_of(link, struct call, link));
     queue_release(&world->queue);

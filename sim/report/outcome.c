@@ -126,6 +126,17 @@ static struct outcome *outcome_empty(void)
 
 /* ---- from a chronicle ---- */
 
+/* Of a number, also one with parts: "10.77.0.1:9092". */
+static size_t number_length(const char *text)
+{
+    size_t length = strspn(text, "0123456789");
+
+    while ((text[length] == '.' || text[length] == ':') &&
+           isdigit((unsigned char)text[length + 1]))
+        length += 1 + strspn(text + length + 1, "0123456789");
+    return length;
+}
+
 /* Numbers and identifiers differ in every run: "#" stands for each. */
 static void generalise(const char *text, char out[SUBJECT_BYTES])
 {
@@ -135,7 +146,7 @@ static void generalise(const char *text, char out[SUBJECT_BYTES])
         size_t word = strspn(at, "0123456789abcdef");
 
         if (word >= 8 || isdigit((unsigned char)*at)) {
-            at += word >= 8 ? word : strspn(at, "0123456789.:");
+            at += word >= 8 ? word : number_length(at);
             if (used == 0 || out[used - 1] != '#')
                 out[used++] = '#';
         } else {

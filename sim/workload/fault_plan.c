@@ -61,10 +61,9 @@ void fault_plan_begin(struct run *run)
     run->faults = calloc(scenario->fault_count + 1, sizeof *run->faults);
     if (run->faults == NULL)
         abort();
-    if (world_cannot(SKILL_FAULTS) != NULL)
-        return;
     for (size_t i = 0; i < scenario->fault_count; i++)
-        run_later(run, scenario->faults[i].from_us, begin, i);
+        if (run_can_fault(&scenario->faults[i]))
+            run_later(run, scenario->faults[i].from_us, begin, i);
 }
 
 void fault_plan_report(struct run *run)

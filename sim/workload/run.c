@@ -315,7 +315,7 @@ static void begin_heal(struct run *run)
             run->report->disk_operations[how][i] =
                 run_strike_operations(run, i, (enum strike_how)how);
     run_steps_heal(run);
-    judge_time(run->judge, run->healed_us);
+    judge_time(run->judge, world_now_us(run->world));
     judge_healed(run->judge);
     chronicle_say(run->chronicle, run->healed_us, "", CHRONICLE_PHASE,
                   "faults are over");
@@ -481,9 +481,9 @@ static void report_vacuous(struct run *run)
                 scenario->steps[i].line, step_name(scenario->steps[i].action));
             return;
         }
-    for (size_t i = 0;
-         world_cannot(SKILL_FAULTS) == NULL && i < scenario->fault_count; i++)
-        if (scenario->faults[i].nth_count > 0 && report->faults[i] == 0) {
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        if (scenario->faults[i].nth_count > 0 && report->faults[i] == 0 &&
+            run_can_fault(&scenario->faults[i])) {
             report_error(report,
                          "the fault in line %u (%s, nth %" PRIu64
                          ") never took effect",

@@ -91,6 +91,8 @@ struct run_extras {
 void run_skipped(const struct scenario *scenario,
                  void (*tell)(void *context, const char *sentence),
                  void *context);
+/* False: this fault is. */
+bool run_can_fault(const struct scenario_fault *fault);
 /* Oracles that do judge it: a set. */
 uint64_t run_oracles(const struct scenario *scenario);
 

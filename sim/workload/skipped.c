@@ -40,6 +40,11 @@ bool run_can_step(const struct scenario_step *step)
            world_cannot((enum world_skill)skill) == NULL;
 }
 
+bool run_can_fault(const struct scenario_fault *fault)
+{
+    return world_cannot_fault(fault->point, fault->nth_count) == NULL;
+}
+
 /* ---- oracles ---- */
 
 /* They compare what two nodes do at one time. */
@@ -115,12 +120,14 @@ void run_skipped(const struct scenario *scenario,
 
     for (size_t i = 0; i < scenario->step_count; i++)
         tell_step(&scenario->steps[i], tell, context);
-    for (size_t i = 0;
-         world_cannot(SKILL_FAULTS) != NULL && i < scenario->fault_count; i++) {
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        const struct scenario_fault *fault = &scenario->faults[i];
+
+        if (run_can_fault(fault))
+            continue;
         snprintf(text, sizeof text, "the fault in line %u (%s): %s",
-                 scenario->faults[i].line,
-                 fault_describe(scenario->faults[i].point)->name,
-                 world_cannot(SKILL_FAULTS));
+                 fault->line, fault_describe(fault->point)->name,
+                 world_cannot_fault(fault->point, fault->nth_count));
         tell(context, text);
     }
     if (world_cannot(SKILL_ORDER) != NULL)
