@@ -164,6 +164,9 @@ static inline bool is_broker(const struct node *node)
     return node->kind->settings != NULL;
 }
 
+/* All brokers stop as SIGTERM has it, or are killed after a while. Gives back
+ * what went wrong, as a sentence; "": nothing. */
+void nodes_stop(struct world *world, char problem[LINE_BYTES]);
 void node_release(struct node *node);
 /* Who ended by himself is noticed, and what he said is told. */
 void nodes_look(struct world *world);

@@ -30,6 +30,7 @@ struct options {
     FILE *beside; /* outcomes of the same runs in the simulator; NULL: none */
     char broker[PATH_MAX];
     char broker_with_faults[PATH_MAX];
+    char kq[PATH_MAX];
 };
 
 /* ---- options ---- */
@@ -149,6 +150,67 @@ static void make_directory(char directory[PATH_MAX])
     exit(EXIT_ENVIRONMENT);
 }
 
+/* ---- the logs of brokers that have stopped ---- */
+
+static bool flips_bits(const struct scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->step_count; i++)
+        if (scenario->steps[i].action == STEP_ROT)
+            return true;
+    return false;
+}
+
+/* kq log verify of one log directory, with its words in a file beside it. */
+static void verify(const struct options *options, const char *log_directory,
+                   struct run_report *report)
+{
+    char command[3 * PATH_MAX], line[RUN_MESSAGE_BYTES / 2] = "";
+    FILE *words;
+    int status;
+
+    snprintf(command, sizeof command, "'%s' log verify '%s' 2>&1", options->kq,
+             log_directory);
+    words = popen(command, "re");
+    if (words == NULL)
+        return;
+    if (fgets(line, sizeof line, words) != NULL)
+        line[strcspn(line, "\n")] = '\0';
+    while (getc(words) != EOF)
+        continue;
+    status = pclose(words);
+    if (status == 0 || report->result != RUN_PASS)
+        return;
+    report->result = RUN_FAIL;
+    snprintf(report->message, sizeof report->message,
+             "kq log verify of a broker that has stopped says: %s", line);
+}
+
+/* How they stopped, and what they left. What was flipped on purpose and not
+ * met is no fault of theirs. */
+static void check_stopped(const struct options *options,
+                          const struct scenario *scenario,
+                          const char *directory, struct run_report *report)
+{
+    char path[PATH_MAX + 64];
+
+    if (report->result == RUN_PASS && real_stop_problem() != NULL) {
+        report->result = RUN_FAIL;
+        snprintf(report->message, sizeof report->message, "%.600s",
+                 real_stop_problem());
+    }
+    for (int64_t i = 1; i <= scenario->brokers; i++)
+        for (int64_t d = 1; d <= scenario->log_dirs; d++) {
+            char number[8] = "";
+
+            if (scenario->log_dirs > 1)
+                snprintf(number, sizeof number, "%d", (int)d);
+            snprintf(path, sizeof path, "%s/b%d/disk/data%s", directory, (int)i,
+                     number);
+            if (report->result == RUN_PASS && !flips_bits(scenario))
+                verify(options, path, report);
+        }
+}
+
 /* True when all is well. */
 static bool run_one(const struct options *options,
                     const struct scenario *scenario, uint64_t seed)
@@ -169,6 +231,7 @@ static bool run_one(const struct options *options,
     make_directory(directory);
     real_options_set(&real);
     run_scenario(scenario, seed, &extras, report);
+    check_stopped(options, scenario, directory, report);
     tell(options, scenario, seed, report);
     outcome = outcome_new(report, chronicle);
     good = compare(options, scenario, seed, outcome);
@@ -220,8 +283,9 @@ int main(int count, char **arguments)
     }
     if (missing == NULL &&
         (!find_program("kafkaesqued", options.broker) ||
-         !find_program("kafkaesqued-faults", options.broker_with_faults)))
-        missing = "kafkaesqued or kafkaesqued-faults is missing: build or "
+         !find_program("kafkaesqued-faults", options.broker_with_faults) ||
+         !find_program("kq", options.kq)))
+        missing = "kafkaesqued, kafkaesqued-faults or kq is missing: build or "
                   "install them beside kqreal";
     if (missing != NULL) {
         fprintf(stderr, "kqreal: %s\n", missing);

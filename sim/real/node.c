@@ -14,12 +14,15 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "sim/real/internal.h"
 
-#define SIGNALLED (-1) /* exit code of who was ended by a signal */
+#define SIGNALLED    (-1) /* exit code of who was ended by a signal */
+#define STOP_US      20000000
+#define STOP_LOOK_NS 20000000
 
 struct node *world_add_node(struct world *world, const char *name,
                             const struct node_kind *kind, void *context,
@@ -329,6 +332,61 @@ void node_resume(struct node *node)
     epoll_ctl(node->world->epoll_fd, EPOLL_CTL_ADD, loop_descriptor(node->loop),
               &interest);
     node->due_us = 0;
+}
+
+/* ---- the end ---- */
+
+static void tell_stop(const struct node *node, int status,
+                      char problem[LINE_BYTES])
+{
+    if (WIFSIGNALED(status))
+        snprintf(problem, LINE_BYTES, "%s was told to stop and ended by %s",
+                 node->name, strsignal(WTERMSIG(status)));
+    else if (WEXITSTATUS(status) != 0)
+        snprintf(problem, LINE_BYTES,
+                 "%s was told to stop and ended with code %d", node->name,
+                 WEXITSTATUS(status));
+}
+
+/* How many run still. */
+static unsigned look_for_ends(struct world *world, char problem[LINE_BYTES])
+{
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        struct node *node = world->nodes[i];
+        int status;
+
+        if (!is_broker(node) || node->process.pid == 0)
+            continue;
+        if (process_has_ended(&node->process, &status))
+            tell_stop(node, status, problem);
+        else
+            count++;
+    }
+    return count;
+}
+
+void nodes_stop(struct world *world, char problem[LINE_BYTES])
+{
+    static const struct timespec pause = {0, STOP_LOOK_NS};
+    int64_t deadline_us = real_now_us() + STOP_US;
+
+    problem[0] = '\0';
+    for (uint32_t i = 0; i < world->node_count; i++)
+        if (is_broker(world->nodes[i])) {
+            process_signal(&world->nodes[i]->process, SIGTERM);
+            process_signal(&world->nodes[i]->process, SIGCONT);
+        }
+    while (look_for_ends(world, problem) > 0) {
+        if (real_now_us() > deadline_us) {
+            snprintf(problem, LINE_BYTES,
+                     "a broker that was told to stop goes on after %d s",
+                     STOP_US / 1000000);
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
 }
 
 void node_release(struct node *node)

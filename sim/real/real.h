@@ -13,6 +13,10 @@ struct real_options {
     const char *title;     /* of the run, for people who wait; NULL: nobody */
 };
 
+/* What went wrong as the brokers of the last world were told to stop, as a
+ * sentence; NULL: nothing. */
+const char *real_stop_problem(void);
+
 /* Borrowed for the life of the worlds to come. */
 void real_options_set(const struct real_options *options);
 const struct real_options *real_options(void);

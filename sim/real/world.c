@@ -21,6 +21,13 @@
 static struct world *the_world;
 static const struct real_options *the_options;
 static volatile sig_atomic_t interrupted;
+static bool failing; /* the program ends: nothing is waited for */
+static char stop_problem[LINE_BYTES];
+
+const char *real_stop_problem(void)
+{
+    return stop_problem[0] != '\0' ? stop_problem : NULL;
+}
 
 void real_options_set(const struct real_options *options)
 {
@@ -52,6 +59,7 @@ void real_failed(const char *format, ...)
 {
     va_list arguments;
 
+    failing = true;
     progress_end();
     fputs("kqreal: ", stderr);
     va_start(arguments, format);
@@ -116,6 +124,8 @@ void world_free(struct world *world)
         return;
     progress_end();
     world->options.observer = NULL;
+    if (!failing)
+        nodes_stop(world, stop_problem);
     for (uint32_t i = 0; i < world->node_count; i++)
         node_release(world->nodes[i]);
     znodes_end(world);
@@ -235,6 +245,7 @@ bool world_run(struct world *world, int64_t until_us,
         show_progress(world);
         rest(world, until_us);
     }
+    failing = true;
     world_free(world);
     real_remove(the_options->directory);
     real_failed("interrupted");

@@ -21,7 +21,10 @@ static void tell_failure(FILE *out, const struct scenario *scenario,
                          uint64_t seed, const struct run_report *report,
                          const struct chronicle *chronicle)
 {
-    if (report->result == RUN_FAIL)
+    if (report->result == RUN_FAIL && report->oracle < 0)
+        fprintf(out, "FAIL   %s, seed %" PRIu64 "\n  %s\n", scenario->path,
+                seed, report->message);
+    else if (report->result == RUN_FAIL)
         fprintf(
             out, "FAIL   %s, seed %" PRIu64 "\n  %s (%s) is broken: %s\n",
             scenario->path, seed, oracle_name((enum oracle_id)report->oracle),
