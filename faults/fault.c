@@ -9,6 +9,8 @@
 
 #include <fiu-control.h>
 #include <fiu.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,12 +84,25 @@ bool fault_ask(enum fault_point point)
     return is_its_turn(point, (unsigned)failnum, (uintptr_t)fiu_failinfo());
 }
 
+/* libfiu's thread takes no signal from the process. */
+static bool open_pipes(const char *pipes)
+{
+    sigset_t all, before;
+    bool good;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    good = fiu_rc_fifo(pipes) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return good;
+}
+
 void fault_listen(void)
 {
     const char *pipes = getenv(FAULT_PIPES_VARIABLE);
 
     ASSERT(fiu_init(0) == 0);
-    if (fiu_rc_fifo(pipes ? pipes : "/tmp/fiu-ctrl") != 0) {
+    if (!open_pipes(pipes ? pipes : "/tmp/fiu-ctrl")) {
         fputs("faults cannot be enabled: no pipes can be made\n", stderr);
         return;
     }

@@ -195,6 +195,16 @@ static void next_about(struct outcome *outcome, const char *what,
     add_next(outcome, subject, next);
 }
 
+static void count_fault(struct outcome *outcome, enum fault_point point,
+                        uint64_t count)
+{
+    char subject[SUBJECT_BYTES];
+
+    snprintf(subject, sizeof subject, "faults: %s",
+             fault_describe(point)->name);
+    add_count(outcome, subject, count);
+}
+
 static void take_words(struct outcome *outcome, const char *who,
                        const char *text)
 {
@@ -384,6 +394,9 @@ struct outcome *outcome_new(const struct run_report *report,
     add_count(outcome, "records sent", report->records.sent);
     add_count(outcome, "records acknowledged", report->records.acked);
     add_count(outcome, "records read", report->records.read);
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        if (report->points[i] > 0)
+            count_fault(outcome, (enum fault_point)i, report->points[i]);
     for (size_t i = take_beginning(&taking); i < chronicle_count(chronicle);
          i++)
         take(&taking, chronicle_at(chronicle, i));
