@@ -199,6 +199,24 @@ crash_everywhere() { # scenarios (a pattern), seeds, operations of each
     return "$good"
 }
 
+# Scenarios in the simulator and on real processes; every run counts, and its
+# log says where the two worlds differed.
+two_worlds() { # scenarios...
+    local out passed failed code
+
+    out=$(build/kqsim run "$@" --world both)
+    code=$?
+    echo "$out"
+    passed=$(grep -c '^pass .*: 1 run' <<<"$out")
+    failed=$(grep -cE '^(FAIL|ERROR) .*: 1 run' <<<"$out")
+    counted "$passed" "$failed"
+    if [ $((passed + failed)) -ne $((2 * $#)) ]; then
+        echo "not every scenario ran in both worlds"
+        return 1
+    fi
+    return "$code"
+}
+
 # scenario, seed and trace hash of every run up to a seed, in one order.
 hashes() { # last seed
     python3 -c '

@@ -31,9 +31,23 @@ extern bool fault_armed[FAULT_COUNT]; /* points nobody enabled cost nothing */
 bool fault_ask(enum fault_point point);
 #define FAULT_FIRES(name)                                                      \
     (__builtin_expect(fault_armed[FAULT_##name], 0) && fault_ask(FAULT_##name))
+#define FAULT_LISTEN()   fault_listen()
+#define FAULT_EACH_ALONE true /* an operation is not joined with others */
 #else
 #define FAULT_FIRES(name) false
+#define FAULT_LISTEN()    ((void)0)
+#define FAULT_EACH_ALONE  false
 #endif
+
+/* The switch of a real process: from now on fiu-ctrl(1) enables points by
+ * their names, through pipes called $KQ_FAULTS-PID.in and .out (/tmp/fiu-ctrl).
+ * failnum=N with N > 1: only the (N-1)-th asking since then fires; failinfo=N:
+ * at most so many do. Each that fires is a line "fault NAME" on standard
+ * error. Once. */
+void fault_listen(void);
+
+/* The pipes of a process: "in" and "out". */
+#define FAULT_PIPES_VARIABLE "KQ_FAULTS"
 
 /* The simulator's switch: answers through libfiu's external callback. */
 typedef bool fault_answer(void *context, enum fault_point point);

@@ -15,20 +15,11 @@
 #define CAPACITY_DEFAULT (UINT64_C(1) << 40)
 #define STALL_US_MAX     2000000
 
-static const char *const operation_names[] = {
-    [DISK_OPEN] = "open",         [DISK_READ] = "read",
-    [DISK_APPEND] = "append",     [DISK_SYNC] = "sync",
-    [DISK_TRUNCATE] = "truncate", [DISK_ALLOCATE] = "allocate",
-    [DISK_RENAME] = "rename",     [DISK_UNLINK] = "unlink",
-    [DISK_MKDIR] = "mkdir",       [DISK_RMDIR] = "rmdir",
-    [DISK_LIST] = "list",         [DISK_SYNC_DIRECTORY] = "sync-directory",
-    [DISK_LOCK] = "lock",         [DISK_FREE_SPACE] = "free-space",
-    [DISK_CLOSE] = "close",
-};
-
-const char *disk_operation_name(enum disk_operation operation)
+bool disk_does(const struct disk *disk, enum habit habit)
 {
-    return operation_names[operation];
+    if (habit != MAYBE)
+        return habit == ALWAYS;
+    return world_chance(disk_world(disk), disk->node, PURPOSE_DISK_PROFILE, 2);
 }
 
 /* ---- completion -------------------------------------------------------- */
@@ -72,7 +63,7 @@ static void on_deliver(struct delivery *delivery)
     struct disk *disk = operation->disk;
     struct node *node = disk->node;
     bool struck = operation->struck;
-    const char *name = operation_names[request->operation];
+    const char *name = disk_operation_name(request->operation);
     struct event event = {.type = EVENT_DISK_DONE, .disk_request = request};
     struct event_key key = {.what = name};
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "sim/report/everywhere.h"
+#include "sim/report/hand_over.h"
 #include "sim/report/page.h"
 #include "sim/shrink/shrink.h"
 #include "sim/swarm/swarm.h"
@@ -21,6 +22,11 @@ static const char usage[] =
     "usage: kqsim run FILE|DIR... [--seed S | --seeds N [--from S]]\n"
     "                 [--jobs J] [--json] [--junit FILE] [--trace FILE]\n"
     "                 [--html FILE [--beside SEED]]\n"
+    "       kqsim run FILE|DIR... --world real|both [--seed S | --seeds N]\n"
+    "                 [--from S] [--json]\n"
+    "                 the same on real brokers and a real ZooKeeper, or in "
+    "both\n"
+    "                 worlds, and where they differ\n"
     "       kqsim crash-everywhere FILE [--seed S | --seeds N [--from S]]\n"
     "                 [--how power|process|error|full|short] [--node bN]\n"
     "                 [--limit N] [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
@@ -186,9 +192,10 @@ struct options {
     const char *node;
     const char *at;
     uint64_t limit;
-    uint64_t minutes; /* of swarm and shrink */
-    bool print;       /* of swarm */
-    const char *out;  /* of shrink */
+    uint64_t minutes;  /* of swarm and shrink */
+    bool print;        /* of swarm */
+    const char *out;   /* of shrink */
+    const char *world; /* of run; NULL: this one */
 };
 
 static int take_number(const char *option, const char *text, uint64_t minimum,
@@ -212,6 +219,17 @@ static int take_text(const char *option, const char *text, const char *what,
     return text ? EXIT_DONE : fail(EXIT_USAGE, "%s needs %s", option, what);
 }
 
+static int take_world(const char *text, struct options *options)
+{
+    if (text == NULL ||
+        (strcmp(text, "sim") != 0 && strcmp(text, "real") != 0 &&
+         strcmp(text, "both") != 0))
+        return fail(EXIT_USAGE, "--world is sim, real or both, and not '%s'",
+                    text ? text : "");
+    options->world = strcmp(text, "sim") == 0 ? NULL : text;
+    return EXIT_DONE;
+}
+
 /* Takes the option at `*at`, and its value. */
 static int take_option(struct options *options, int count, char **arguments,
                        int *at)
@@ -219,6 +237,8 @@ static int take_option(struct options *options, int count, char **arguments,
     const char *name = arguments[*at];
     const char *value = *at + 1 < count ? arguments[*at + 1] : NULL;
 
+    if (strncmp(name, "--world=", 8) == 0)
+        return take_world(name + 8, options);
     if (strcmp(name, "--json") == 0) {
         options->json = true;
         return EXIT_DONE;
@@ -228,6 +248,8 @@ static int take_option(struct options *options, int count, char **arguments,
         return EXIT_DONE;
     }
     ++*at;
+    if (strcmp(name, "--world") == 0)
+        return take_world(value, options);
     if (strcmp(name, "--seed") == 0) {
         options->has_seed = true;
         return take_number(name, value, 0, &options->first_seed);
@@ -432,12 +454,44 @@ static int take_run_options(struct options *options, int count,
     return EXIT_DONE;
 }
 
-static int refuse_others(const struct options *options)
+/* The other world, or both of them. */
+static int run_there(const struct options *options, const struct plan *plan)
+{
+    struct hand_over all = {.scenarios = plan->scenarios,
+                            .scenario_count = plan->count,
+                            .first_seed = options->first_seed,
+                            .seeds = options->seeds,
+                            .json = options->json,
+                            .both = strcmp(options->world, "both") == 0};
+
+    if (options->trace || options->html || options->junit || options->jobs > 1)
+        return fail(EXIT_USAGE, "--trace, --html, --junit and --jobs are for "
+                                "the simulator alone: leave --world out");
+    hand_over(&all);
+    return fail(EXIT_ENVIRONMENT,
+                "cannot start kqreal, which must lie beside kqsim: %s",
+                strerror(errno));
+}
+
+static int refuse_strikes(const struct options *options)
 {
     return strikes(options)
                ? fail(EXIT_USAGE, "--how, --node, --at and --limit belong to "
                                   "kqsim crash-everywhere")
                : EXIT_DONE;
+}
+
+static int refuse_world(const struct options *options)
+{
+    return options->world ? fail(EXIT_USAGE, "--world belongs to kqsim run")
+                          : EXIT_DONE;
+}
+
+static int refuse_others(const struct options *options)
+{
+    int code = refuse_strikes(options);
+
+    return code == EXIT_DONE ? refuse_world(options) : code;
 }
 
 static int command_run(int count, char **arguments)
@@ -447,9 +501,11 @@ static int command_run(int count, char **arguments)
     int code = take_run_options(&options, count, arguments);
 
     if (code == EXIT_DONE)
-        code = refuse_others(&options);
+        code = refuse_strikes(&options);
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
+    if (code == EXIT_DONE && options.world != NULL)
+        return run_there(&options, &plan);
     if (code == EXIT_DONE)
         code = check_page(&options, plan.count * options.seeds == 1);
     if (code == EXIT_DONE)
@@ -531,6 +587,8 @@ static int command_crash_everywhere(int count, char **arguments)
     enum strike_how how = STRIKE_POWER;
     int code = take_run_options(&options, count, arguments);
 
+    if (code == EXIT_DONE)
+        code = refuse_world(&options);
     if (code == EXIT_DONE && options.files.count != 1)
         code = fail(EXIT_USAGE, "kqsim crash-everywhere takes one scenario");
     if (code == EXIT_DONE && options.how != NULL &&
@@ -711,6 +769,8 @@ static int command_lint(int count, char **arguments)
     struct plan plan = {NULL, 0};
     int code = take_run_options(&options, count, arguments);
 
+    if (code == EXIT_DONE)
+        code = refuse_world(&options);
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)

@@ -7,7 +7,8 @@
  */
 #include <stdlib.h>
 
-#include "sim/twins.h"
+#include "base/assert.h"
+#include "sim/queue.h"
 
 #define CHILDREN    4
 #define IN_THE_LIST SIZE_MAX /* as a position */
@@ -119,6 +120,13 @@ void queue_remove(struct queue *queue, struct happening *happening)
     else
         leave_heap(queue, happening);
     happening->position = 0;
+}
+
+int64_t queue_next_us(const struct queue *queue)
+{
+    if (!list_empty(&queue->due))
+        return queue->now_us;
+    return queue->count > 0 ? queue->slots[0].at_us : INT64_MAX;
 }
 
 struct happening *queue_take(struct queue *queue, int64_t until_us)

@@ -8,7 +8,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "sim/twins.h"
+#include "base/assert.h"
+#include "sim/streams.h"
 
 static void stream_init(const struct streams *streams, struct stream *stream,
                         uint32_t purpose)
@@ -45,34 +46,4 @@ struct random *streams_find(struct streams *streams, uint32_t purpose)
     streams->more = more;
     stream_init(streams, &more[streams->more_count], purpose);
     return &more[streams->more_count++].random;
-}
-
-static struct random *find(struct world *world, struct node *node,
-                           uint32_t purpose)
-{
-    return streams_find(node ? &node->streams : &world->streams, purpose);
-}
-
-uint64_t world_random(struct world *world, struct node *node, uint32_t purpose)
-{
-    return random_u64(find(world, node, purpose));
-}
-
-uint64_t world_random_below(struct world *world, struct node *node,
-                            uint32_t purpose, uint64_t bound)
-{
-    return random_below(find(world, node, purpose), bound);
-}
-
-int64_t world_between(struct world *world, struct node *node,
-                      enum purpose purpose, int64_t low, int64_t high)
-{
-    return low + (int64_t)world_random_below(world, node, purpose,
-                                             (uint64_t)(high - low) + 1);
-}
-
-bool world_chance(struct world *world, struct node *node, enum purpose purpose,
-                  uint64_t of)
-{
-    return world_random_below(world, node, purpose, of) == 0;
 }

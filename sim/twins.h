@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What world, node and the twins of the seam share: the queue of happenings,
- * the way an event takes to a node's door, and the parts of a node. Only
- * the files directly in sim/ include it.
+ * What world, node and the twins of the seam share: the way an event takes to
+ * a node's door, and the parts of a node. Only the files directly in sim/
+ * include it.
  *
  *     happening   something at a virtual time, in the world's queue
  *     delivery    an event that has arrived at a node and waits for its turn
@@ -14,87 +14,11 @@
 
 #include "base/assert.h"
 #include "base/list.h"
-#include "base/random.h"
 #include "seam/inbox.h"
 #include "seam/timer.h"
 #include "sim/internal.h"
-
-/* ---- happenings -------------------------------------------------------- */
-
-/* Embedded in what it happens to. Zeroed is "not in the queue". */
-struct happening {
-    void (*run)(struct happening *happening);
-    int64_t at_us;
-    size_t position; /* in the queue, from 1; 0: not in it */
-    struct list due; /* the queue's */
-};
-
-struct queue_slot {
-    int64_t at_us;
-    uint64_t sequence;
-    struct happening *happening;
-};
-
-/* By (time, order of adding). */
-struct queue {
-    int64_t now_us; /* of what was taken last */
-    struct list due;
-    struct queue_slot *slots; /* a heap */
-    size_t count;
-    size_t room;
-    uint64_t next_sequence;
-};
-
-void queue_init(struct queue *queue);
-void queue_release(struct queue *queue);
-/* It must not be in the queue; at_us is not before what was taken last. */
-void queue_add(struct queue *queue, struct happening *happening, int64_t at_us);
-/* Does nothing when it is not in it. */
-void queue_remove(struct queue *queue, struct happening *happening);
-/* Takes the first one out; NULL when it is later, or there is none. */
-struct happening *queue_take(struct queue *queue, int64_t until_us);
-
-static inline bool happening_waits(const struct happening *happening)
-{
-    return happening->position != 0;
-}
-
-/* ---- streams of random draws ------------------------------------------- */
-
-enum purpose {
-    PURPOSE_CPU,
-    PURPOSE_START,
-    PURPOSE_CLOCK,
-    PURPOSE_DISK_LATENCY,
-    PURPOSE_DISK_FAULT,
-    PURPOSE_DISK_CRASH,
-    PURPOSE_DISK_ROT,
-    PURPOSE_NET_LATENCY,
-    PURPOSE_NET_SPLIT,
-    PURPOSE_NET_FAULT,
-    PURPOSE_NET_WINDOW,
-    PURPOSE_OFFLOAD,
-    PURPOSE_DISK_PROFILE,
-    PURPOSE_DISK_DAMAGE,
-    PURPOSE_OWN_COUNT,
-    PURPOSE_FAULT_RATE = 100 /* + the point */
-};
-
-struct stream {
-    uint32_t purpose;
-    struct random random;
-};
-
-struct streams {
-    uint64_t key;
-    struct stream own[PURPOSE_OWN_COUNT];
-    struct stream *more;
-    size_t more_count;
-};
-
-void streams_init(struct streams *streams, uint64_t seed, const char *name);
-void streams_release(struct streams *streams);
-struct random *streams_find(struct streams *streams, uint32_t purpose);
+#include "sim/queue.h"
+#include "sim/streams.h"
 
 /* ---- the world --------------------------------------------------------- */
 

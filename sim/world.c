@@ -121,6 +121,68 @@ bool world_run(struct world *world, int64_t until_us,
     return done != NULL && done(context);
 }
 
+const char *world_name(void)
+{
+    return "sim";
+}
+
+const char *world_cannot(enum world_skill skill)
+{
+    (void)skill;
+    return NULL;
+}
+
+const char *world_cannot_fault(enum fault_point point, size_t nths)
+{
+    (void)point;
+    (void)nths;
+    return NULL;
+}
+
+void world_catch_up(struct world *world)
+{
+    (void)world; /* it is told everything as it happens */
+}
+
+void world_host(const struct world *world, const char *name,
+                char host[WORLD_HOST_BYTES])
+{
+    (void)world;
+    snprintf(host, WORLD_HOST_BYTES, "%s", name);
+}
+
+/* ---- draws ------------------------------------------------------------- */
+
+static struct random *find(struct world *world, struct node *node,
+                           uint32_t purpose)
+{
+    return streams_find(node ? &node->streams : &world->streams, purpose);
+}
+
+uint64_t world_random(struct world *world, struct node *node, uint32_t purpose)
+{
+    return random_u64(find(world, node, purpose));
+}
+
+uint64_t world_random_below(struct world *world, struct node *node,
+                            uint32_t purpose, uint64_t bound)
+{
+    return random_below(find(world, node, purpose), bound);
+}
+
+int64_t world_between(struct world *world, struct node *node,
+                      enum purpose purpose, int64_t low, int64_t high)
+{
+    return low + (int64_t)world_random_below(world, node, purpose,
+                                             (uint64_t)(high - low) + 1);
+}
+
+bool world_chance(struct world *world, struct node *node, enum purpose purpose,
+                  uint64_t of)
+{
+    return world_random_below(world, node, purpose, of) == 0;
+}
+
 /* ---- calls ------------------------------------------------------------- */
 
 struct call {

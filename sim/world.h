@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The simulated world: one thread, one virtual clock, one seed. Nodes
- * (brokers, clients) live in it, each with a seam of its own; a ZooKeeper
- * ensemble stands behind zookeeper.h. Same binary, same calls, same seed:
- * the same trace, byte for byte.
+ * The world that a runner works with: nodes (brokers, clients), the network
+ * between them, a ZooKeeper ensemble, and time. The linker decides which one.
+ *
+ * sim/: one thread, one virtual clock, one seed. Each node has a seam of its
+ * own; the ensemble stands behind zookeeper.h. Same binary, same calls, same
+ * seed: the same trace, byte for byte.
+ *
+ * sim/real/: brokers and servers are processes, time is the machine's. What
+ * such a world cannot do, world_cannot() says; asked for it all the same, it
+ * does nothing, and counts are zero.
  *
  * Several worlds may exist one after the other in a process, never two at a
  * time (zookeeper.h and the fault points have no context argument).
@@ -71,6 +77,24 @@ struct world_observer {
                    enum trace_level level, const char *text);
 };
 
+/* What steps, faults and oracles need of a world, and not every one has. */
+enum world_skill {
+    SKILL_POWER,   /* a process ends and what was not synced goes with it */
+    SKILL_NETWORK, /* links are cut and healed */
+    SKILL_CLOCKS,  /* wall clocks jump */
+    SKILL_EXPIRE,  /* the ensemble ends a session */
+    SKILL_IMAGES,  /* of disks as a loss of power would leave them */
+    SKILL_SPACE,   /* disks have a size */
+    SKILL_OUTAGE,  /* a log directory fails as a whole */
+    SKILL_ZNODES,  /* an operator's hand in ZooKeeper */
+    SKILL_ORDER    /* it is known which of two things on two nodes was first */
+};
+/* Why not, as half a sentence; NULL: it can. */
+const char *world_cannot(enum world_skill skill);
+/* The same of a fault that fires at so many askings (0: by chance). */
+const char *world_cannot_fault(enum fault_point point, size_t nths);
+const char *world_name(void); /* "sim", "real" */
+
 struct world_options {
     uint64_t seed;
     struct world_observer *observer; /* borrowed; may be NULL */
@@ -97,6 +121,10 @@ const char *world_assertion(const struct world *world);
 bool world_run(struct world *world, int64_t until_us,
                bool (*done)(void *context), void *context);
 
+/* The observer is told all that nodes said before now: what a client sees
+ * comes after what it comes from. */
+void world_catch_up(struct world *world);
+
 /* Calls back at a virtual time, outside of any node. */
 void world_at(struct world *world, int64_t at_us, void (*call)(void *context),
               void *context);
@@ -115,6 +143,9 @@ struct node_kind {
      * to on_event. seam->now is set. */
     void *(*start)(struct node *node, struct seam *seam, void *context);
     void (*on_event)(void *object, const struct event *event);
+    /* A broker, which may be a process of its own: its settings, a KEY=VALUE a
+     * line. NULL: a client. */
+    const char *(*settings)(void *context);
 };
 
 /* `name` is its host name ("b1", "c1"); copied. It is down until started.
@@ -123,6 +154,10 @@ struct node *world_add_node(struct world *world, const char *name,
                             const struct node_kind *kind, void *context,
                             size_t heap_bytes_max);
 struct node *world_node(struct world *world, const char *name);
+/* The host by which nodes reach this node or server ("z1"). */
+#define WORLD_HOST_BYTES 32
+void world_host(const struct world *world, const char *name,
+                char host[WORLD_HOST_BYTES]);
 const char *node_name(const struct node *node);
 uint32_t node_index(const struct node *node); /* in the order of adding */
 struct world *node_world(const struct node *node);

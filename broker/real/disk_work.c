@@ -8,15 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "faults/fault.h"
 #include "real/internal.h"
 
-#define WARM_BYTES (256u << 10)
+#define WARM_BYTES   (256u << 10)
+#define STALL_US_MAX 2000000u
 
 enum error error_of_errno(int number)
 {
@@ -79,6 +83,8 @@ static enum error work_open(struct disk_request *request)
     struct stat stat;
     int fd;
 
+    if (FAULT_FIRES(DISK_OPEN_EIO))
+        return ERROR_IO;
     flags |= request->flags & DISK_OPEN_READ_ONLY ? O_RDONLY : O_RDWR;
     if (request->flags & (DISK_OPEN_CREATE | DISK_OPEN_CREATE_EXCL))
         flags |= O_CREAT;
@@ -140,6 +146,8 @@ static enum error work_read(struct disk_request *request)
     if (to == NULL)
         return work_warm(request);
     request->size = 0;
+    if (FAULT_FIRES(DISK_READ_EIO))
+        return ERROR_IO;
     while (request->size < request->length) {
         ssize_t got = pread(fd_of(request), to + request->size,
                             request->length - request->size,
@@ -171,12 +179,28 @@ static unsigned iov_advance(struct iovec *iov, unsigned count, size_t written)
     return count - first;
 }
 
+/* A part of its first vector, which any prefix may be. */
+static enum error append_some(const struct disk_request *request,
+                              enum error error)
+{
+    ssize_t ignored =
+        pwrite(fd_of(request), request->iov[0].iov_base,
+               request->iov[0].iov_len / 2, (off_t)request->offset);
+
+    (void)ignored;
+    return error;
+}
+
 static enum error work_append(struct disk_request *request)
 {
     struct iovec iov[DISK_IOV_MAX];
     unsigned count = request->iov_count;
     uint64_t at = request->offset;
 
+    if (FAULT_FIRES(DISK_APPEND_EIO))
+        return append_some(request, ERROR_IO);
+    if (FAULT_FIRES(DISK_APPEND_ENOSPC))
+        return append_some(request, ERROR_DISK_FULL);
     memcpy(iov, request->iov, count * sizeof *iov);
     while (count > 0) {
         ssize_t written = pwritev(fd_of(request), iov, (int)count, (off_t)at);
@@ -274,6 +298,8 @@ static enum error ask_files(const struct disk_request *request)
 
 static enum error work_sync(const struct disk_request *request)
 {
+    if (FAULT_FIRES(DISK_SYNC_EIO))
+        return ERROR_IO;
     for (size_t i = 0; i < request->file_count; i++)
         if (fdatasync(request->files[i]->fd) != 0)
             return error_of_errno(errno);
@@ -289,7 +315,7 @@ static void work_syncs(struct list *requests)
 
     list_for_each (node, requests)
         files += request_of(node)->file_count;
-    joined = files >= SYNCFS_FILES_MIN;
+    joined = files >= SYNCFS_FILES_MIN && !FAULT_EACH_ALONE;
     if (joined) {
         fd = request_of(list_first(requests))->files[0]->fd;
         joined = syncs_whole(fd);
@@ -351,6 +377,10 @@ static enum error work_sync_directory(struct disk_request *request)
 
     if (fd < 0)
         return error_of_errno(errno);
+    if (FAULT_FIRES(DISK_SYNC_DIRECTORY_EIO)) {
+        close(fd);
+        return ERROR_IO;
+    }
     error = error_of_result(fsync(fd));
     close(fd);
     return error;
@@ -437,16 +467,32 @@ static size_t count_of(struct list *requests)
     return count;
 }
 
+static void stall(void)
+{
+    struct timespec pause = {0, 0};
+    unsigned us = 0;
+
+    if (!FAULT_FIRES(DISK_STALL) ||
+        getrandom(&us, sizeof us, 0) != (ssize_t)sizeof us)
+        return;
+    us %= STALL_US_MAX;
+    pause.tv_sec = us / 1000000;
+    pause.tv_nsec = us % 1000000 * 1000L;
+    nanosleep(&pause, NULL);
+}
+
 void disk_work(struct list *requests)
 {
     size_t count = count_of(requests);
     enum disk_operation operation = request_of(list_first(requests))->operation;
 
-    if (count > 1 && operation == DISK_APPEND)
+    stall();
+    if (count > 1 && operation == DISK_APPEND && !FAULT_EACH_ALONE)
         append_joined(requests);
     else if (operation == DISK_SYNC)
         work_syncs(requests);
-    else if (count >= SYNCFS_FILES_MIN && operation == DISK_SYNC_DIRECTORY)
+    else if (count >= SYNCFS_FILES_MIN && operation == DISK_SYNC_DIRECTORY &&
+             !FAULT_EACH_ALONE)
         directories_joined(requests);
     else
         list_for_each (node, requests)

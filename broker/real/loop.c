@@ -205,33 +205,60 @@ static int sleep_ms(struct loop *loop, bool more)
     return us > 60000000 ? 60000 : (int)((us + 999) / 1000);
 }
 
+/* True: more is to do at once. */
+static bool turn(struct loop *loop, int wait_ms)
+{
+    struct epoll_event ready[EVENTS_PER_TURN];
+    int count = epoll_wait(loop->epoll_fd, ready, EVENTS_PER_TURN, wait_ms);
+    bool more;
+
+    for (int i = 0; i < count && !loop->stop; i++) {
+        struct source *source = ready[i].data.ptr;
+
+        if (!source->dead)
+            source->ready(source, ready[i].events);
+    }
+    inbox_run(loop->seam.inbox);
+    if (loop->seam.disk != NULL)
+        disk_run(loop->seam.disk);
+    timers_run(loop->seam.timers);
+    more = net_run(loop->seam.net);
+    net_bury(loop->seam.net);
+    return more;
+}
+
 void loop_run(struct loop *loop,
               void (*on_event)(void *node, const struct event *event),
               void *node)
 {
-    struct epoll_event ready[EVENTS_PER_TURN];
     bool more = true;
 
     loop->on_event = on_event;
     loop->node = node;
-    while (!loop->stop) {
-        int count = epoll_wait(loop->epoll_fd, ready, EVENTS_PER_TURN,
-                               sleep_ms(loop, more));
-
-        for (int i = 0; i < count && !loop->stop; i++) {
-            struct source *source = ready[i].data.ptr;
-
-            if (!source->dead)
-                source->ready(source, ready[i].events);
-        }
-        inbox_run(loop->seam.inbox);
-        if (loop->seam.disk != NULL)
-            disk_run(loop->seam.disk);
-        timers_run(loop->seam.timers);
-        more = net_run(loop->seam.net);
-        net_bury(loop->seam.net);
-    }
+    while (!loop->stop)
+        more = turn(loop, sleep_ms(loop, more));
     loop->stop = false;
+}
+
+int64_t loop_turn(struct loop *loop,
+                  void (*on_event)(void *node, const struct event *event),
+                  void *node)
+{
+    struct moment now;
+    bool more;
+    int64_t us;
+
+    loop->on_event = on_event;
+    loop->node = node;
+    more = turn(loop, 0);
+    loop_clock(loop, &now);
+    us = more ? 0 : timers_next(loop->seam.timers, now.monotonic_us);
+    return us < 0 ? INT64_MAX : now.monotonic_us + us;
+}
+
+int loop_descriptor(const struct loop *loop)
+{
+    return loop->epoll_fd;
 }
 
 bool loop_at_rest(const struct loop *loop)

@@ -42,6 +42,14 @@ struct seam *loop_seam(struct loop *loop);
 void loop_run(struct loop *loop,
               void (*on_event)(void *node, const struct event *event),
               void *node);
+/* The same in single turns, for who runs several loops on one thread: what is
+ * due is delivered, and nothing is waited for. A turn is due when the
+ * descriptor is readable, or at the time that is given back (monotonic_us;
+ * INT64_MAX: not before). */
+int64_t loop_turn(struct loop *loop,
+                  void (*on_event)(void *node, const struct event *event),
+                  void *node);
+int loop_descriptor(const struct loop *loop);
 /* No disk request is under way: nothing that one borrows is needed. */
 bool loop_at_rest(const struct loop *loop);
 /* From within an event, or before loop_run(): it returns soon. From another

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "base/list.h"
+#include "faults/fault.h"
 #include "real/loop.h"
 #include "server/broker.h"
 
@@ -327,6 +328,7 @@ int main(int argc, char **argv)
         setvbuf(facts, NULL, _IOLBF, 1 << 16);
     }
     prepare();
+    FAULT_LISTEN();
     code = serve(&config, facts);
     if (facts != NULL)
         fclose(facts);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "faults/fault.h"
 #include "real/internal.h"
 
 struct heap {
@@ -102,6 +103,8 @@ void *heap_alloc_unset(struct heap *heap, size_t size)
 
 void *heap_try_alloc(struct heap *heap, size_t size)
 {
+    if (FAULT_FIRES(MEMORY_REFUSE))
+        return NULL;
     return take(heap, size, false);
 }
 

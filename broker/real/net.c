@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "faults/fault.h"
 #include "real/net_internal.h"
 #include "seam/trace.h"
 
@@ -389,7 +390,9 @@ static void start_connect(struct connection *connection,
     connection->source.fd = fd;
     name_peer(connection, address, size);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(fd, address, size) != 0 && errno != EINPROGRESS)
+    if (FAULT_FIRES(NET_CONNECT_REFUSE))
+        connection_fail(connection, ERROR_REFUSED);
+    else if (connect(fd, address, size) != 0 && errno != EINPROGRESS)
         connection_fail(connection, error_of_errno(errno));
     else if (!loop_watch(net->loop, &connection->source, EPOLLOUT))
         connection_fail(connection, ERROR_IO);

@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 
 #include "base/assert.h"
+#include "faults/fault.h"
 #include "real/net_internal.h"
 
 #define IOV_MAX_PER_CALL        64
@@ -189,6 +190,10 @@ static bool flush_parts(struct connection *connection)
     if (wanted == 0) { /* nothing but empty parts */
         advance(connection, 0);
         return true;
+    }
+    if (FAULT_FIRES(NET_RESET)) {
+        connection_fail(connection, ERROR_CLOSED);
+        return false;
     }
     sent = sendmsg(connection->source.fd, &message,
                    MSG_NOSIGNAL | (file_follows ? MSG_MORE : 0));

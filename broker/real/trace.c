@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Logs to standard error, facts as JSON lines to a file when asked, marks
- * as counters.
+ * as counters. A fact bears the time at which it is written, and is written
+ * before anybody can hear of it: facts of all brokers of a machine, sorted by
+ * time, have what they come from before them.
  */
 #include "seam/trace.h"
 
@@ -81,16 +83,17 @@ void trace_fact(struct trace *trace, const struct fact *fact)
 {
     FILE *file = trace->loop->options.facts;
     char topic_id[UUID_TEXT_SIZE];
+    struct moment now;
 
     if (file == NULL)
         return;
+    loop_clock(trace->loop, &now);
     uuid_format(&fact->key.topic_id, topic_id);
     fprintf(file,
             "{\"at_us\":%lld,\"fact\":\"%s\",\"topic_id\":\"%s\","
             "\"partition\":%u,\"leader_epoch\":%d,\"offset\":%lld,"
             "\"end_offset\":%lld,\"value\":%lld}\n",
-            (long long)trace->loop->seam.now.monotonic_us,
-            fact_names[fact->type], topic_id, fact->key.partition,
-            fact->leader_epoch, (long long)fact->offset,
+            (long long)now.monotonic_us, fact_names[fact->type], topic_id,
+            fact->key.partition, fact->leader_epoch, (long long)fact->offset,
             (long long)fact->end_offset, (long long)fact->value);
 }

@@ -17,11 +17,10 @@
 #include <unistd.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/java.h"
 #include "client/cli/options.h"
 #include "client/cli/parse.h"
 
-#define ZOOKEEPER_JAR      "/usr/share/java/zookeeper.jar"
-#define LOGGER_JAR         "/usr/share/java/slf4j-simple.jar"
 #define BROKERS_DEFAULT    3
 #define ZOOKEEPER_READY_MS 90000
 #define BROKER_READY_MS    90000
@@ -86,25 +85,7 @@ static bool tools_present(void)
 static bool start_zookeeper(const struct dev *dev)
 {
     char config[PATH_MAX];
-    char *argv[] = {
-        "java",
-        "-Xms32m",
-        "-Xmx96m",
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-Xss256k",
-        "-XX:MaxMetaspaceSize=64m",
-        "-XX:ReservedCodeCacheSize=32m",
-        "-XX:+PerfDisableSharedMem",
-        "-Xshare:auto",
-        "-Dzookeeper.jmx.log4j.disable=true",
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-        "-cp",
-        ZOOKEEPER_JAR ":" LOGGER_JAR,
-        "org.apache.zookeeper.server.quorum.QuorumPeerMain",
-        config,
-        NULL,
-    };
+    char *argv[] = {ZOOKEEPER_ARGUMENTS, config, NULL};
 
     dev_path(dev, "zookeeper", "zoo.cfg", config);
     return dev_spawn(dev, 0, argv);

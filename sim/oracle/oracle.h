@@ -90,12 +90,13 @@ struct history {
     uint32_t producer; /* SENT, ACKED, FAILED, READ */
     uint64_t sequence; /* likewise; from 0, dense per producer */
     int64_t offset;
-    uint32_t crc;    /* SENT, READ: of key and value */
-    uint32_t bytes;  /* SENT: of key and value */
-    int8_t acks;     /* SENT: 0, 1, -1 */
-    bool idempotent; /* SENT */
-    bool single;     /* SENT: one request in flight at a time */
-    bool intact;     /* READ: its own checksum is right */
+    uint32_t crc;     /* SENT, READ: of key and value */
+    uint32_t bytes;   /* SENT: of key and value */
+    enum error error; /* FAILED */
+    int8_t acks;      /* SENT: 0, 1, -1 */
+    bool idempotent;  /* SENT */
+    bool single;      /* SENT: one request in flight at a time */
+    bool intact;      /* READ: its own checksum is right */
     bool final; /* READ, POSITIONED, GAP: by the reader of the closing phase */
 };
 

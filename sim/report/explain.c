@@ -135,14 +135,11 @@ static void tell_touched(FILE *out, const struct chronicle *chronicle,
     tell_last(out, chronicle, touch.partition);
 }
 
-void explain(FILE *out, const struct scenario *scenario, uint64_t seed,
+void explain(FILE *out, const struct chronicle *chronicle,
              const struct run_report *report)
 {
-    struct chronicle *chronicle = chronicle_again(scenario, seed, report);
-
     if (report->result == RUN_FAIL)
         tell_where(out, &report->where);
     if (chronicle != NULL)
         tell_touched(out, chronicle, report);
-    chronicle_free(chronicle);
 }

@@ -12,22 +12,6 @@ static const char *const mark_names[] = {
 #undef MARK
 };
 
-void report_put_string(FILE *out, const char *text)
-{
-    putc('"', out);
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c == '<')
-            fprintf(out, "\\u%04x", c);
-        else
-            putc(c, out);
-    }
-    putc('"', out);
-}
-
 static void put_count(FILE *out, const char *name, uint64_t count, bool *first)
 {
     if (count == 0)
@@ -66,6 +50,32 @@ static void put_strike(FILE *out, const struct run_report *report)
              report->struck_at.stage == DISK_STARTING ? "start" : "work");
 }
 
+struct listing {
+    FILE *out;
+    bool first;
+};
+
+static void put_sentence(void *context, const char *sentence)
+{
+    struct listing *listing = context;
+
+    fputs(listing->first ? "" : ",", listing->out);
+    listing->first = false;
+    report_put_string(listing->out, sentence);
+}
+
+/* Of the simulator nothing is said: it leaves nothing out. */
+static void put_world(FILE *out, const struct scenario *scenario)
+{
+    struct listing listing = {out, true};
+
+    if (world_cannot(SKILL_ORDER) == NULL)
+        return;
+    fprintf(out, ",\"world\":\"%s\",\"skipped\":[", world_name());
+    run_skipped(scenario, put_sentence, &listing);
+    putc(']', out);
+}
+
 void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
                  const struct run_report *report)
 {
@@ -75,6 +85,7 @@ void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
     report_put_string(out, scenario->path);
     fprintf(out, ",\"seed\":%" PRIu64 ",\"result\":\"%s\"", seed,
             results[report->result]);
+    put_world(out, scenario);
     put_text(out, "oracle",
              report->oracle < 0 ? NULL
                                 : oracle_name((enum oracle_id)report->oracle));

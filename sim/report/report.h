@@ -20,9 +20,17 @@ void report_put_string(FILE *out, const char *text);
  * replay. A run of which events tell more is made once more for that. */
 void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
                     const struct run_report *report);
+/* The same of a run that cannot be made again, as it was recorded. */
+void report_failure_recorded(FILE *out, const struct scenario *scenario,
+                             uint64_t seed, const struct run_report *report,
+                             const struct chronicle *chronicle);
 
-/* Where a promise was broken, and what happened there, in words. */
-void explain(FILE *out, const struct scenario *scenario, uint64_t seed,
+/* What this world left out, a line each. */
+void report_skipped(FILE *out, const struct scenario *scenario);
+
+/* Where a promise was broken, and what happened there, in words; chronicle
+ * NULL: the first alone. */
+void explain(FILE *out, const struct chronicle *chronicle,
              const struct run_report *report);
 
 /* The run of this report once more, recorded; free it with chronicle_free().

@@ -3,6 +3,7 @@
  * For people: one line a scenario, and the story of a run that failed.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "sim/report/report.h"
 #include "sim/world.h"
@@ -16,10 +17,14 @@ static const char *const mark_names[] = {
 #undef MARK
 };
 
-void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
-                    const struct run_report *report)
+static void tell_failure(FILE *out, const struct scenario *scenario,
+                         uint64_t seed, const struct run_report *report,
+                         const struct chronicle *chronicle)
 {
-    if (report->result == RUN_FAIL)
+    if (report->result == RUN_FAIL && report->oracle < 0)
+        fprintf(out, "FAIL   %s, seed %" PRIu64 "\n  %s\n", scenario->path,
+                seed, report->message);
+    else if (report->result == RUN_FAIL)
         fprintf(
             out, "FAIL   %s, seed %" PRIu64 "\n  %s (%s) is broken: %s\n",
             scenario->path, seed, oracle_name((enum oracle_id)report->oracle),
@@ -31,11 +36,43 @@ void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
         fprintf(out, "  the disks are those of %s\n",
                 disk_profile_name(report->disk_profile));
     if (report->has_story)
-        explain(out, scenario, seed, report);
+        explain(out, chronicle, report);
+}
+
+void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,
+                    const struct run_report *report)
+{
+    struct chronicle *chronicle =
+        report->has_story ? chronicle_again(scenario, seed, report) : NULL;
+
+    tell_failure(out, scenario, seed, report, chronicle);
+    chronicle_free(chronicle);
     fputs("  replay it: ", out);
     report_replay(out, scenario, seed, report);
     if (report->has_story)
         fputs("  look at it: add --html page.html\n", out);
+}
+
+void report_failure_recorded(FILE *out, const struct scenario *scenario,
+                             uint64_t seed, const struct run_report *report,
+                             const struct chronicle *chronicle)
+{
+    tell_failure(out, scenario, seed, report, chronicle);
+    fprintf(out,
+            "  try it again: kqsim run %s --seed %" PRIu64
+            " --world %s; the same steps come at the same times, and no more "
+            "than that is the same\n",
+            scenario->path, seed, world_name());
+}
+
+static void put_skipped(void *context, const char *sentence)
+{
+    fprintf(context, "  skipped: %s\n", sentence);
+}
+
+void report_skipped(FILE *out, const struct scenario *scenario)
+{
+    run_skipped(scenario, put_skipped, out);
 }
 
 void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
@@ -125,9 +162,8 @@ void report_tally(FILE *out, const struct scenario *scenario,
         fprintf(out, ", %" PRIu64 " failed", tally->failed);
     if (tally->errors > 0)
         fprintf(out, ", %" PRIu64 " proved nothing", tally->errors);
-    fprintf(out,
-            ", %" PRIu64 " records acknowledged, %.0f simulated s in "
-            "%.1f s\n",
+    fprintf(out, ", %" PRIu64 " records acknowledged, %.0f %s s in %.1f s\n",
             tally->acked, (double)tally->sim_ms / 1e3,
+            strcmp(world_name(), "sim") == 0 ? "simulated" : world_name(),
             (double)tally->wall_ms / 1e3);
 }

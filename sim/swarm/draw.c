@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/twins.h"
+#include "sim/streams.h"
 
 enum subject {
     SUBJECT_CLUSTER,

@@ -15,7 +15,7 @@ static void tell(struct run *run, const struct party *party, const char *what)
     char name[16];
 
     party_name(party, name);
-    run_say(run, name, what);
+    run_say(run, name, CHRONICLE_STEP, what);
 }
 
 static bool is_paused(const struct node *node)
@@ -310,7 +310,7 @@ static void tell_znode(struct run *run, const struct scenario_step *step,
 
     snprintf(text, sizeof text, "%s %s, %s", what, step->znode,
              znode_damage_name(step->damage));
-    run_say(run, "", text);
+    run_say(run, "", CHRONICLE_STEP, text);
 }
 
 /* False when it is not taken, or was damaged before. */

@@ -125,7 +125,7 @@ void atlas_damaged(struct run *run, struct broker_host *host,
     struct site site;
 
     host->damaged = true;
-    run_say(run, node_name(host->node), "its disk is damaged");
+    run_say(run, node_name(host->node), CHRONICLE_STEP, "its disk is damaged");
     judge_time(run->judge, world_now_us(run->world));
     judge_node(run->judge, host->index, NODE_DAMAGED);
     if (!site_of(place->path, &site))

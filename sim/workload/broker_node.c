@@ -7,12 +7,12 @@
  * unless damage has no bound: then it may refuse its disk.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "sim/workload/internal.h"
 
-#define BROKER_PORT       9092
 #define BROKER_HEAP_BYTES (256u << 20)
 
 static void stopped(struct broker_owner *owner, int exit_code, const char *why)
@@ -37,14 +37,33 @@ static void on_event(void *object, const struct event *event)
     broker_on_event(object, event);
 }
 
-const struct node_kind broker_kind = {start, on_event};
-
-static void set(struct config *config, const char *key, const char *value)
+static const char *settings(void *context)
 {
-    char message[CONFIG_MESSAGE_BYTES];
-    bool good = config_set(config, key, value, message);
+    return ((const struct broker_host *)context)->settings;
+}
 
-    ASSERT(good);
+const struct node_kind broker_kind = {start, on_event, settings};
+
+/* ---- settings ---- */
+
+static void set(struct broker_host *host, const char *key, const char *format,
+                ...) __attribute__((format(printf, 3, 4)));
+
+static void set(struct broker_host *host, const char *key, const char *format,
+                ...)
+{
+    size_t used = strlen(host->settings);
+    va_list arguments;
+
+    used += (size_t)snprintf(host->settings + used,
+                             sizeof host->settings - used, "%s=", key);
+    ASSERT(used < sizeof host->settings);
+    va_start(arguments, format);
+    used += (size_t)vsnprintf(host->settings + used,
+                              sizeof host->settings - used, format, arguments);
+    va_end(arguments);
+    ASSERT(used + 1 < sizeof host->settings);
+    memcpy(host->settings + used, "\n", 2);
 }
 
 void run_directory_name(const struct run *run, int64_t n,
@@ -56,36 +75,59 @@ void run_directory_name(const struct run *run, int64_t n,
         snprintf(name, DIRECTORY_NAME_BYTES, "data%d", (int)n);
 }
 
-static void fill_config(struct broker_host *host, const char *name)
+static void set_connect(struct broker_host *host)
 {
-    const struct scenario *scenario = host->run->scenario;
-    struct config *config = &host->config;
-    char text[SCENARIO_ZOOKEEPERS_MAX * 16] = "";
-    char dirs[SCENARIO_LOG_DIRS_MAX * DIRECTORY_NAME_BYTES] = "";
+    const struct run *run = host->run;
+    char text[SCENARIO_ZOOKEEPERS_MAX * (WORLD_HOST_BYTES + 8)] = "";
     size_t used = 0;
 
-    config_init(config);
-    for (int64_t i = 1; i <= scenario->zookeepers; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used,
-                                 "%sz%" PRId64 ":2181", i > 1 ? "," : "", i);
-    set(config, "zookeeper.connect", text);
-    snprintf(text, sizeof text, "%u", host->index + 1);
-    set(config, "broker.id", text);
-    snprintf(text, sizeof text, "%d", BROKER_PORT);
-    set(config, "listener.port", text);
-    set(config, "listener.host", name);
-    for (int64_t i = 1; i <= scenario->log_dirs; i++) {
+    for (unsigned i = 1; i <= (unsigned)run->scenario->zookeepers; i++) {
+        char name[16], address[WORLD_HOST_BYTES];
+
+        snprintf(name, sizeof name, "z%u", i);
+        world_host(run->world, name, address);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s:%d",
+                                 i > 1 ? "," : "", address, ZOOKEEPER_PORT);
+    }
+    set(host, "zookeeper.connect", "%s", text);
+}
+
+static void set_log_dirs(struct broker_host *host)
+{
+    char dirs[SCENARIO_LOG_DIRS_MAX * DIRECTORY_NAME_BYTES] = "";
+
+    for (int64_t i = 1; i <= host->run->scenario->log_dirs; i++) {
         char directory[DIRECTORY_NAME_BYTES];
+        size_t used = strlen(dirs);
 
         run_directory_name(host->run, i, directory);
-        used = strlen(dirs);
         snprintf(dirs + used, sizeof dirs - used, "%s%s", i > 1 ? "," : "",
                  directory);
     }
-    set(config, "log.dirs", dirs);
+    set(host, "log.dirs", "%s", dirs);
+}
+
+static void fill_config(struct broker_host *host, const char *name)
+{
+    const struct scenario *scenario = host->run->scenario;
+    char address[WORLD_HOST_BYTES];
+    char message[CONFIG_MESSAGE_BYTES];
+    char text[BROKER_SETTINGS_BYTES];
+    bool good;
+
+    world_host(host->run->world, name, address);
+    set_connect(host);
+    set(host, "broker.id", "%u", host->index + 1);
+    set(host, "listener.port", "%d", BROKER_PORT);
+    set(host, "listener.host", "%s", address);
+    set_log_dirs(host);
     for (size_t i = 0; i < scenario->config.count; i++)
-        set(config, scenario->config.items[i].key,
+        set(host, scenario->config.items[i].key, "%s",
             scenario->config.items[i].value);
+    config_init(&host->config);
+    memcpy(text, host->settings, sizeof text);
+    good = config_parse(&host->config, name, text, message);
+    ASSERT(good);
 }
 
 void broker_host_init(struct run *run, unsigned index)

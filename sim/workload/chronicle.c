@@ -396,7 +396,8 @@ static struct chronicle_event event_of_history(const struct history *history)
     case HISTORY_SENT:
     case HISTORY_FAILED:
         event.a = event.b = (int64_t)history->sequence;
-        event.c = history->acks;
+        event.c = history->type == HISTORY_SENT ? history->acks
+                                                : (int64_t)history->error;
         event.epoch = (int32_t)history->producer;
         break;
     case HISTORY_ACKED:
@@ -429,9 +430,10 @@ static bool joins(struct chronicle_event *last,
     case CHRONICLE_ACKED:
         return same && event->a == last->b + 1 &&
                event->c - last->c == event->a - last->a;
+    case CHRONICLE_FAILED:
+        return same && event->a == last->b + 1 && event->c == last->c;
     case CHRONICLE_SENT:
     case CHRONICLE_ACKED_UNSEEN:
-    case CHRONICLE_FAILED:
     case CHRONICLE_READ:
         return same && event->a == last->b + 1;
     default:
@@ -628,6 +630,19 @@ void chronicle_say(struct chronicle *chronicle, int64_t now_us, const char *who,
                             chronicle, lane_of(chronicle, who, strlen(who))),
                         .partition = CHRONICLE_NO_PARTITION,
                         .text = text});
+}
+
+void chronicle_in_sync(struct chronicle *chronicle, int64_t now_us,
+                       const struct partition_key *key, const char *text)
+{
+    if (chronicle == NULL)
+        return;
+    keep(chronicle,
+         (struct chronicle_event){.at_us = now_us,
+                                  .kind = CHRONICLE_IN_SYNC,
+                                  .lane = lane_or_world(chronicle, -1),
+                                  .partition = partition_of(chronicle, key),
+                                  .text = text});
 }
 
 void chronicle_violation(struct chronicle *chronicle,

@@ -71,6 +71,9 @@ void chronicle_log(struct chronicle *chronicle, int64_t now_us, unsigned lane,
 /* A step or a phase, of whom it befalls; nobody of this name: the world. */
 void chronicle_say(struct chronicle *chronicle, int64_t now_us, const char *who,
                    enum chronicle_kind kind, const char *text);
+/* Who is in sync, as ZooKeeper has it. */
+void chronicle_in_sync(struct chronicle *chronicle, int64_t now_us,
+                       const struct partition_key *key, const char *text);
 /* The verdict, in the lane of the node that it is about. */
 void chronicle_violation(struct chronicle *chronicle,
                          const struct violation *violation);

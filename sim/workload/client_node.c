@@ -3,7 +3,6 @@
  * A client as a node of the world: the engine of libkq, and a worker that
  * uses it (producer.c, reader.c, admin.c).
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -14,15 +13,19 @@
 /* What piled up while nobody led is sent in batches that fit into the
  * smallest segment; the bound of retention by size counts on it. */
 #define BATCH_BYTES       4096
-#define BOOTSTRAP_BYTES   (SCENARIO_BROKERS_MAX * 16)
+#define BOOTSTRAP_BYTES   (SCENARIO_BROKERS_MAX * (WORLD_HOST_BYTES + 8))
 
 static void bootstrap(const struct run *run, char text[BOOTSTRAP_BYTES])
 {
     size_t used = 0;
 
-    for (int64_t i = 1; i <= run->scenario->brokers; i++)
-        used += (size_t)snprintf(text + used, BOOTSTRAP_BYTES - used,
-                                 "%sb%" PRId64 ":9092", i > 1 ? "," : "", i);
+    for (int64_t i = 0; i < run->scenario->brokers; i++) {
+        char host[WORLD_HOST_BYTES];
+
+        world_host(run->world, node_name(run->brokers[i].node), host);
+        used += (size_t)snprintf(text + used, BOOTSTRAP_BYTES - used, "%s%s:%d",
+                                 i > 0 ? "," : "", host, BROKER_PORT);
+    }
 }
 
 static struct client *make_client(struct worker *worker)
@@ -76,7 +79,7 @@ static void on_event(void *object, const struct event *event)
     client_on_event(worker->client, event);
 }
 
-const struct node_kind client_kind = {start, on_event};
+const struct node_kind client_kind = {start, on_event, NULL};
 
 static void add(struct run *run, struct client_host *host, const char *name)
 {
@@ -138,7 +141,8 @@ static void sent_done(void *context, enum error error, int32_t partition,
                             .key = sent->key,
                             .producer = worker->producer,
                             .sequence = sent->sequence,
-                            .offset = offset};
+                            .offset = offset,
+                            .error = error};
 
     ASSERT(partition < 0 || (uint32_t)partition == sent->key.partition);
     worker->host->unanswered[sent->topic]--;

@@ -62,7 +62,8 @@ void fault_plan_begin(struct run *run)
     if (run->faults == NULL)
         abort();
     for (size_t i = 0; i < scenario->fault_count; i++)
-        run_later(run, scenario->faults[i].from_us, begin, i);
+        if (run_can_fault(&scenario->faults[i]))
+            run_later(run, scenario->faults[i].from_us, begin, i);
 }
 
 void fault_plan_report(struct run *run)

@@ -32,12 +32,17 @@ enum {
 
 struct run;
 
+#define BROKER_PORT           9092
+#define ZOOKEEPER_PORT        2181
+#define BROKER_SETTINGS_BYTES 8192
+
 /* A broker's place: outlives the process. */
 struct broker_host {
     struct run *run;
     struct node *node;
     unsigned index;
-    struct config config;
+    char settings[BROKER_SETTINGS_BYTES]; /* KEY=VALUE lines */
+    struct config config;                 /* the same */
     struct broker_owner owner;
     bool planned;  /* its next end was asked for by a step */
     bool again;    /* ... and it is to be started as soon as it has ended */
@@ -116,6 +121,7 @@ struct run_topic {
 
 struct step_run;
 struct fault_run;
+struct in_sync_look;
 
 struct run {
     const struct scenario *scenario;
@@ -137,6 +143,8 @@ struct run {
     unsigned next_reader;
     struct run_report *report;
     struct chronicle *chronicle; /* borrowed; NULL: nobody asks for it */
+    struct in_sync_look *looks;  /* by topic, for the chronicle; else NULL */
+    int64_t next_look_us;
     struct step_run *steps;
     struct fault_run *faults;
     struct list pending; /* calls that the world was asked for */
@@ -230,8 +238,9 @@ uint32_t payload_crc(struct bytes key, struct bytes value);
 
 /* What this worker did or saw. */
 void run_history(const struct worker *worker, const struct history *event);
-/* A step or what comes of one, of whom it befalls; `what` in words. */
-void run_say(struct run *run, const char *who, const char *what);
+/* Something that befalls this node (""; none); `what` in words. */
+void run_say(struct run *run, const char *who, enum chronicle_kind kind,
+             const char *what);
 /* Each topic of the file is there, led and all in sync. */
 bool run_is_whole(const struct run *run);
 /* A topic is there, and this is its id. */
@@ -253,6 +262,16 @@ bool run_moves_wanted(const struct run_topic *topic);
 bool run_lies_well(const struct run *run, size_t topic, uint32_t partition);
 /* Asks for all that is wanted and not asked for. */
 void admin_move(struct worker *worker, size_t topic);
+
+/* ---- in_sync.c ---- */
+
+/* For the chronicle: who is in sync now, if that has changed. */
+void run_look_in_sync(struct run *run);
+
+/* ---- skipped.c ---- */
+
+/* False: it is left out in this world. */
+bool run_can_step(const struct scenario_step *step);
 
 /* ---- steps, faults, conditions ---- */
 

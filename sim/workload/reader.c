@@ -71,6 +71,8 @@ static void on_error(struct subscription *subscription, enum error error,
         container_of(subscription, struct reader, subscription);
     int64_t next_offset = subscription->next_offset;
 
+    run_say(reader->worker->run, node_name(reader->worker->host->node),
+            CHRONICLE_TROUBLE, error_sentence(error));
     reader->lost = true;
     reader->resume_at = -1;
     if (error == ERROR_OFFSET_OUT_OF_RANGE && log_start_offset > next_offset) {

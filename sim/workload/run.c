@@ -23,6 +23,7 @@ void run_history(const struct worker *worker, const struct history *event)
 {
     struct run *run = worker->run;
 
+    world_catch_up(run->world);
     chronicle_history(run->chronicle, world_now_us(run->world),
                       node_index(worker->host->node), event);
     judge_time(run->judge, world_now_us(run->world));
@@ -50,6 +51,7 @@ static void on_fact(struct world_observer *observer, struct node *node,
     if (fact->type == FACT_FENCED)
         broker_host_fenced(&run->brokers[index]);
     run_steps_fact(run, index, fact);
+    run_look_in_sync(run);
 }
 
 static void on_down(struct world_observer *observer, struct node *node)
@@ -128,10 +130,10 @@ static void on_log(struct world_observer *observer, const struct node *node,
                   level, text);
 }
 
-void run_say(struct run *run, const char *who, const char *what)
+void run_say(struct run *run, const char *who, enum chronicle_kind kind,
+             const char *what)
 {
-    chronicle_say(run->chronicle, world_now_us(run->world), who, CHRONICLE_STEP,
-                  what);
+    chronicle_say(run->chronicle, world_now_us(run->world), who, kind, what);
 }
 
 static void on_asked(struct world_observer *observer, struct node *node,
@@ -313,7 +315,7 @@ static void begin_heal(struct run *run)
             run->report->disk_operations[how][i] =
                 run_strike_operations(run, i, (enum strike_how)how);
     run_steps_heal(run);
-    judge_time(run->judge, run->healed_us);
+    judge_time(run->judge, world_now_us(run->world));
     judge_healed(run->judge);
     chronicle_say(run->chronicle, run->healed_us, "", CHRONICLE_PHASE,
                   "faults are over");
@@ -473,14 +475,15 @@ static void report_vacuous(struct run *run)
     if (scenario->drawn)
         return; /* what comes of its steps is left to chance */
     for (size_t i = 0; i < scenario->step_count; i++)
-        if (report->steps[i] == 0) {
+        if (report->steps[i] == 0 && run_can_step(&scenario->steps[i])) {
             report_error(
                 report, "the step in line %u (%s) was never carried out",
                 scenario->steps[i].line, step_name(scenario->steps[i].action));
             return;
         }
     for (size_t i = 0; i < scenario->fault_count; i++)
-        if (scenario->faults[i].nth_count > 0 && report->faults[i] == 0) {
+        if (scenario->faults[i].nth_count > 0 && report->faults[i] == 0 &&
+            run_can_fault(&scenario->faults[i])) {
             report_error(report,
                          "the fault in line %u (%s, nth %" PRIu64
                          ") never took effect",
@@ -558,25 +561,6 @@ static void fill_report(struct run *run, bool set_up)
 
 /* ---- building ---- */
 
-/* A session that is ended by force ends before the lease does. */
-static bool forces_sessions(const struct scenario *scenario)
-{
-    for (size_t i = 0; i < scenario->step_count; i++)
-        if (scenario->steps[i].action == STEP_EXPIRE)
-            return true;
-    for (size_t i = 0; i < scenario->fault_count; i++)
-        if (scenario->faults[i].point == FAULT_ZOOKEEPER_EXPIRE)
-            return true;
-    return false;
-}
-
-static uint64_t oracles_of(const struct scenario *scenario)
-{
-    return forces_sessions(scenario)
-               ? scenario->oracles & ~(UINT64_C(1) << ORACLE_LEASE)
-               : scenario->oracles;
-}
-
 static void add_each(struct run *run, char letter, int64_t count,
                      enum chronicle_lane_type type)
 {
@@ -610,7 +594,7 @@ static void build(struct run *run, const struct run_extras *extras,
                                     .wall_start_ms = WALL_START_MS,
                                     .disk_profile = scenario->disk_profile};
     struct judge_options judge = {
-        .oracles = oracles_of(scenario),
+        .oracles = run_oracles(scenario),
         .brokers = (unsigned)scenario->brokers,
         .clock_slack_ms = scenario->clock_slack_ms,
         /* who is struck hands nothing over */
@@ -689,6 +673,7 @@ void run_scenario(const struct scenario *scenario, uint64_t seed,
     run_later_release(run);
     run_steps_release(run);
     fault_plan_release(run);
+    free(run->looks);
     free(topics);
     free(run);
     report->wall_ms = wall_ms() - began_ms;

@@ -86,6 +86,16 @@ struct run_extras {
     struct chronicle *chronicle; /* what happened, as structures */
 };
 
+/* What this world leaves out of a scenario, a sentence each: steps and faults
+ * that it cannot carry out, oracles that cannot judge it. */
+void run_skipped(const struct scenario *scenario,
+                 void (*tell)(void *context, const char *sentence),
+                 void *context);
+/* False: this fault is. */
+bool run_can_fault(const struct scenario_fault *fault);
+/* Oracles that do judge it: a set. */
+uint64_t run_oracles(const struct scenario *scenario);
+
 /* `extras`: NULL when there are none. */
 void run_scenario(const struct scenario *scenario, uint64_t seed,
                   const struct run_extras *extras, struct run_report *report);

@@ -106,7 +106,7 @@ static void tell_of_topic(struct run *run, const struct scenario_step *step)
         return; /* of all; of a znode */
     snprintf(text, sizeof text, "%s %s", step_name(step->action),
              run->topics[step->topic].topic->name);
-    run_say(run, "", text);
+    run_say(run, "", CHRONICLE_STEP, text);
 }
 
 static void fire(struct run *run, size_t index)
@@ -143,7 +143,7 @@ void run_steps_begin(struct run *run)
 
         run->steps[i].left = step->times;
         run->steps[i].zero_us = run->start_us;
-        if (step->when.kind == CONDITION_NONE)
+        if (step->when.kind == CONDITION_NONE && run_can_step(step))
             run_later(run, draw(run, i, &step->at), fire, i);
     }
 }
@@ -193,7 +193,7 @@ void run_steps_fact(struct run *run, unsigned node, const struct fact *fact)
         struct step_run *state = &run->steps[i];
 
         if (step->when.kind == CONDITION_NONE || state->due ||
-            !met(run, &step->when, state, node, fact))
+            !run_can_step(step) || !met(run, &step->when, state, node, fact))
             continue;
         state->due = true;
         state->zero_us = world_now_us(run->world);

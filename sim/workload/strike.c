@@ -60,7 +60,7 @@ static void on_operation(void *context)
     enum strike_how how = report->strike.how;
     struct broker_host *host = &run->brokers[report->strike.broker];
 
-    run_say(run, node_name(host->node), words[how]);
+    run_say(run, node_name(host->node), CHRONICLE_STEP, words[how]);
     if (how == STRIKE_ERROR || how == STRIKE_SHORT)
         return;
     if (how == STRIKE_FULL) {

@@ -69,7 +69,8 @@ static void on_broker_event(void *object, const struct event *event)
     broker_on_event(object, event);
 }
 
-static const struct node_kind broker_kind = {start_broker, on_broker_event};
+static const struct node_kind broker_kind = {start_broker, on_broker_event,
+                                             NULL};
 
 static void set(struct config *config, const char *key, const char *value)
 {
@@ -180,7 +181,7 @@ static void on_admin_event(void *object, const struct event *event)
     client_on_event(((struct admin *)object)->client, event);
 }
 
-static const struct node_kind admin_kind = {start_admin, on_admin_event};
+static const struct node_kind admin_kind = {start_admin, on_admin_event, NULL};
 
 /* ---- how it stands ---- */
 

@@ -34,7 +34,7 @@ static void on_event(void *object, const struct event *event)
         event_dispatch(event);
 }
 
-static const struct node_kind kind = {on_start, on_event};
+static const struct node_kind kind = {on_start, on_event, NULL};
 
 struct harness *harness_new(void)
 {

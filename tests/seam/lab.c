@@ -32,7 +32,7 @@ static void on_event(void *object, const struct event *event)
     }
 }
 
-const struct node_kind lab_kind = {on_start, on_event};
+const struct node_kind lab_kind = {on_start, on_event, NULL};
 
 static void on_up(struct world_observer *observer, struct node *node)
 {

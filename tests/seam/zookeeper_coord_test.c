@@ -204,7 +204,7 @@ static void user_event(void *object, const struct event *event)
     event_dispatch(event);
 }
 
-static const struct node_kind kind = {user_start, user_event};
+static const struct node_kind kind = {user_start, user_event, NULL};
 
 /* ---- trouble ---- */
 

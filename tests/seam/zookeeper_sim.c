@@ -29,7 +29,7 @@ static void on_event(void *object, const struct event *event)
     (void)event;
 }
 
-static const struct node_kind kind = {on_start, on_event};
+static const struct node_kind kind = {on_start, on_event, NULL};
 
 struct place *place_new(unsigned servers, uint64_t seed)
 {

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the program kqreal says of the world before it makes one.
+ */
+#ifndef SIM_REAL_REAL_H
+#define SIM_REAL_REAL_H
+
+#include <stdbool.h>
+
+struct real_options {
+    const char *directory; /* of everything: is there, and empty */
+    const char *broker;    /* path of kafkaesqued */
+    const char *title;     /* of the run, for people who wait; NULL: nobody */
+};
+
+/* What went wrong as the brokers of the last world were told to stop, as a
+ * sentence; NULL: nothing. */
+const char *real_stop_problem(void);
+
+/* Borrowed for the life of the worlds to come. */
+void real_options_set(const struct real_options *options);
+const struct real_options *real_options(void);
+
+/* Once, before all else, while the program has one thread: links between nodes
+ * can be cut from then on, if the kernel lets it. */
+void real_network_begin(void);
+
+/* A file or a directory with all in it is removed. */
+void real_remove(const char *path);
+
+/* What is missing on this machine, as a sentence; NULL: nothing. */
+const char *real_missing(void);
+
+#endif
