@@ -9,10 +9,13 @@
 
 #include "sim/options.h"
 #include "sim/report/everywhere.h"
+#include "sim/report/explore.h"
 #include "sim/report/hand_over.h"
 #include "sim/report/page.h"
 #include "sim/shrink/shrink.h"
 #include "sim/swarm/swarm.h"
+
+#define FUTURES_MAX 1000
 
 static const char usage[] =
     "usage: kqsim run FILE|DIR... [--seed S | --seeds N [--from S]]\n"
@@ -28,6 +31,12 @@ static const char usage[] =
     "                 [--limit N] [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
     "                 [--junit FILE]\n"
     "                 crash at each disk operation in turn, or let it fail\n"
+    "       kqsim explore FILE [--seed S | --seeds N [--from S]]\n"
+    "                 [--futures K] [--limit N] [--at TURN:FUTURE] [--jobs J]\n"
+    "                 [--json] [--junit FILE]\n"
+    "                 let chance decide otherwise after rare marks and from "
+    "each\n"
+    "                 sync on\n"
     "       kqsim swarm [--seed S [--print] | --seeds N [--from S]]\n"
     "                 [--minutes M] [--jobs J] [--json] [--junit FILE]\n"
     "                 [--trace FILE]\n"
@@ -348,6 +357,69 @@ static int command_crash_everywhere(int count, char **arguments)
     return code;
 }
 
+/* ---- explore ---- */
+
+static int explore_one(const struct options *options, const struct plan *plan)
+{
+    struct run_strike strike;
+
+    if (options->futures > 0 || options->limit > 0 || options->seeds > 1)
+        return fail(EXIT_USAGE, "--at is for a single run: it goes with "
+                                "--seed");
+    if (!strike_parse_future(options->at, &strike))
+        return fail(EXIT_USAGE,
+                    "--at takes a turn and a future of it, as 1234:2, and not "
+                    "'%s'",
+                    options->at);
+    return page_of_file(options, plan->scenarios[0], &strike,
+                        sweep(options, plan, &strike));
+}
+
+static int explore_all(const struct options *options, const struct plan *plan)
+{
+    struct explore explore = {.scenario = plan->scenarios[0],
+                              .futures = options->futures > 0
+                                             ? (uint32_t)options->futures
+                                             : EXPLORE_FUTURES,
+                              .limit = options->limit,
+                              .jobs = (unsigned)options->jobs,
+                              .json = options->json,
+                              .junit = options->cases};
+    bool good = true;
+
+    if (options->trace != NULL || options->html != NULL)
+        return fail(EXIT_USAGE, "--trace and --html are for a single run: name "
+                                "it by --at");
+    if (options->futures > FUTURES_MAX)
+        return fail(EXIT_USAGE, "--futures must be at most %d", FUTURES_MAX);
+    for (uint64_t i = 0; i < options->seeds; i++) {
+        explore.seed = options->first_seed + i;
+        good &= explore_run(&explore);
+    }
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int command_explore(int count, char **arguments)
+{
+    struct options options;
+    struct plan plan = {NULL, 0};
+    int code = take_scenarios(&options, COMMAND_EXPLORE, count, arguments);
+
+    if (code == EXIT_DONE && options.files.count != 1)
+        code = fail(EXIT_USAGE, "kqsim explore takes one scenario");
+    if (code == EXIT_DONE)
+        code = load(&options.files, &plan);
+    if (code == EXIT_DONE)
+        code = open_cases(&options);
+    if (code == EXIT_DONE)
+        code = options.at ? explore_one(&options, &plan)
+                          : explore_all(&options, &plan);
+    code = write_cases(&options, code);
+    plan_release(&plan);
+    options_release(&options);
+    return code;
+}
+
 /* ---- shrink ---- */
 
 /* It took minutes: what cannot be in its file goes to standard output. */
@@ -574,11 +646,17 @@ static const struct {
     const char *name;
     int (*run)(int count, char **arguments);
 } commands[] = {
-    {"run", command_run},       {"lint", command_lint},
-    {"new", command_new},       {"schema", command_schema},
-    {"faults", command_faults}, {"oracles", command_oracles},
-    {"marks", command_marks},   {"crash-everywhere", command_crash_everywhere},
-    {"swarm", command_swarm},   {"shrink", command_shrink},
+    {"run", command_run},
+    {"lint", command_lint},
+    {"new", command_new},
+    {"schema", command_schema},
+    {"faults", command_faults},
+    {"oracles", command_oracles},
+    {"marks", command_marks},
+    {"crash-everywhere", command_crash_everywhere},
+    {"explore", command_explore},
+    {"swarm", command_swarm},
+    {"shrink", command_shrink},
 };
 
 int main(int count, char **arguments)

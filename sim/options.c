@@ -100,7 +100,8 @@ static int walk(struct files *files, const char *path)
 
 enum kind { FLAG, NUMBER, TEXT, WORLD };
 
-#define SEEDED   (COMMAND_RUN | COMMAND_EVERYWHERE | COMMAND_SWARM)
+#define SEEDED                                                                 \
+    (COMMAND_RUN | COMMAND_EVERYWHERE | COMMAND_EXPLORE | COMMAND_SWARM)
 #define AT(name) offsetof(struct options, name)
 #define NOWHERE  SIZE_MAX
 
@@ -127,9 +128,12 @@ static const struct option {
     {"--how", TEXT, AT(how), NOWHERE, 0, "power, process, error, full or short",
      COMMAND_EVERYWHERE},
     {"--node", TEXT, AT(node), NOWHERE, 0, "a broker, b1", COMMAND_EVERYWHERE},
-    {"--at", TEXT, AT(at), NOWHERE, 0, "an operation, b1:17",
-     COMMAND_EVERYWHERE},
-    {"--limit", NUMBER, AT(limit), NOWHERE, 1, NULL, COMMAND_EVERYWHERE},
+    {"--at", TEXT, AT(at), NOWHERE, 0,
+     "an operation, b1:17, or a future, 1234:2",
+     COMMAND_EVERYWHERE | COMMAND_EXPLORE},
+    {"--limit", NUMBER, AT(limit), NOWHERE, 1, NULL,
+     COMMAND_EVERYWHERE | COMMAND_EXPLORE},
+    {"--futures", NUMBER, AT(futures), NOWHERE, 1, NULL, COMMAND_EXPLORE},
     {"--minutes", NUMBER, AT(minutes), NOWHERE, 1, NULL,
      COMMAND_SWARM | COMMAND_SHRINK},
     {"--print", FLAG, AT(print), NOWHERE, 0, NULL, COMMAND_SWARM},
@@ -140,9 +144,9 @@ static const struct {
     enum command command;
     const char *name;
 } names[] = {
-    {COMMAND_RUN, "run"},     {COMMAND_EVERYWHERE, "crash-everywhere"},
-    {COMMAND_SWARM, "swarm"}, {COMMAND_SHRINK, "shrink"},
-    {COMMAND_LINT, "lint"},
+    {COMMAND_RUN, "run"},         {COMMAND_EVERYWHERE, "crash-everywhere"},
+    {COMMAND_EXPLORE, "explore"}, {COMMAND_SWARM, "swarm"},
+    {COMMAND_SHRINK, "shrink"},   {COMMAND_LINT, "lint"},
 };
 
 /* "swarm", or "swarm and shrink". */

@@ -17,7 +17,8 @@ enum command {
     COMMAND_EVERYWHERE = 1 << 1,
     COMMAND_SWARM = 1 << 2,
     COMMAND_SHRINK = 1 << 3,
-    COMMAND_LINT = 1 << 4
+    COMMAND_LINT = 1 << 4,
+    COMMAND_EXPLORE = 1 << 5
 };
 
 struct files {
@@ -37,6 +38,7 @@ struct options {
     bool has_beside;
     uint64_t beside;
     uint64_t limit; /* 0: not said; likewise */
+    uint64_t futures;
     uint64_t minutes;
     const char *trace; /* NULL: not said; likewise all that follow */
     const char *junit;

@@ -54,9 +54,12 @@ void trace_log(struct trace *trace, enum trace_level level, const char *format,
 void trace_mark(struct trace *trace, enum mark mark)
 {
     struct world *world = trace->node->world;
+    struct world_observer *observer = world->options.observer;
     uint64_t words[2] = {0x100u + (uint64_t)mark, trace->node->index};
 
-    world->marks[mark]++;
+    if (world->marks[mark]++ == 0 && observer != NULL &&
+        observer->on_mark != NULL)
+        observer->on_mark(observer, mark);
     world_hash_add(world, words, sizeof words);
     if (world_keeps_text(world))
         world_text(world, trace->node, "mark %s", mark_names[mark]);

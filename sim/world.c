@@ -105,6 +105,24 @@ void world_cancel(struct world *world, struct happening *happening)
     queue_remove(&world->queue, happening);
 }
 
+uint64_t world_turn(const struct world *world)
+{
+    return world->turn;
+}
+
+void world_fork(struct world *world, uint64_t turn, uint32_t future)
+{
+    world->fork_turn = turn;
+    world->future = future;
+}
+
+static void take_other_future(struct world *world)
+{
+    streams_fork(&world->streams, world->future);
+    for (uint32_t i = 0; i < world->node_count; i++)
+        streams_fork(&world->nodes[i]->streams, world->future);
+}
+
 bool world_run(struct world *world, int64_t until_us,
                bool (*done)(void *context), void *context)
 {
@@ -112,6 +130,8 @@ bool world_run(struct world *world, int64_t until_us,
 
     while ((next = queue_take(&world->queue, until_us)) != NULL) {
         world->now_us = next->at_us;
+        if (++world->turn == world->fork_turn)
+            take_other_future(world);
         next->run(next);
         if (done != NULL && done(context))
             return true;
