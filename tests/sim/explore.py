@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""kqsim explore tries other futures of a run: each differs from the run and from
-the others, can be made again alone, and one that fails says how.
+"""kqsim explore tries other futures of a run: each differs from the run and the
+others, can be made again alone, and one that fails says how.
 
     explore.py KQSIM SCENARIO
 
