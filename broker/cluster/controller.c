@@ -168,7 +168,7 @@ static void begin_sequence(struct controller *controller)
 
     if ((controller->change_count == 0 && controller->epoch > 1) ||
         controller->next_sequence < controller->metadata->next_sequence) {
-        controller->change_count = 0;
+        controller_drop_changes(controller);
         if (controller->next_sequence < anew)
             controller->next_sequence = anew;
     }
@@ -215,7 +215,7 @@ static void elect(struct controller *controller)
 /* The others see that their sequence begins again, and read everything. */
 static void make_changes(struct controller *controller)
 {
-    controller->change_count = 0;
+    controller_drop_changes(controller);
     controller->next_sequence = 1;
     controller->changes_version = ZNODE_MISSING;
     elect(controller);
@@ -232,6 +232,7 @@ static bool load_changes(struct controller *controller,
 
     if (node == NULL)
         return false;
+    controller_drop_changes(controller);
     skip = node->n_changes > CHANGES_KEPT ? node->n_changes - CHANGES_KEPT : 0;
     controller->change_count = node->n_changes - skip;
     for (size_t i = 0; i < controller->change_count; i++) {
@@ -241,6 +242,8 @@ static bool load_changes(struct controller *controller,
         to->base.unknown_fields = NULL;
         to->base.n_unknown_fields = 0;
         to->has_states = 0;
+        if (to->name != NULL)
+            to->name = heap_strdup(controller->seam->heap, to->name);
         if (to->has_topic_id &&
             uuid_from_bytes(to->topic_id.data, to->topic_id.len,
                             &controller->change_topics[i]))
@@ -539,6 +542,7 @@ void controller_release(struct controller *controller)
 {
     controller_stop(controller);
     brokers_release(&controller->brokers);
+    controller_drop_changes(controller);
     live_free(controller);
 }
 

@@ -18,6 +18,7 @@ Kq__Change *controller_add_change(struct controller *controller,
     Kq__Change *change;
 
     if (at == CHANGES_KEPT) { /* the oldest goes */
+        heap_free(controller->seam->heap, controller->changes[0].name);
         at = --controller->change_count;
         memmove(controller->changes, controller->changes + 1,
                 at * sizeof *controller->changes);
@@ -40,6 +41,13 @@ Kq__Change *controller_add_change(struct controller *controller,
     }
     controller->change_count++;
     return change;
+}
+
+void controller_drop_changes(struct controller *controller)
+{
+    for (size_t i = 0; i < controller->change_count; i++)
+        heap_free(controller->seam->heap, controller->changes[i].name);
+    controller->change_count = 0;
 }
 
 struct bytes controller_changes_encode(struct controller *controller)
@@ -129,6 +137,7 @@ static void add_new_topic(struct controller_write *write, struct op_list *list)
     struct heap *heap = controller->seam->heap;
     const struct intent *intent = write->topic_intent;
     const struct bytes none = {(const uint8_t *)"", 0};
+    Kq__Change *change;
     uint8_t *copy = heap_alloc(heap, write->topic_node.size + 1);
 
     memcpy(copy, write->topic_node.data, write->topic_node.size);
@@ -147,9 +156,10 @@ static void add_new_topic(struct controller_write *write, struct op_list *list)
                                       write->new_states + first, count),
                    0),
             intent->name, first / CHUNK_PARTITIONS);
-        controller_add_change(controller, &intent->topic_id,
-                              first / CHUNK_PARTITIONS);
     }
+    change = controller_add_change(controller, &intent->topic_id, 0);
+    change->has_settings = change->settings = 1;
+    change->name = heap_strdup(heap, intent->name);
 }
 
 static void add_altered_topic(struct controller_write *write,

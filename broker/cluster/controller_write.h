@@ -133,6 +133,8 @@ void controller_multi_send(struct controller_write *write);
 #define CHANGE_NO_CHUNK UINT32_MAX
 Kq__Change *controller_add_change(struct controller *controller,
                                   const struct uuid *topic_id, uint32_t chunk);
+/* All that are kept go, as their sequence begins anew. */
+void controller_drop_changes(struct controller *controller);
 /* The states that the changes carry are dropped then: they are of one write. */
 struct bytes controller_changes_encode(struct controller *controller);
 

@@ -47,6 +47,30 @@ static bool apply_states(struct metadata *metadata, struct topic *topic,
     return taken;
 }
 
+static bool is_being_read(const struct metadata *metadata,
+                          const struct uuid *id)
+{
+    list_for_each (node, &metadata->reads) {
+        const struct metadata_read *read =
+            container_of(node, struct metadata_read, node);
+
+        if (read->kind == READ_TOPIC && uuid_equal(&read->id, id))
+            return true;
+    }
+    return false;
+}
+
+/* A topic that is not known: a new one, or nobody knows. What is said of one
+ * that is being read will be read behind it. */
+static void discover(struct metadata *metadata, const Kq__Change *change,
+                     const struct uuid *id)
+{
+    if (change->name != NULL && topic_name_valid(change->name))
+        metadata_read_topic(metadata, change->name)->id = *id;
+    else if (!is_being_read(metadata, id))
+        metadata->rescan_wanted = true; /* find its name */
+}
+
 static void apply_change(struct metadata *metadata, const Kq__Change *change)
 {
     struct topic *topic;
@@ -63,7 +87,7 @@ static void apply_change(struct metadata *metadata, const Kq__Change *change)
         if (topic != NULL)
             metadata_remove_topic(metadata, topic);
     } else if (topic == NULL) {
-        metadata->rescan_wanted = true; /* a new one: find its name */
+        discover(metadata, change, &id);
     } else if (change->has_settings && change->settings) {
         metadata_read_topic(metadata, topic->name); /* and its chunks */
     } else if (change->chunk < topic_chunks(topic) &&

@@ -36,8 +36,10 @@ struct metadata_read {
     enum chunk_condition condition;
     bool exists;
     struct coord_stat stat;
-    struct uuid id; /* of READ_RENEWAL: the topic's, as its znode says */
-    bool renewed;   /* of READ_TOPIC: so do its states */
+    /* the topic's: of READ_RENEWAL, as its znode says; of READ_TOPIC, as the
+     * change says that speaks of it first, or zero */
+    struct uuid id;
+    bool renewed; /* of READ_TOPIC: so do its states */
     struct list node;
 };
 
