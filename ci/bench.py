@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ci/bench-log and ci/bench-cluster share: a table of measurements and
-their targets, brokers of their own, and the options of both."""
+"""What ci/bench-log, ci/bench-cluster and ci/bench-sim share: a table of
+measurements and their targets, brokers of their own, and the options."""
 import argparse
 import os
 import re
@@ -29,6 +29,18 @@ class Row:
         self.bound = bound
 
 
+class Taken:
+    """What a program said, and what it took with its children: seconds of
+    wall and CPU time, bytes resident at the most (of this one at least, from
+    which it was forked)."""
+
+    def __init__(self, output, wall, usage):
+        self.output = output
+        self.wall = wall
+        self.cpu = usage.ru_utime + usage.ru_stime
+        self.memory = usage.ru_maxrss * 1024
+
+
 class Bench:
     """Sizes, programs, and the table so far."""
 
@@ -52,6 +64,20 @@ class Bench:
             raise Failed(f"{program} {' '.join(map(str, arguments))}: "
                          f"{done.stderr.strip()[-300:]}")
         return done.stdout + done.stderr
+
+    def timed(self, program, *arguments):
+        """The program, as what it took."""
+        words = [f"{self.build}/{program}", *map(str, arguments)]
+        began = time.monotonic()
+        with subprocess.Popen(words, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT,
+                              text=True) as running:
+            output = running.stdout.read()
+            _, status, usage = os.wait4(running.pid, 0)
+            running.returncode = os.waitstatus_to_exitcode(status)
+        if running.returncode != 0:
+            raise Failed(f"{' '.join(words)}: {output.strip()[-300:]}")
+        return Taken(output, time.monotonic() - began, usage)
 
     def row(self, what, value, unit, target, good, bound=False):
         """`bound`: holds on a machine of any speed."""
@@ -206,7 +232,7 @@ def main(doc, sections, questions):
     try:
         for name in options.only or sections:
             measure(bench, name, {**sections, **questions}[name])
-    except Failed as failed:
+    except (Failed, FileNotFoundError) as failed:
         print(f"bench: {failed}", file=sys.stderr)
         return 3
     finally:

@@ -178,6 +178,25 @@ swarm() { # program, seeds
     return "$code"
 }
 
+# Chance decides otherwise after rare marks and syncs; every run counts.
+explore() { # scenarios (a pattern), futures of each
+    local file results="$LOGS/explore.json" passed failed good=0
+
+    : >"$results"
+    for file in $1; do
+        build/kqsim explore "$file" --limit "$2" --jobs "$JOBS" --json \
+            >>"$results" || good=1
+    done
+    passed=$(grep -c '"result" *: *"pass"' "$results")
+    failed=$(grep -vc '"result" *: *"pass"' "$results")
+    counted "$passed" "$failed"
+    if [ "$passed" -eq 0 ]; then
+        echo "no future passed: are there scenarios?"
+        return 1
+    fi
+    return "$good"
+}
+
 # A broker crashes at its disk operations, or they fail; every run counts.
 crash_everywhere() { # scenarios (a pattern), seeds, operations of each
     local file how results="$LOGS/crash-everywhere.json" passed failed good=0

@@ -141,10 +141,17 @@ class Tree:
     def sweep(self, scenarios, seeds, first=1, jobs=1, seconds=240,
               program="kqsim"):
         """The runs, and a sentence when the sweep itself came to nothing."""
-        out, err, code = run(
-            [f"{self.build_path}/{program}", "run", *scenarios, "--seeds",
-             str(seeds), "--from", str(first), "--jobs", str(jobs), "--json"],
-            seconds, cwd=self.path)
+        return self.runs([program, "run", *scenarios, "--seeds", str(seeds),
+                          "--from", str(first), "--jobs", str(jobs)], seconds)
+
+    def swarm(self, seeds, jobs, seconds):
+        """The same of drawn scenarios."""
+        return self.runs(["kqsim", "swarm", "--seeds", str(seeds), "--jobs",
+                          str(jobs)], seconds)
+
+    def runs(self, command, seconds):
+        out, err, code = run([f"{self.build_path}/{command[0]}", *command[1:],
+                              "--json"], seconds, cwd=self.path)
         if code is None:
             return [], f"kqsim did not end within {seconds} s"
         runs = [json.loads(line) for line in out.splitlines() if line]

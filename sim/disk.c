@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "sim/disk_internal.h"
+#include "sim/pool.h"
 
 #define CAPACITY_DEFAULT (UINT64_C(1) << 40)
 #define STALL_US_MAX     2000000
@@ -36,7 +37,7 @@ static void operation_free(struct operation *operation)
         for (size_t i = 0; i < request->file_count; i++)
             disk_file_drop(request->files[i]);
     operation->disk->in_flight--;
-    free(operation);
+    pool_give(operation, sizeof *operation);
 }
 
 static void on_complete(struct happening *happening)
@@ -132,11 +133,10 @@ static int64_t latency_us(struct disk *disk, const struct disk_request *request)
 static struct operation *submit(struct disk *disk, struct disk_request *request,
                                 enum disk_operation kind, int64_t *last_us)
 {
-    struct operation *operation = calloc(1, sizeof *operation);
+    struct operation *operation = pool_take_zeroed(sizeof *operation);
     struct world *world = disk_world(disk);
     int64_t at_us = world->now_us;
 
-    ASSERT(operation != NULL);
     request->operation = kind;
     request->error = ERROR_NONE;
     request->world = NULL;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "sim/disk_internal.h"
+#include "sim/pool.h"
 
 #define WRITEBACK_BYTES (32u << 20)
 
@@ -70,7 +71,7 @@ void record_free(struct record *record)
         record->inode->disk->record_bytes -= record->length;
     list_remove(&record->link);
     list_remove(&record->order);
-    free(record);
+    pool_give(record, sizeof *record + record->room);
 }
 
 static bool has_failed(const struct record *record)
@@ -151,15 +152,15 @@ static struct record *record_new(struct inode *inode, enum record_kind kind,
                                  uint64_t offset, uint64_t length)
 {
     struct disk *disk = inode->disk;
-    struct record *record = calloc(1, sizeof *record + length);
+    struct record *record = pool_take(sizeof *record + length);
 
-    ASSERT(record != NULL);
-    record->inode = inode;
-    record->kind = kind;
-    record->number = disk->next_record++;
-    record->at_us = disk_world(disk)->now_us;
-    record->offset = offset;
-    record->length = length;
+    *record = (struct record){.inode = inode,
+                              .kind = kind,
+                              .number = disk->next_record++,
+                              .at_us = disk_world(disk)->now_us,
+                              .offset = offset,
+                              .length = length,
+                              .room = length};
     list_init(&record->link);
     list_init(&record->order);
     list_append(&inode->records, &record->link);
@@ -168,7 +169,20 @@ static struct record *record_new(struct inode *inode, enum record_kind kind,
     return record;
 }
 
-void file_write(struct inode *inode, uint64_t offset, const void *data,
+static void gather(uint8_t *to, const struct iovec *iov, uint64_t length)
+{
+    while (length > 0) {
+        uint64_t part = iov->iov_len < length ? iov->iov_len : length;
+
+        if (part > 0)
+            memcpy(to, iov->iov_base, part);
+        to += part;
+        length -= part;
+        iov++;
+    }
+}
+
+void file_write(struct inode *inode, uint64_t offset, const struct iovec *iov,
                 uint64_t length)
 {
     struct record *record;
@@ -176,8 +190,8 @@ void file_write(struct inode *inode, uint64_t offset, const void *data,
     if (length == 0)
         return;
     record = record_new(inode, RECORD_WRITE, offset, length);
-    memcpy(record->data, data, length);
-    content_write(&inode->content[CACHE], offset, data, length);
+    gather(record->data, iov, length);
+    content_write(&inode->content[CACHE], offset, record->data, length);
     inode_recharge(inode);
     write_back(inode->disk);
 }

@@ -73,6 +73,7 @@ struct record {
     int64_t at_us;
     uint64_t offset; /* size: the new size */
     uint64_t length;
+    size_t room; /* for data */
     uint8_t data[];
 };
 
@@ -215,7 +216,8 @@ void content_write(struct content *content, uint64_t offset, const void *data,
 void content_resize(struct content *content, uint64_t size);
 void content_copy(struct content *to, const struct content *from);
 void content_release(struct content *content);
-void file_write(struct inode *inode, uint64_t offset, const void *data,
+/* The first `length` bytes of the vectors, which hold as many. */
+void file_write(struct inode *inode, uint64_t offset, const struct iovec *iov,
                 uint64_t length);
 void file_resize(struct inode *inode, uint64_t size);
 void file_sync(struct inode *inode, uint64_t covered);

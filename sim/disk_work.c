@@ -97,25 +97,8 @@ static enum error work_read(struct operation *operation, bool faults)
 static void write_vectors(struct operation *operation, uint64_t limit)
 {
     struct disk_request *request = operation->request;
-    struct inode *inode = operation->file->inode;
-    uint64_t done = 0;
-    uint8_t *bytes;
 
-    if (limit == 0)
-        return;
-    bytes = malloc(limit);
-    ASSERT(bytes != NULL);
-    for (unsigned i = 0; i < request->iov_count && done < limit; i++) {
-        const struct iovec *iov = &request->iov[i];
-        uint64_t part =
-            iov->iov_len < limit - done ? iov->iov_len : limit - done;
-
-        if (part > 0)
-            memcpy(bytes + done, iov->iov_base, part);
-        done += part;
-    }
-    file_write(inode, request->offset, bytes, done);
-    free(bytes);
+    file_write(operation->file->inode, request->offset, request->iov, limit);
 }
 
 static uint64_t some_prefix(struct disk *disk, uint64_t limit)

@@ -5,20 +5,26 @@
  */
 #include "seam/inbox.h"
 
-#include <stdlib.h>
-
+#include "sim/pool.h"
 #include "sim/twins.h"
 
 /* Before every message; keeps it 16-aligned. */
 struct memory {
     struct list link;
+    size_t size;
+    size_t unused;
 };
+
+static void give(struct memory *memory)
+{
+    pool_give(memory, sizeof *memory + memory->size);
+}
 
 void *inbox_message_new(struct inbox *inbox, size_t size)
 {
-    struct memory *memory = calloc(1, sizeof *memory + size);
+    struct memory *memory = pool_take_zeroed(sizeof *memory + size);
 
-    ASSERT(memory != NULL);
+    memory->size = size;
     list_append(&inbox->memory, &memory->link);
     return memory + 1;
 }
@@ -29,7 +35,7 @@ void inbox_message_free(struct inbox *inbox, void *message)
 
     (void)inbox;
     list_remove(&memory->link);
-    free(memory);
+    give(memory);
 }
 
 void inbox_post(struct inbox *inbox, struct inbox_message *message)
@@ -126,5 +132,5 @@ void inbox_drop(struct inbox *inbox)
     list_init(&inbox->messages);
     list_init(&inbox->jobs);
     while ((link = list_pop(&inbox->memory)) != NULL)
-        free(container_of(link, struct memory, link));
+        give(container_of(link, struct memory, link));
 }

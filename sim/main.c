@@ -2,21 +2,20 @@
  *
  * kqsim: runs scenarios in the simulated world and judges them.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "sim/options.h"
 #include "sim/report/everywhere.h"
+#include "sim/report/explore.h"
 #include "sim/report/hand_over.h"
 #include "sim/report/page.h"
 #include "sim/shrink/shrink.h"
 #include "sim/swarm/swarm.h"
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3 };
+#define FUTURES_MAX 1000
 
 static const char usage[] =
     "usage: kqsim run FILE|DIR... [--seed S | --seeds N [--from S]]\n"
@@ -32,6 +31,12 @@ static const char usage[] =
     "                 [--limit N] [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
     "                 [--junit FILE]\n"
     "                 crash at each disk operation in turn, or let it fail\n"
+    "       kqsim explore FILE [--seed S | --seeds N [--from S]]\n"
+    "                 [--futures K] [--limit N] [--at TURN:FUTURE] [--jobs J]\n"
+    "                 [--json] [--junit FILE]\n"
+    "                 let chance decide otherwise after rare marks and from "
+    "each\n"
+    "                 sync on\n"
     "       kqsim swarm [--seed S [--print] | --seeds N [--from S]]\n"
     "                 [--minutes M] [--jobs J] [--json] [--junit FILE]\n"
     "                 [--trace FILE]\n"
@@ -52,93 +57,7 @@ static const char usage[] =
     "Exit code: 0 all passed, 1 a run failed or proved nothing, 2 bad usage\n"
     "or a bad file, 3 the environment failed.\n";
 
-static int fail(int code, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static int fail(int code, const char *format, ...)
-{
-    va_list arguments;
-
-    fputs("kqsim: ", stderr);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    return code;
-}
-
-/* ---- files ---- */
-
-struct files {
-    char **paths;
-    size_t count;
-};
-
-static void files_add(struct files *files, const char *path)
-{
-    char **paths = realloc(files->paths, (files->count + 1) * sizeof *paths);
-
-    if (paths == NULL)
-        abort();
-    files->paths = paths;
-    paths[files->count] = strdup(path);
-    if (paths[files->count++] == NULL)
-        abort();
-}
-
-static void files_release(struct files *files)
-{
-    for (size_t i = 0; i < files->count; i++)
-        free(files->paths[i]);
-    free(files->paths);
-}
-
-static bool is_scenario(const char *name)
-{
-    size_t length = strlen(name);
-
-    return length > 5 && strcmp(name + length - 5, ".yaml") == 0;
-}
-
-static int walk(struct files *files, const char *path);
-
-static int walk_directory(struct files *files, const char *path)
-{
-    struct dirent **entries;
-    int count = scandir(path, &entries, NULL, alphasort);
-    int code = EXIT_DONE;
-
-    if (count < 0)
-        return fail(EXIT_ENVIRONMENT, "cannot read the directory %s: %s", path,
-                    strerror(errno));
-    for (int i = 0; i < count; i++) {
-        const char *name = entries[i]->d_name;
-        char inner[4096];
-        struct stat status;
-
-        snprintf(inner, sizeof inner, "%s%s%s", path,
-                 path[strlen(path) - 1] == '/' ? "" : "/", name);
-        if (code == EXIT_DONE && name[0] != '.' && stat(inner, &status) == 0 &&
-            (S_ISDIR(status.st_mode) || is_scenario(name)))
-            code = walk(files, inner);
-        free(entries[i]);
-    }
-    free(entries);
-    return code;
-}
-
-static int walk(struct files *files, const char *path)
-{
-    struct stat status;
-
-    if (stat(path, &status) != 0)
-        return fail(EXIT_USAGE, "there is no scenario file or directory %s: %s",
-                    path, strerror(errno));
-    if (S_ISDIR(status.st_mode))
-        return walk_directory(files, path);
-    files_add(files, path);
-    return EXIT_DONE;
-}
+/* ---- scenarios ---- */
 
 struct plan {
     struct scenario **scenarios;
@@ -170,142 +89,6 @@ static void plan_release(struct plan *plan)
     for (size_t i = 0; i < plan->count; i++)
         scenario_free(plan->scenarios[i]);
     free(plan->scenarios);
-}
-
-/* ---- run ---- */
-
-struct options {
-    struct files files;
-    uint64_t first_seed;
-    uint64_t seeds;
-    uint64_t jobs;
-    bool has_seed;
-    bool has_seeds;
-    bool json;
-    const char *trace;
-    const char *junit;
-    struct junit *cases; /* that go there; NULL: no --junit */
-    const char *html;
-    bool has_beside;
-    uint64_t beside;
-    const char *how; /* the rest: of crash-everywhere */
-    const char *node;
-    const char *at;
-    uint64_t limit;
-    uint64_t minutes;  /* of swarm and shrink */
-    bool print;        /* of swarm */
-    const char *out;   /* of shrink */
-    const char *world; /* of run; NULL: this one */
-};
-
-static int take_number(const char *option, const char *text, uint64_t minimum,
-                       uint64_t *number)
-{
-    char *end = NULL;
-
-    errno = 0;
-    if (text != NULL && *text >= '0' && *text <= '9')
-        *number = strtoull(text, &end, 10);
-    if (end == NULL || *end != '\0' || errno != 0 || *number < minimum)
-        return fail(EXIT_USAGE, "%s needs a whole number of at least %" PRIu64,
-                    option, minimum);
-    return EXIT_DONE;
-}
-
-static int take_text(const char *option, const char *text, const char *what,
-                     const char **value)
-{
-    *value = text;
-    return text ? EXIT_DONE : fail(EXIT_USAGE, "%s needs %s", option, what);
-}
-
-static int take_world(const char *text, struct options *options)
-{
-    if (text == NULL ||
-        (strcmp(text, "sim") != 0 && strcmp(text, "real") != 0 &&
-         strcmp(text, "both") != 0))
-        return fail(EXIT_USAGE, "--world is sim, real or both, and not '%s'",
-                    text ? text : "");
-    options->world = strcmp(text, "sim") == 0 ? NULL : text;
-    return EXIT_DONE;
-}
-
-/* Takes the option at `*at`, and its value. */
-static int take_option(struct options *options, int count, char **arguments,
-                       int *at)
-{
-    const char *name = arguments[*at];
-    const char *value = *at + 1 < count ? arguments[*at + 1] : NULL;
-
-    if (strncmp(name, "--world=", 8) == 0)
-        return take_world(name + 8, options);
-    if (strcmp(name, "--json") == 0) {
-        options->json = true;
-        return EXIT_DONE;
-    }
-    if (strcmp(name, "--print") == 0) {
-        options->print = true;
-        return EXIT_DONE;
-    }
-    ++*at;
-    if (strcmp(name, "--world") == 0)
-        return take_world(value, options);
-    if (strcmp(name, "--seed") == 0) {
-        options->has_seed = true;
-        return take_number(name, value, 0, &options->first_seed);
-    }
-    if (strcmp(name, "--from") == 0)
-        return take_number(name, value, 0, &options->first_seed);
-    if (strcmp(name, "--seeds") == 0) {
-        options->has_seeds = true;
-        return take_number(name, value, 1, &options->seeds);
-    }
-    if (strcmp(name, "--jobs") == 0)
-        return take_number(name, value, 1, &options->jobs);
-    if (strcmp(name, "--trace") == 0)
-        return take_text(name, value, "the name of a file", &options->trace);
-    if (strcmp(name, "--junit") == 0)
-        return take_text(name, value, "the name of a file", &options->junit);
-    if (strcmp(name, "--html") == 0)
-        return take_text(name, value, "the name of a file", &options->html);
-    if (strcmp(name, "--beside") == 0) {
-        options->has_beside = true;
-        return take_number(name, value, 0, &options->beside);
-    }
-    if (strcmp(name, "-o") == 0)
-        return take_text(name, value, "the name of a file", &options->out);
-    if (strcmp(name, "--how") == 0)
-        return take_text(name, value, "power, process, error, full or short",
-                         &options->how);
-    if (strcmp(name, "--node") == 0)
-        return take_text(name, value, "a broker, b1", &options->node);
-    if (strcmp(name, "--at") == 0)
-        return take_text(name, value, "an operation, b1:17", &options->at);
-    if (strcmp(name, "--limit") == 0)
-        return take_number(name, value, 1, &options->limit);
-    if (strcmp(name, "--minutes") == 0)
-        return take_number(name, value, 1, &options->minutes);
-    return fail(EXIT_USAGE, "there is no option %s: see kqsim --help", name);
-}
-
-static int take_options(struct options *options, int count, char **arguments)
-{
-    int code = EXIT_DONE;
-
-    *options = (struct options){.first_seed = 1, .seeds = 1, .jobs = 1};
-    for (int i = 0; i < count && code == EXIT_DONE; i++) {
-        if (arguments[i][0] == '-')
-            code = take_option(options, count, arguments, &i);
-        else
-            code = walk(&options->files, arguments[i]);
-    }
-    if (code != EXIT_DONE)
-        return code;
-    if (options->has_seed && options->has_seeds)
-        return fail(EXIT_USAGE, "--seed and --seeds exclude each other");
-    if (options->jobs > 256)
-        return fail(EXIT_USAGE, "--jobs must be at most 256");
-    return EXIT_DONE;
 }
 
 /* ---- pages ---- */
@@ -431,27 +214,16 @@ static int sweep(const struct options *options, const struct plan *plan,
     return code;
 }
 
-static bool strikes(const struct options *options)
+/* With at least one scenario. */
+static int take_scenarios(struct options *options, enum command command,
+                          int count, char **arguments)
 {
-    return options->how || options->node || options->at || options->limit > 0;
-}
+    int code = options_take(options, command, count, arguments);
 
-/* What belongs to kqsim run and to what reads scenarios as it does. */
-static int take_run_options(struct options *options, int count,
-                            char **arguments)
-{
-    int code = take_options(options, count, arguments);
-
-    if (code != EXIT_DONE)
-        return code;
-    if (options->files.count == 0)
+    if (code == EXIT_DONE && options->files.count == 0)
         return fail(EXIT_USAGE,
                     "no scenario: name files or directories that hold *.yaml");
-    if (options->print || options->minutes > 0)
-        return fail(EXIT_USAGE, "--print and --minutes belong to kqsim swarm");
-    if (options->out != NULL)
-        return fail(EXIT_USAGE, "-o belongs to kqsim shrink");
-    return EXIT_DONE;
+    return code;
 }
 
 /* The other world, or both of them. */
@@ -473,35 +245,12 @@ static int run_there(const struct options *options, const struct plan *plan)
                 strerror(errno));
 }
 
-static int refuse_strikes(const struct options *options)
-{
-    return strikes(options)
-               ? fail(EXIT_USAGE, "--how, --node, --at and --limit belong to "
-                                  "kqsim crash-everywhere")
-               : EXIT_DONE;
-}
-
-static int refuse_world(const struct options *options)
-{
-    return options->world ? fail(EXIT_USAGE, "--world belongs to kqsim run")
-                          : EXIT_DONE;
-}
-
-static int refuse_others(const struct options *options)
-{
-    int code = refuse_strikes(options);
-
-    return code == EXIT_DONE ? refuse_world(options) : code;
-}
-
 static int command_run(int count, char **arguments)
 {
     struct options options;
     struct plan plan = {NULL, 0};
-    int code = take_run_options(&options, count, arguments);
+    int code = take_scenarios(&options, COMMAND_RUN, count, arguments);
 
-    if (code == EXIT_DONE)
-        code = refuse_strikes(&options);
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE && options.world != NULL)
@@ -516,7 +265,7 @@ static int command_run(int count, char **arguments)
         code = page_of_file(&options, plan.scenarios[0], NULL, code);
     code = write_cases(&options, code);
     plan_release(&plan);
-    files_release(&options.files);
+    options_release(&options);
     return code;
 }
 
@@ -585,10 +334,8 @@ static int command_crash_everywhere(int count, char **arguments)
     struct options options;
     struct plan plan = {NULL, 0};
     enum strike_how how = STRIKE_POWER;
-    int code = take_run_options(&options, count, arguments);
+    int code = take_scenarios(&options, COMMAND_EVERYWHERE, count, arguments);
 
-    if (code == EXIT_DONE)
-        code = refuse_world(&options);
     if (code == EXIT_DONE && options.files.count != 1)
         code = fail(EXIT_USAGE, "kqsim crash-everywhere takes one scenario");
     if (code == EXIT_DONE && options.how != NULL &&
@@ -606,7 +353,70 @@ static int command_crash_everywhere(int count, char **arguments)
                           : strike_all(&options, &plan, how);
     code = write_cases(&options, code);
     plan_release(&plan);
-    files_release(&options.files);
+    options_release(&options);
+    return code;
+}
+
+/* ---- explore ---- */
+
+static int explore_one(const struct options *options, const struct plan *plan)
+{
+    struct run_strike strike;
+
+    if (options->futures > 0 || options->limit > 0 || options->seeds > 1)
+        return fail(EXIT_USAGE, "--at is for a single run: it goes with "
+                                "--seed");
+    if (!strike_parse_future(options->at, &strike))
+        return fail(EXIT_USAGE,
+                    "--at takes a turn and a future of it, as 1234:2, and not "
+                    "'%s'",
+                    options->at);
+    return page_of_file(options, plan->scenarios[0], &strike,
+                        sweep(options, plan, &strike));
+}
+
+static int explore_all(const struct options *options, const struct plan *plan)
+{
+    struct explore explore = {.scenario = plan->scenarios[0],
+                              .futures = options->futures > 0
+                                             ? (uint32_t)options->futures
+                                             : EXPLORE_FUTURES,
+                              .limit = options->limit,
+                              .jobs = (unsigned)options->jobs,
+                              .json = options->json,
+                              .junit = options->cases};
+    bool good = true;
+
+    if (options->trace != NULL || options->html != NULL)
+        return fail(EXIT_USAGE, "--trace and --html are for a single run: name "
+                                "it by --at");
+    if (options->futures > FUTURES_MAX)
+        return fail(EXIT_USAGE, "--futures must be at most %d", FUTURES_MAX);
+    for (uint64_t i = 0; i < options->seeds; i++) {
+        explore.seed = options->first_seed + i;
+        good &= explore_run(&explore);
+    }
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int command_explore(int count, char **arguments)
+{
+    struct options options;
+    struct plan plan = {NULL, 0};
+    int code = take_scenarios(&options, COMMAND_EXPLORE, count, arguments);
+
+    if (code == EXIT_DONE && options.files.count != 1)
+        code = fail(EXIT_USAGE, "kqsim explore takes one scenario");
+    if (code == EXIT_DONE)
+        code = load(&options.files, &plan);
+    if (code == EXIT_DONE)
+        code = open_cases(&options);
+    if (code == EXIT_DONE)
+        code = options.at ? explore_one(&options, &plan)
+                          : explore_all(&options, &plan);
+    code = write_cases(&options, code);
+    plan_release(&plan);
+    options_release(&options);
     return code;
 }
 
@@ -674,23 +484,17 @@ static int command_shrink(int count, char **arguments)
 {
     struct options options;
     struct plan plan = {NULL, 0};
-    int code = take_options(&options, count, arguments);
+    int code = options_take(&options, COMMAND_SHRINK, count, arguments);
 
-    if (code == EXIT_DONE)
-        code = refuse_others(&options);
     if (code == EXIT_DONE && (options.files.count != 1 || !options.has_seed))
         code = fail(EXIT_USAGE, "kqsim shrink takes one scenario and the "
                                 "--seed of a run that fails");
-    if (code == EXIT_DONE && (options.json || options.trace || options.print ||
-                              options.html || options.junit))
-        code = fail(EXIT_USAGE, "kqsim shrink takes --seed, -o, --minutes and "
-                                "--jobs");
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)
         code = shrink(&options, plan.scenarios[0]);
     plan_release(&plan);
-    files_release(&options.files);
+    options_release(&options);
     return code;
 }
 
@@ -733,20 +537,15 @@ static int print_drawn(uint64_t seed)
 static int command_swarm(int count, char **arguments)
 {
     struct options options;
-    int code = take_options(&options, count, arguments);
+    int code = options_take(&options, COMMAND_SWARM, count, arguments);
     bool single = !options.has_seeds && options.minutes == 0;
 
     if (code == EXIT_DONE && options.files.count > 0)
         code = fail(EXIT_USAGE, "kqsim swarm draws its scenarios and takes no "
                                 "file: see kqsim run");
-    else if (code == EXIT_DONE)
-        code = refuse_others(&options);
     if (code == EXIT_DONE && (options.print || options.trace) && !single)
         code = fail(EXIT_USAGE, "--print and --trace are for a single run: "
                                 "one --seed");
-    if (code == EXIT_DONE && options.out != NULL)
-        code = fail(EXIT_USAGE, "-o belongs to kqsim shrink: --print, then "
-                                "shrink what it wrote");
     if (code == EXIT_DONE)
         code = check_page(&options, single);
     if (code == EXIT_DONE)
@@ -757,7 +556,7 @@ static int command_swarm(int count, char **arguments)
     if (!options.print && options.html != NULL && code <= EXIT_FAILED && single)
         code = page_of_swarm(&options, code);
     code = write_cases(&options, code);
-    files_release(&options.files);
+    options_release(&options);
     return code;
 }
 
@@ -767,17 +566,15 @@ static int command_lint(int count, char **arguments)
 {
     struct options options;
     struct plan plan = {NULL, 0};
-    int code = take_run_options(&options, count, arguments);
+    int code = take_scenarios(&options, COMMAND_LINT, count, arguments);
 
-    if (code == EXIT_DONE)
-        code = refuse_world(&options);
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)
         printf("%zu scenario%s, nothing wrong\n", plan.count,
                plan.count == 1 ? "" : "s");
     plan_release(&plan);
-    files_release(&options.files);
+    options_release(&options);
     return code;
 }
 
@@ -849,11 +646,17 @@ static const struct {
     const char *name;
     int (*run)(int count, char **arguments);
 } commands[] = {
-    {"run", command_run},       {"lint", command_lint},
-    {"new", command_new},       {"schema", command_schema},
-    {"faults", command_faults}, {"oracles", command_oracles},
-    {"marks", command_marks},   {"crash-everywhere", command_crash_everywhere},
-    {"swarm", command_swarm},   {"shrink", command_shrink},
+    {"run", command_run},
+    {"lint", command_lint},
+    {"new", command_new},
+    {"schema", command_schema},
+    {"faults", command_faults},
+    {"oracles", command_oracles},
+    {"marks", command_marks},
+    {"crash-everywhere", command_crash_everywhere},
+    {"explore", command_explore},
+    {"swarm", command_swarm},
+    {"shrink", command_shrink},
 };
 
 int main(int count, char **arguments)

@@ -9,14 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/pool.h"
 #include "sim/twins.h"
 
 /* Before every block; keeps it 16-aligned. */
 struct block {
     struct list link;
     size_t size;
-    size_t unused;
+    size_t state;
 };
+
+enum { LIVE = 0x6c697665, FREED = 0x66726565 };
 
 /* "log/recover.c" of a path that may be absolute: where the tree was built
  * must not get into the trace. */
@@ -55,6 +58,13 @@ void world_assertion_failed(struct world *world, const char *text)
     node_escape(node);
 }
 
+static void give(struct block *block)
+{
+    ASSERT(block->state == LIVE);
+    block->state = FREED;
+    pool_give(block, sizeof *block + block->size);
+}
+
 void heap_init(struct heap *heap, struct node *node, size_t bytes_max)
 {
     heap->node = node;
@@ -68,7 +78,7 @@ void heap_drop(struct heap *heap)
     struct list *link;
 
     while ((link = list_pop(&heap->blocks)) != NULL)
-        free(container_of(link, struct block, link));
+        give(container_of(link, struct block, link));
     heap->used = 0;
 }
 
@@ -90,22 +100,32 @@ static void *take(struct heap *heap, size_t size, bool zeroed)
 
     if (size > heap->bytes_max - heap->used)
         return NULL;
-    block =
-        zeroed ? calloc(1, sizeof *block + size) : malloc(sizeof *block + size);
-    ASSERT(block != NULL);
+    block = zeroed ? pool_take_zeroed(sizeof *block + size)
+                   : pool_take(sizeof *block + size);
     block->size = size;
+    block->state = LIVE;
     list_append(&heap->blocks, &block->link);
     heap->used += size;
     return block + 1;
 }
 
-void *heap_alloc(struct heap *heap, size_t size)
+static void *take_or_end(struct heap *heap, size_t size, bool zeroed)
 {
-    void *memory = take(heap, size, true);
+    void *memory = take(heap, size, zeroed);
 
     if (memory == NULL)
         out_of_memory(heap, size);
     return memory;
+}
+
+void *heap_alloc(struct heap *heap, size_t size)
+{
+    return take_or_end(heap, size, true);
+}
+
+void *heap_alloc_unset(struct heap *heap, size_t size)
+{
+    return take_or_end(heap, size, false);
 }
 
 void *heap_try_alloc(struct heap *heap, size_t size)
@@ -117,10 +137,14 @@ void *heap_try_alloc(struct heap *heap, size_t size)
 
 void *heap_grow(struct heap *heap, void *old, size_t old_size, size_t size)
 {
-    void *memory = heap_alloc(heap, size);
+    size_t kept = old_size < size ? old_size : size;
+    uint8_t *memory = heap_alloc_unset(heap, size);
 
-    if (old != NULL)
-        memcpy(memory, old, old_size < size ? old_size : size);
+    if (old == NULL)
+        kept = 0;
+    else
+        memcpy(memory, old, kept);
+    memset(memory + kept, 0, size - kept);
     heap_free(heap, old);
     return memory;
 }
@@ -135,13 +159,13 @@ void heap_free(struct heap *heap, void *memory)
     ASSERT(heap->used >= block->size);
     heap->used -= block->size;
     list_remove(&block->link);
-    free(block);
+    give(block);
 }
 
 char *heap_strdup(struct heap *heap, const char *string)
 {
     size_t size = strlen(string) + 1;
-    char *copy = heap_alloc(heap, size);
+    char *copy = heap_alloc_unset(heap, size);
 
     memcpy(copy, string, size);
     return copy;

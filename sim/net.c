@@ -64,7 +64,7 @@ static void drop_received(struct connection *connection)
     struct list *link;
 
     while ((link = list_pop(&connection->received)) != NULL)
-        free(container_of(link, struct segment, link));
+        segment_free(container_of(link, struct segment, link));
     connection->received_bytes = 0;
 }
 
@@ -186,7 +186,7 @@ size_t net_read(struct connection *connection, void *buffer, size_t size)
         if (segment->read < segment->size)
             break;
         list_remove(&segment->link);
-        free(segment);
+        segment_free(segment);
         if (is_short(connection))
             break;
     }

@@ -118,6 +118,7 @@ int64_t wire_latency_us(struct wire *wire, unsigned from);
 /* Takes the segment. */
 void net_lane_send(struct lane *lane, struct segment *segment);
 struct segment *segment_new(enum segment_kind kind, size_t size);
+void segment_free(struct segment *segment);
 /* The receiver has read this much. */
 void lane_credit(struct lane *lane, size_t bytes);
 /* The end lets go: the other end is told in the order of what was sent. */

@@ -9,6 +9,7 @@
 
 #include "sim/disk_internal.h"
 #include "sim/net_internal.h"
+#include "sim/pool.h"
 
 #define SEGMENT_BYTES_MAX (64u << 10)
 #define DELAY_US_MAX      2000000
@@ -31,15 +32,14 @@ static void on_over(struct delivery *delivery)
     struct node *node = ending->net->node;
 
     list_remove(&ending->link);
-    free(ending);
+    pool_give(ending, sizeof *ending);
     node_handle(node, &event, &key);
 }
 
 static void send_over(struct net *net, struct net_send *send, enum error error)
 {
-    struct ending *ending = calloc(1, sizeof *ending);
+    struct ending *ending = pool_take_zeroed(sizeof *ending);
 
-    ASSERT(ending != NULL);
     send->error = error;
     if (send->file != NULL)
         disk_file_drop(send->file);
@@ -56,7 +56,8 @@ void sends_drop(struct net *net)
     struct list *link;
 
     while ((link = list_pop(&net->over)) != NULL)
-        free(container_of(link, struct ending, link));
+        pool_give(container_of(link, struct ending, link),
+                  sizeof(struct ending));
 }
 
 void sends_cancel(struct connection *connection)
@@ -246,7 +247,7 @@ void connection_pump(struct connection *connection)
         segment = segment_new(SEGMENT_DATA, segment_size(connection, room));
         if (!fill(connection, segment) || segment->size == 0 ||
             !faults_allow(connection, segment)) {
-            free(segment);
+            segment_free(segment);
             continue;
         }
         lane->used += segment->size;

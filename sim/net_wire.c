@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "sim/net_internal.h"
+#include "sim/pool.h"
 
 #define BYTES_PER_US      125 /* 1 Gbit/s */
 #define RETRANSMIT_US_MAX 200000
@@ -105,12 +106,16 @@ void world_heal_all(struct world *world)
 
 struct segment *segment_new(enum segment_kind kind, size_t size)
 {
-    struct segment *segment = malloc(sizeof *segment + size);
+    struct segment *segment = pool_take(sizeof *segment + size);
 
-    ASSERT(segment != NULL);
     *segment = (struct segment){.kind = kind, .size = size};
     list_init(&segment->link);
     return segment;
+}
+
+void segment_free(struct segment *segment)
+{
+    pool_give(segment, sizeof *segment + segment->size);
 }
 
 int64_t wire_latency_us(struct wire *wire, unsigned from)
@@ -139,7 +144,7 @@ void net_lane_send(struct lane *lane, struct segment *segment)
                     wire_latency_us(wire, lane->from);
 
     if (wire->dead) {
-        free(segment);
+        segment_free(segment);
         return;
     }
     if (at_us < lane->last_us)
@@ -167,7 +172,7 @@ static void hears(struct connection *connection, struct segment *segment)
         connection_fail(connection, ERROR_CLOSED);
         break;
     }
-    free(segment);
+    segment_free(segment);
 }
 
 /* False: it cannot get there now. */
@@ -200,7 +205,7 @@ static void on_arrival(struct happening *happening)
     if (!may_arrive(lane)) {
         if (is_lost(lane, segment)) {
             list_remove(&segment->link);
-            free(segment);
+            segment_free(segment);
         } else {
             lane->hangs = true;
         }
@@ -216,7 +221,7 @@ static void on_arrival(struct happening *happening)
     if (end == NULL && segment->kind == SEGMENT_DATA)
         net_lane_send(&wire->lanes[1 - lane->from],
                       segment_new(SEGMENT_RST, 0));
-    free(segment);
+    segment_free(segment);
 }
 
 static void plan_credit(struct lane *lane)
@@ -308,7 +313,7 @@ static void lane_clear(struct lane *lane)
     world_cancel(lane->wire->world, &lane->arrival);
     world_cancel(lane->wire->world, &lane->credit);
     while ((link = list_pop(&lane->segments)) != NULL)
-        free(container_of(link, struct segment, link));
+        segment_free(container_of(link, struct segment, link));
 }
 
 void wire_kill(struct wire *wire)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/line.h"
+#include "sim/pool.h"
 #include "sim/twins.h"
 
 #define CPU_US_MAX 5
@@ -100,6 +102,21 @@ static struct moment moment_of(const struct node *node)
                                node->wall_offset_ms};
 }
 
+static void event_text(const struct node *node, const struct event *event,
+                       const struct event_key *key)
+{
+    struct line line;
+
+    line_begin(&line, node->world, node);
+    line_add(&line, key->what);
+    line_add(&line, "#");
+    line_append_unsigned(&line, key->id);
+    line_add_unsigned(&line, key->a);
+    line_add_unsigned(&line, key->b);
+    line_add(&line, error_name(event->error));
+    line_end(&line);
+}
+
 void node_handle(struct node *node, struct event *event,
                  const struct event_key *key)
 {
@@ -113,9 +130,7 @@ void node_handle(struct node *node, struct event *event,
     world_hash_add(world, words, sizeof words);
     world->events++;
     if (world_keeps_text(world))
-        world_text(world, node, "%s #%llu %llu %llu %s", key->what,
-                   (unsigned long long)key->id, (unsigned long long)key->a,
-                   (unsigned long long)key->b, error_name(event->error));
+        event_text(node, event, key);
     event->now = moment_of(node);
     node->seam.now = event->now;
     node->kind->on_event(node->object, event);
@@ -142,7 +157,7 @@ static void on_background(struct happening *happening)
         list_append(&node->held, &wrapper->link);
         return;
     }
-    free(wrapper);
+    pool_give(wrapper, sizeof *wrapper);
     enter(node, run_background, call);
 }
 
@@ -158,8 +173,7 @@ void node_background(struct node *node, struct background *call, int64_t at_us)
         call->drop(call);
         return;
     }
-    wrapper = calloc(1, sizeof *wrapper);
-    ASSERT(wrapper != NULL);
+    wrapper = pool_take_zeroed(sizeof *wrapper);
     wrapper->call = call;
     wrapper->happening.run = on_background;
     list_append(&node->backgrounds, &wrapper->link);
@@ -176,7 +190,7 @@ static void drop_backgrounds(struct node *node, struct list *list)
         struct background *call = wrapper->call;
 
         world_cancel(node->world, &wrapper->happening);
-        free(wrapper);
+        pool_give(wrapper, sizeof *wrapper);
         call->drop(call);
     }
 }

@@ -27,6 +27,15 @@ void streams_init(struct streams *streams, uint64_t seed, const char *name)
         stream_init(streams, &streams->own[i], i);
 }
 
+void streams_fork(struct streams *streams, uint32_t future)
+{
+    streams->key = XXH3_64bits_withSeed(&future, sizeof future, streams->key);
+    for (uint32_t i = 0; i < PURPOSE_OWN_COUNT; i++)
+        stream_init(streams, &streams->own[i], i);
+    for (size_t i = 0; i < streams->more_count; i++)
+        stream_init(streams, &streams->more[i], streams->more[i].purpose);
+}
+
 void streams_release(struct streams *streams)
 {
     free(streams->more);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim/line.h"
 #include "sim/twins.h"
 
 static const char *const fact_names[FACT_COUNT] = {
@@ -53,9 +54,12 @@ void trace_log(struct trace *trace, enum trace_level level, const char *format,
 void trace_mark(struct trace *trace, enum mark mark)
 {
     struct world *world = trace->node->world;
+    struct world_observer *observer = world->options.observer;
     uint64_t words[2] = {0x100u + (uint64_t)mark, trace->node->index};
 
-    world->marks[mark]++;
+    if (world->marks[mark]++ == 0 && observer != NULL &&
+        observer->on_mark != NULL)
+        observer->on_mark(observer, mark);
     world_hash_add(world, words, sizeof words);
     if (world_keeps_text(world))
         world_text(world, trace->node, "mark %s", mark_names[mark]);
@@ -64,13 +68,24 @@ void trace_mark(struct trace *trace, enum mark mark)
 static void fact_text(struct trace *trace, const struct fact *fact)
 {
     char topic_id[UUID_TEXT_SIZE];
+    struct line line;
 
     uuid_format(&fact->key.topic_id, topic_id);
-    world_text(trace->node->world, trace->node,
-               "fact %s %s-%u epoch %d offset %lld end %lld value %lld",
-               fact_names[fact->type], topic_id, fact->key.partition,
-               fact->leader_epoch, (long long)fact->offset,
-               (long long)fact->end_offset, (long long)fact->value);
+    line_begin(&line, trace->node->world, trace->node);
+    line_add(&line, "fact");
+    line_add(&line, fact_names[fact->type]);
+    line_add(&line, topic_id);
+    line_append(&line, "-");
+    line_append_unsigned(&line, fact->key.partition);
+    line_add(&line, "epoch");
+    line_add_number(&line, fact->leader_epoch);
+    line_add(&line, "offset");
+    line_add_number(&line, fact->offset);
+    line_add(&line, "end");
+    line_add_number(&line, fact->end_offset);
+    line_add(&line, "value");
+    line_add_number(&line, fact->value);
+    line_end(&line);
 }
 
 void trace_fact(struct trace *trace, const struct fact *fact)

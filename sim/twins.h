@@ -39,6 +39,9 @@ struct world {
     uint64_t marks[MARK_COUNT];
     char *assertion;
     struct streams streams;
+    uint64_t turn;
+    uint64_t fork_turn; /* 0: no future but the one of the seed */
+    uint32_t future;
     struct node **nodes;
     uint32_t node_count;
     struct node *current;

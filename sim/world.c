@@ -11,6 +11,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "sim/line.h"
+#include "sim/pool.h"
 #include "sim/twins.h"
 
 static struct world *the_world;
@@ -45,6 +47,7 @@ struct world *world_new(const struct world_options *options)
     world->options = *options;
     streams_init(&world->streams, options->seed, "");
     world->hash = XXH3_64bits_withSeed("world", 5, options->seed);
+    queue_init(&world->queue);
     list_init(&world->calls);
     list_init(&world->cuts);
     list_init(&world->wires);
@@ -102,16 +105,33 @@ void world_cancel(struct world *world, struct happening *happening)
     queue_remove(&world->queue, happening);
 }
 
+uint64_t world_turn(const struct world *world)
+{
+    return world->turn;
+}
+
+void world_fork(struct world *world, uint64_t turn, uint32_t future)
+{
+    world->fork_turn = turn;
+    world->future = future;
+}
+
+static void take_other_future(struct world *world)
+{
+    streams_fork(&world->streams, world->future);
+    for (uint32_t i = 0; i < world->node_count; i++)
+        streams_fork(&world->nodes[i]->streams, world->future);
+}
+
 bool world_run(struct world *world, int64_t until_us,
                bool (*done)(void *context), void *context)
 {
     struct happening *next;
 
-    while ((next = queue_first(&world->queue)) != NULL) {
-        if (next->at_us > until_us)
-            break;
-        queue_remove(&world->queue, next);
+    while ((next = queue_take(&world->queue, until_us)) != NULL) {
         world->now_us = next->at_us;
+        if (++world->turn == world->fork_turn)
+            take_other_future(world);
         next->run(next);
         if (done != NULL && done(context))
             return true;
@@ -198,16 +218,15 @@ static void call_run(struct happening *happening)
     struct call copy = *call;
 
     list_remove(&call->link);
-    free(call);
+    pool_give(call, sizeof *call);
     copy.call(copy.context);
 }
 
 void world_at(struct world *world, int64_t at_us, void (*function)(void *),
               void *context)
 {
-    struct call *call = calloc(1, sizeof *call);
+    struct call *call = pool_take_zeroed(sizeof *call);
 
-    ASSERT(call != NULL);
     call->happening.run = call_run;
     call->call = function;
     call->context = context;
@@ -230,7 +249,7 @@ void world_free(struct world *world)
     for (uint32_t i = 0; i < world->node_count; i++)
         node_free(world->nodes[i]);
     while ((link = list_pop(&world->calls)) != NULL)
-        free(container_of(link, struct call, link));
+        pool_give(container_of(link, struct call, link), sizeof(struct call));
     faults_release(world);
     cuts_release(world);
     queue_release(&world->queue);
@@ -256,10 +275,11 @@ bool world_keeps_text(const struct world *world)
 static void put_line(struct world *world, const struct node *node,
                      const char *text)
 {
-    fprintf(world->options.trace, "%lld.%06lld %s %s\n",
-            (long long)(world->now_us / 1000000),
-            (long long)(world->now_us % 1000000), node ? node->name : "-",
-            text);
+    struct line line;
+
+    line_begin(&line, world, node);
+    line_add(&line, text);
+    line_end(&line);
 }
 
 void world_note(struct world *world, const struct node *node,

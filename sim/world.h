@@ -68,6 +68,8 @@ struct world_observer {
      * be NULL. */
     void (*on_asked)(struct world_observer *observer, struct node *node,
                      unsigned fault, bool fires);
+    /* A mark is reached for the first time. */
+    void (*on_mark)(struct world_observer *observer, enum mark mark);
     /* A line of the trace that is hashed: what befalls nodes (NULL: none),
      * links and the ensemble. Valid until return. */
     void (*on_note)(struct world_observer *observer, const struct node *node,
@@ -114,6 +116,12 @@ uint64_t world_marks(const struct world *world, enum mark mark);
 /* The first assertion that failed in a node ("file:line: text"), or NULL:
  * the run has failed. */
 const char *world_assertion(const struct world *world);
+
+/* The number of what happens now, or happened last: 1 and up. */
+uint64_t world_turn(const struct world *world);
+/* From this turn on all draws are those of another future (1 and up) that this
+ * seed could have had. */
+void world_fork(struct world *world, uint64_t turn, uint32_t future);
 
 /* Runs until virtual time `until_us`, or until `done(context)` says so after
  * some event (may be NULL). True when done. */

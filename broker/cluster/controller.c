@@ -131,7 +131,10 @@ static void won(struct controller *controller)
     controller->metadata_loaded = false;
     controller->brokers_loaded = false;
     live_free(controller);
-    metadata_scan(controller->metadata);
+    if (controller->doubtful)
+        metadata_scan(controller->metadata);
+    else
+        metadata_catch_up(controller->metadata);
     brokers_read(&controller->brokers, true);
 }
 
@@ -237,6 +240,7 @@ static bool load_changes(struct controller *controller,
         *to = *node->changes[skip + i];
         to->base.unknown_fields = NULL;
         to->base.n_unknown_fields = 0;
+        to->has_states = 0;
         if (to->has_topic_id &&
             uuid_from_bytes(to->topic_id.data, to->topic_id.len,
                             &controller->change_topics[i]))
@@ -418,6 +422,7 @@ static void activate(struct controller *controller)
         !controller->metadata_loaded || !controller->brokers_loaded)
         return;
     set_state(controller, CONTROLLER_ACTIVE);
+    controller->doubtful = false;
     controller->repaired = controller->metadata->defects.repaired;
     controller->decide_all = true;
     controller->brokers_changed = true;
@@ -557,6 +562,7 @@ void controller_reload(struct controller *controller, const char *why)
 {
     trace_log(controller->seam->trace, TRACE_WARN,
               "controller epoch %u ends here: %s", controller->epoch, why);
+    controller->doubtful = true;
     set_state(controller, CONTROLLER_LOOKING);
     leave_post(controller, ERROR_OUTCOME_UNKNOWN);
     look_later(controller);

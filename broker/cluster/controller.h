@@ -135,6 +135,7 @@ struct controller {
     bool request_open;
     struct coord_watch watch; /* on /controller */
     struct timer retry;
+    bool doubtful;     /* a write of it failed: it reads everything */
     unsigned patience; /* so often in turn what it reads was damaged */
     /* metadata.defects.repaired, as it was when it became ACTIVE */
     uint32_t repaired;

@@ -315,9 +315,9 @@ static void send_alters(struct replicas *replicas)
     Kq__AlterPartitionRequest request = KQ__ALTER_PARTITION_REQUEST__INIT;
     Kq__ReplicaIdentity identity = KQ__REPLICA_IDENTITY__INIT;
     struct alter_part *parts =
-        heap_alloc(heap, ALTER_ITEMS_MAX * sizeof *parts);
+        heap_alloc_unset(heap, ALTER_ITEMS_MAX * sizeof *parts);
     Kq__AlterPartitionItem **pointers =
-        heap_alloc(heap, ALTER_ITEMS_MAX * sizeof *pointers);
+        heap_alloc_unset(heap, ALTER_ITEMS_MAX * sizeof *pointers);
     struct list *node;
     size_t count = 0;
 

@@ -11,8 +11,8 @@
 
 /* ---- /changes ---- */
 
-void controller_add_change(struct controller *controller,
-                           const struct uuid *topic_id, uint32_t chunk)
+Kq__Change *controller_add_change(struct controller *controller,
+                                  const struct uuid *topic_id, uint32_t chunk)
 {
     size_t at = controller->change_count;
     Kq__Change *change;
@@ -39,19 +39,24 @@ void controller_add_change(struct controller *controller,
         change->chunk = chunk;
     }
     controller->change_count++;
+    return change;
 }
 
 struct bytes controller_changes_encode(struct controller *controller)
 {
     Kq__ChangesNode node = KQ__CHANGES_NODE__INIT;
     Kq__Change *pointers[CHANGES_KEPT];
+    struct bytes encoded;
 
     for (size_t i = 0; i < controller->change_count; i++)
         pointers[i] = &controller->changes[i];
     node.next_sequence = controller->next_sequence;
     node.n_changes = controller->change_count;
     node.changes = pointers;
-    return znode_pack(controller->seam->heap, &node.base);
+    encoded = znode_pack(controller->seam->heap, &node.base);
+    for (size_t i = 0; i < controller->change_count; i++)
+        controller->changes[i].has_states = 0;
+    return encoded;
 }
 
 /* ---- the multi ---- */
@@ -77,27 +82,44 @@ static char *op_add(struct op_list *list, enum coord_operation operation,
     return list->paths[at];
 }
 
+/* Brokers take the states from the change, if they follow, and need not read
+ * the chunk. */
+static void tell_chunk(struct controller_write *write,
+                       const struct staged_chunk *staged, struct bytes payload)
+{
+    Kq__Change *change = controller_add_change(
+        write->controller, &staged->topic->id, staged->chunk);
+
+    if (write->topic_intent != NULL) /* it may need all the room there is */
+        return;
+    change->has_version = 1;
+    change->version = staged->version + 1;
+    change->has_states = 1;
+    change->states.data = (uint8_t *)(uintptr_t)payload.data;
+    change->states.len = payload.size;
+}
+
 static void add_chunks(struct controller_write *write, struct op_list *list)
 {
-    struct controller *controller = write->controller;
+    struct heap *heap = write->controller->seam->heap;
 
     list_for_each (node, &write->chunks) {
         struct staged_chunk *staged =
             container_of(node, struct staged_chunk, node);
+        struct bytes payload;
 
         if (!staged->changed)
             continue;
+        payload = znode_chunk_encode(heap, &staged->topic->id,
+                                     staged->chunk * CHUNK_PARTITIONS,
+                                     staged->states, staged->count);
         znode_chunk_path(
-            op_add(
-                list, staged->version == CHUNK_NEW ? COORD_CREATE : COORD_SET,
-                znode_chunk_encode(controller->seam->heap, &staged->topic->id,
-                                   staged->chunk * CHUNK_PARTITIONS,
-                                   staged->states, staged->count),
-                staged->version),
+            op_add(list,
+                   staged->version == CHUNK_NEW ? COORD_CREATE : COORD_SET,
+                   payload, staged->version),
             staged->topic->name, staged->chunk);
         if (staged->topic != write->altered_topic) /* else all are read */
-            controller_add_change(controller, &staged->topic->id,
-                                  staged->chunk);
+            tell_chunk(write, staged, payload);
     }
 }
 
@@ -135,6 +157,7 @@ static void add_altered_topic(struct controller_write *write,
 {
     struct controller *controller = write->controller;
     const struct topic *topic = write->altered_topic;
+    Kq__Change *change;
     uint8_t *copy =
         heap_alloc(controller->seam->heap, write->topic_node.size + 1);
 
@@ -143,9 +166,8 @@ static void add_altered_topic(struct controller_write *write,
                             (struct bytes){copy, write->topic_node.size},
                             topic->version),
                      topic->name);
-    controller_add_change(controller, &topic->id, 0);
-    controller->changes[controller->change_count - 1].has_settings = 1;
-    controller->changes[controller->change_count - 1].settings = 1;
+    change = controller_add_change(controller, &topic->id, 0);
+    change->has_settings = change->settings = 1;
 }
 
 static void add_deleted_topic(struct controller_write *write,
@@ -173,9 +195,12 @@ void controller_multi_send(struct controller_write *write)
 {
     struct controller *controller = write->controller;
     struct heap *heap = controller->seam->heap;
-    struct op_list *list = heap_alloc(heap, sizeof *list);
+    struct op_list *list = heap_alloc_unset(heap, sizeof *list);
     const struct bytes none = {NULL, 0};
 
+    list->count = 0;
+    write->first_change = controller->next_sequence;
+    write->tells_brokers = controller->brokers_changed;
     memcpy(op_add(list, COORD_CHECK, none, controller->epoch_version),
            ZNODE_CONTROLLER_EPOCH, sizeof ZNODE_CONTROLLER_EPOCH);
     add_chunks(write, list);

@@ -517,6 +517,9 @@ static void committed(struct controller *controller,
         metadata_remove_topic(controller->metadata, write->deleted_topic);
     if (write->new_states != NULL)
         apply_new_topic(controller, write);
+    if (write->topic_intent == NULL) /* what was made is read, to know it by */
+        metadata_wrote(controller->metadata, write->first_change,
+                       controller->next_sequence, write->tells_brokers);
     while ((node = list_pop(&write->intents)) != NULL) {
         struct intent *intent = container_of(node, struct intent, node);
 

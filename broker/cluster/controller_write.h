@@ -31,8 +31,10 @@ struct controller_write {
     struct controller *controller;
     struct coord_request request;
     bool sent;
-    struct list chunks;  /* of struct staged_chunk */
-    struct list intents; /* answered when it is committed */
+    uint64_t first_change; /* of those that go with it */
+    bool tells_brokers;    /* one of them is of brokers */
+    struct list chunks;    /* of struct staged_chunk */
+    struct list intents;   /* answered when it is committed */
     size_t chunk_count;
     size_t bytes; /* estimate */
     /* at most one topic is created, deleted or altered in a write */
@@ -129,8 +131,9 @@ void controller_multi_send(struct controller_write *write);
 
 /* Notes a change for /changes. topic_id NULL: brokers or controller. */
 #define CHANGE_NO_CHUNK UINT32_MAX
-void controller_add_change(struct controller *controller,
-                           const struct uuid *topic_id, uint32_t chunk);
+Kq__Change *controller_add_change(struct controller *controller,
+                                  const struct uuid *topic_id, uint32_t chunk);
+/* The states that the changes carry are dropped then: they are of one write. */
 struct bytes controller_changes_encode(struct controller *controller);
 
 #endif

@@ -16,6 +16,7 @@
 
 #define BACK_OFF_US      100000
 #define BACK_OFF_FULL_US 1000000 /* no space: that does not change soon */
+#define CALL_BACK_US     10000
 
 /* One fetch request, and then the appends of its answer. */
 struct fetch {
@@ -37,14 +38,19 @@ static void fetcher_run(struct fetcher *fetcher);
 
 /* ---- a partition's way through ---- */
 
+/* Gathers what this event frees or moves. */
+static void run_soon(struct fetcher *fetcher)
+{
+    timer_start(fetcher->replicas->seam->timers, &fetcher->kick,
+                fetcher->replicas->seam->now.monotonic_us);
+}
+
 static void set_idle(struct fetcher *fetcher, struct partition *partition)
 {
     partition->step = FOLLOWER_IDLE;
     list_remove(&partition->fetch_node);
     list_append(&fetcher->idle, &partition->fetch_node);
-    if (!timer_running(&fetcher->kick)) /* gathers what this event frees */
-        timer_start(fetcher->replicas->seam->timers, &fetcher->kick,
-                    fetcher->replicas->seam->now.monotonic_us);
+    run_soon(fetcher);
 }
 
 static struct partition *waiting_partition(struct list *node)
@@ -125,12 +131,28 @@ static uint64_t durable_of(const struct partition *partition)
                                                                    : durable);
 }
 
-static void send_positions(struct fetcher *fetcher)
+static void send_position(struct fetcher *fetcher,
+                          Kq__ReplicaPositionPartition **parts, size_t count,
+                          bool unpark)
 {
     struct replicas *replicas = fetcher->replicas;
     Kq__Message message = KQ__MESSAGE__INIT;
     Kq__ReplicaPosition position = KQ__REPLICA_POSITION__INIT;
     Kq__ReplicaIdentity identity = KQ__REPLICA_IDENTITY__INIT;
+
+    identity.broker_id = replicas->options.broker_id;
+    identity.broker_epoch = replicas->broker_epoch;
+    position.replica = &identity;
+    position.n_partitions = count;
+    position.partitions = parts;
+    position.has_unpark = position.unpark = unpark;
+    message.body_case = KQ__MESSAGE__BODY_REPLICA_POSITION;
+    message.replica_position = &position;
+    channel_send(&fetcher->peer.channel, &message, NULL, 0, NULL, NULL);
+}
+
+static void send_positions(struct fetcher *fetcher)
+{
     Kq__ReplicaPositionPartition parts[64];
     Kq__ReplicaPositionPartition *pointers[64];
     size_t count = 0;
@@ -152,14 +174,7 @@ static void send_positions(struct fetcher *fetcher)
         part->has_durable_offset = part->durable_offset != part->counted_offset;
         pointers[count++] = part;
     }
-    identity.broker_id = replicas->options.broker_id;
-    identity.broker_epoch = replicas->broker_epoch;
-    position.replica = &identity;
-    position.n_partitions = count;
-    position.partitions = pointers;
-    message.body_case = KQ__MESSAGE__BODY_REPLICA_POSITION;
-    message.replica_position = &position;
-    channel_send(&fetcher->peer.channel, &message, NULL, 0, NULL, NULL);
+    send_position(fetcher, pointers, count, false);
 }
 
 void partition_set_leader_watermark(struct partition *partition,
@@ -197,9 +212,7 @@ void fetcher_progress(struct fetcher *fetcher, struct partition *partition)
         return; /* the next fetch says it */
     list_remove(&partition->position_node);
     list_append(&fetcher->positions, &partition->position_node);
-    if (!timer_running(&fetcher->kick)) /* gathers what this event moves */
-        timer_start(fetcher->replicas->seam->timers, &fetcher->kick,
-                    fetcher->replicas->seam->now.monotonic_us);
+    run_soon(fetcher);
 }
 
 static void recall_epoch(struct partition *partition)
@@ -559,6 +572,7 @@ static void fetch_done(struct call *call, enum error error, struct frame *frame)
     fetch->frame = frame;
     list_remove(&fetch->node);
     fetcher->fetch_count--;
+    fetcher->called_back = false;
     if (error == ERROR_NONE &&
         frame->message->body_case == KQ__MESSAGE__BODY_FETCH_RESPONSE)
         take_answer(fetcher, fetch);
@@ -702,6 +716,24 @@ static void hold_back(struct fetcher *fetcher)
     }
 }
 
+/* All fetches are under way, maybe parked, and partitions wait for one. */
+static void call_back(struct fetcher *fetcher)
+{
+    struct seam *seam = fetcher->replicas->seam;
+    int64_t next_us = fetcher->called_back_us + CALL_BACK_US;
+
+    if (fetcher->called_back)
+        return;
+    if (seam->now.monotonic_us < next_us) {
+        timer_start(seam->timers, &fetcher->kick, next_us);
+        return;
+    }
+    fetcher->called_back = true;
+    fetcher->called_back_us = seam->now.monotonic_us;
+    SOMETIMES(seam->trace, FETCHES_CALLED_BACK);
+    send_position(fetcher, NULL, 0, true);
+}
+
 static void fetcher_run(struct fetcher *fetcher)
 {
     if (!peer_ready(&fetcher->peer))
@@ -711,6 +743,8 @@ static void fetcher_run(struct fetcher *fetcher)
     hold_back(fetcher);
     while (!list_empty(&fetcher->idle) && fetcher->fetch_count < FETCHES_MAX)
         fetch_start(fetcher);
+    if (!list_empty(&fetcher->idle))
+        call_back(fetcher);
 }
 
 static void kick_fire(struct timer *timer)
@@ -731,6 +765,7 @@ struct fetcher *fetcher_new(struct replicas *replicas, uint32_t leader)
 
     fetcher->replicas = replicas;
     fetcher->leader = leader;
+    fetcher->called_back_us = replicas->seam->now.monotonic_us - CALL_BACK_US;
     list_init(&fetcher->node);
     list_init(&fetcher->idle);
     list_init(&fetcher->waiting);

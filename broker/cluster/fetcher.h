@@ -2,9 +2,10 @@
  *
  * Pulls from one leader for all the replicas that follow it. At most two
  * fetches are under way: the second lets partitions that became idle go on
- * while the first is parked. A counted offset that moves while its fetch is
- * parked is told by a one-way ReplicaPosition, so that no acknowledgement
- * waits for a fetch to return.
+ * while the first is parked. When both are and more partitions come, they are
+ * called back, not more often than every CALL_BACK_US. A counted offset that
+ * moves while its fetch is parked is told by a one-way ReplicaPosition, so that
+ * no acknowledgement waits for a fetch to return.
  */
 #ifndef CLUSTER_FETCHER_H
 #define CLUSTER_FETCHER_H
@@ -13,7 +14,7 @@
 #include "cluster/peers.h"
 
 #define FETCHES_MAX          2
-#define FETCH_PARTITIONS_MAX 2000
+#define FETCH_PARTITIONS_MAX 8000 /* within FRAME_HEADER_BYTES_MAX */
 
 struct replicas;
 struct partition;
@@ -29,6 +30,8 @@ struct fetcher {
     struct list positions; /* partitions whose counted offset moved */
     struct list fetches;   /* under way */
     unsigned fetch_count;
+    bool called_back;       /* and the leader was asked to answer them now */
+    int64_t called_back_us; /* when that was last */
     unsigned partition_count;
     struct timer back_off;
     struct timer kick;

@@ -5,6 +5,7 @@
  */
 #include "cluster/metadata.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -285,6 +286,40 @@ bool metadata_apply_chunk(struct metadata *metadata, struct topic *topic,
     if (added && topic_loaded(topic->grown))
         adopt_grown(metadata, topic);
     return known || added;
+}
+
+bool topic_has_id(const struct topic *topic, ProtobufCBinaryData topic_id)
+{
+    struct uuid id;
+
+    return uuid_from_bytes(topic_id.data, topic_id.len, &id) &&
+           uuid_equal(&id, &topic->id);
+}
+
+const char *metadata_decode_chunk(uint32_t chunk,
+                                  const Kq__PartitionStates *node,
+                                  struct partition_state *states,
+                                  char why[DEFECT_WHY_BYTES])
+{
+    uint32_t first = chunk * CHUNK_PARTITIONS;
+
+    if (node->has_format && node->format > ZNODE_FORMAT)
+        return "it was written by a newer version than this broker's";
+    if (node->n_partitions > CHUNK_PARTITIONS)
+        return "it holds more partitions than a znode does";
+    for (uint32_t i = 0; i < node->n_partitions; i++) {
+        const char *wrong =
+            node->partitions[i]->partition == first + i
+                ? znode_partition_decode(node->partitions[i], &states[i])
+                : "it is not in its place";
+
+        if (wrong == NULL)
+            continue;
+        snprintf(why, DEFECT_WHY_BYTES, "of partition %u: %s", first + i,
+                 wrong);
+        return why;
+    }
+    return NULL;
 }
 
 /* ---- topics ---- */

@@ -106,6 +106,7 @@ struct metadata {
     bool from_here; /* the scan knows with which change it begins */
     bool blind;     /* it does not, and will be made again: there was none */
     bool reads_failed;
+    bool catching_up; /* on_ready when what is being read is in */
     bool damaged; /* a znode could not be read: nothing is known to be gone */
     struct defects defects;
     bool check_all; /* the next scan reads what nobody follows, too */
@@ -132,7 +133,16 @@ void metadata_release(struct metadata *metadata);
  * changes. Also to be called when a reading may be stale: then everything
  * is read again. */
 void metadata_scan(struct metadata *metadata);
-/* The same, and all other znodes too, for who asks whether any is damaged. */
+/* The same for a controller that was just elected (decision 0038). What its
+ * predecessors wrote is in the changes: where all of them were followed, only
+ * the rest is read. Else everything. */
+void metadata_catch_up(struct metadata *metadata);
+/* The changes [first, next) are this broker's own and were put in here, but for
+ * those of `brokers`: they need not be read back, if all before was read. */
+void metadata_wrote(struct metadata *metadata, uint64_t first, uint64_t next,
+                    bool brokers);
+/* As metadata_scan(), and all other znodes too, for who asks whether any is
+ * damaged. */
 void metadata_check(struct metadata *metadata);
 /* Session over: nothing is ready, nothing followed, until the next scan. */
 void metadata_stop(struct metadata *metadata);
@@ -194,6 +204,13 @@ struct topic *metadata_apply_topic(struct metadata *metadata, const char *name,
  * taken. False when it holds less. */
 bool metadata_apply_chunk(struct metadata *metadata, struct topic *topic,
                           const struct chunk_states *chunk);
+/* Every partition of the chunk, in its place; room for CHUNK_PARTITIONS. NULL,
+ * or what is wrong. */
+const char *metadata_decode_chunk(uint32_t chunk,
+                                  const Kq__PartitionStates *node,
+                                  struct partition_state *states,
+                                  char why[DEFECT_WHY_BYTES]);
+bool topic_has_id(const struct topic *topic, ProtobufCBinaryData topic_id);
 void metadata_remove_topic(struct metadata *metadata, struct topic *topic);
 /* It stays as it was known last. */
 void topic_set_condition(struct topic *topic, uint32_t chunk,

@@ -4,10 +4,13 @@
  *
  *     scan: changes (sync, watch) + brokers + controller + list of topics
  *             -> each topic -> each of its chunks; all in -> ready
- *     watch on changes fires: changes again; per entry: a chunk, a topic
+ *     watch on changes fires: changes again; per entry: a chunk, unless its
+ *             new states came with it to who knows the old ones; a topic
  *             whose settings changed or that has more partitions (and its
  *             chunks), a deletion, or brokers and controller; a gap, or an
  *             unknown topic: scan
+ *     elected as controller: changes (sync), as if the watch had fired; all
+ *             in -> ready
  *
  * Readings run side by side; one that fails makes everything be read again
  * after a while, because what it would have said is not known.
@@ -25,64 +28,8 @@
 #include "seam/trace.h"
 
 #define RETRY_US    100000
-#define LOOK_US     500000
 #define LOOK_US_MAX 8000000
 #define DOUBT_US    1000000
-
-enum read_kind {
-    READ_CHANGES,
-    READ_CONTROLLER,
-    READ_ROOT, /* the znode above all topics */
-    READ_TOPICS,
-    READ_TOPIC,
-    READ_CHUNK,
-    READ_CONFIRM, /* the topic of a chunk that does not go with it */
-    READ_RENEWAL, /* a state of a topic that has another id */
-    READ_CLUSTER, /* what is wrong with it keeps no log from going */
-    READ_EPOCH,   /* these are read by a check alone */
-    READ_PRODUCER_IDS
-};
-
-/* What stands still while it is damaged, and what to do. */
-static const char *const ways_out[] = {
-    [READ_CHANGES] = "no controller can be elected, and brokers miss what "
-                     "changes: delete it, and the next controller makes it "
-                     "anew",
-    [READ_CONTROLLER] = "no controller can be elected: delete it",
-    [READ_ROOT] = "all topics stay as they were known last: write back what "
-                  "was there",
-    [READ_TOPICS] = "what is missing below it is not taken for deleted, and "
-                    "its logs stay: write back what was there, and at the end "
-                    "delete " ZNODE_CLUSTER " and make it again with the same "
-                    "bytes",
-    [READ_TOPIC] = "the topic stays as it was known last: write back what was "
-                   "there, or remove it with all below it, which deletes the "
-                   "topic",
-    [READ_CHUNK] = "its partitions stay as they were known last, and nobody is "
-                   "elected: write back what was there, or delete the topic",
-    [READ_CLUSTER] = "no broker can start: write back what was there",
-    [READ_EPOCH] = "no controller can be elected: write back what was there, "
-                   "or a number above all epochs so far",
-    [READ_PRODUCER_IDS] = "no idempotent producer can begin: write back what "
-                          "was there, or a number above all that were given",
-};
-
-struct metadata_read {
-    struct coord_request request;
-    struct metadata *metadata;
-    enum read_kind kind;
-    char *name;          /* of READ_TOPIC */
-    struct topic *topic; /* of READ_CHUNK; NULL: deleted meanwhile */
-    uint32_t chunk;
-    /* of READ_CONFIRM: what is wrong with the chunk, unless the topic has
-     * changed, and as what it was read */
-    enum chunk_condition condition;
-    bool exists;
-    struct coord_stat stat;
-    struct uuid id; /* of READ_RENEWAL: the topic's, as its znode says */
-    bool renewed;   /* of READ_TOPIC: so do its states */
-    struct list node;
-};
 
 static void read_done(struct coord_request *request);
 
@@ -149,8 +96,8 @@ static void read_children(struct metadata *metadata)
     coord_children(metadata->coord, &read->request, ZNODE_TOPICS, true, NULL);
 }
 
-static struct metadata_read *read_topic(struct metadata *metadata,
-                                        const char *name)
+struct metadata_read *metadata_read_topic(struct metadata *metadata,
+                                          const char *name)
 {
     struct metadata_read *read = read_new(metadata, READ_TOPIC);
     char path[ZNODE_PATH_BYTES];
@@ -161,8 +108,8 @@ static struct metadata_read *read_topic(struct metadata *metadata,
     return read;
 }
 
-static void read_chunk(struct metadata *metadata, struct topic *topic,
-                       uint32_t chunk)
+void metadata_read_chunk(struct metadata *metadata, struct topic *topic,
+                         uint32_t chunk, bool sync)
 {
     struct metadata_read *read = read_new(metadata, READ_CHUNK);
     char path[ZNODE_PATH_BYTES];
@@ -170,7 +117,7 @@ static void read_chunk(struct metadata *metadata, struct topic *topic,
     read->topic = topic;
     read->chunk = chunk;
     znode_chunk_path(path, topic->name, chunk);
-    coord_get(metadata->coord, &read->request, path, true, NULL);
+    coord_get(metadata->coord, &read->request, path, sync, NULL);
 }
 
 static void confirm(struct metadata_read *of, enum chunk_condition condition)
@@ -287,6 +234,24 @@ void metadata_scan(struct metadata *metadata)
         start_scan(metadata);
 }
 
+bool metadata_is_followed(const struct metadata *metadata)
+{
+    return metadata->ready && !metadata->stopped && !metadata->rescanning &&
+           !metadata->rescan_wanted && !metadata->reads_failed;
+}
+
+void metadata_catch_up(struct metadata *metadata)
+{
+    if (!metadata_is_followed(metadata) || metadata->damaged ||
+        metadata->blind) {
+        metadata_scan(metadata);
+        return;
+    }
+    SOMETIMES(metadata->seam->trace, CAUGHT_UP);
+    metadata->catching_up = true;
+    read_changes(metadata);
+}
+
 /* One that is under way is waited for: else none would ever end. */
 void metadata_check(struct metadata *metadata)
 {
@@ -317,6 +282,7 @@ void metadata_stop(struct metadata *metadata)
     metadata->stopped = true;
     metadata->ready = false;
     metadata->rescanning = false;
+    metadata->catching_up = false;
     timer_stop(metadata->seam->timers, &metadata->retry);
     timer_stop(metadata->seam->timers, &metadata->look);
     coord_watch_cancel(metadata->coord, &metadata->changes_watch);
@@ -327,7 +293,8 @@ void metadata_refresh(struct metadata *metadata, struct topic *topic,
                       uint32_t partition)
 {
     if (!metadata->stopped)
-        read_chunk(metadata, topic, partition / CHUNK_PARTITIONS);
+        metadata_read_chunk(metadata, topic, partition / CHUNK_PARTITIONS,
+                            true);
 }
 
 void metadata_refresh_brokers(struct metadata *metadata)
@@ -336,139 +303,7 @@ void metadata_refresh_brokers(struct metadata *metadata)
     brokers_read(&metadata->brokers, false);
 }
 
-/* ---- what cannot be used ---- */
-
-static void path_of(const struct metadata_read *read,
-                    char path[ZNODE_PATH_BYTES])
-{
-    static const char *const paths[] = {
-        [READ_CHANGES] = ZNODE_CHANGES,
-        [READ_CONTROLLER] = ZNODE_CONTROLLER,
-        [READ_ROOT] = ZNODE_TOPICS,
-        [READ_TOPICS] = ZNODE_TOPICS,
-        [READ_CLUSTER] = ZNODE_CLUSTER,
-        [READ_EPOCH] = ZNODE_CONTROLLER_EPOCH,
-        [READ_PRODUCER_IDS] = ZNODE_PRODUCER_IDS,
-    };
-
-    if (read->kind == READ_TOPIC)
-        znode_topic_path(path, read->name);
-    else if (read->kind == READ_CONFIRM)
-        znode_topic_path(path, read->topic->name);
-    else if (read->kind == READ_CHUNK)
-        znode_chunk_path(path, read->topic->name, read->chunk);
-    else
-        snprintf(path, ZNODE_PATH_BYTES, "%s", paths[read->kind]);
-}
-
-static enum defect_source source_of(enum read_kind kind)
-{
-    return kind < READ_CLUSTER ? DEFECT_SCAN : DEFECT_CHECK;
-}
-
-static void note(struct metadata *metadata, const struct defect_found *found)
-{
-    if (defects_note(&metadata->defects, found)) {
-        metadata->look_us = LOOK_US;
-        timer_stop(metadata->seam->timers, &metadata->look);
-    }
-    metadata->damaged = defects_any(&metadata->defects);
-}
-
-/* What was read is not as it should be, or not there. */
-static void damaged(struct metadata_read *read, const char *why)
-{
-    enum read_kind kind = read->kind == READ_CONFIRM ? READ_TOPIC : read->kind;
-    char path[ZNODE_PATH_BYTES];
-
-    path_of(read, path);
-    note(read->metadata,
-         &(struct defect_found){
-             source_of(kind), path,
-             read->request.error == ERROR_NONE ? &read->request.stat : NULL,
-             why, ways_out[kind]});
-}
-
-/* It is as it should be. What was known while it was not may be old: read all
- * of it. */
-static void well(struct metadata_read *read)
-{
-    struct metadata *metadata = read->metadata;
-    char path[ZNODE_PATH_BYTES];
-
-    path_of(read, path);
-    if (defects_clear(&metadata->defects, path) && !metadata->rescanning &&
-        read->kind < READ_CLUSTER)
-        metadata->rescan_wanted = true;
-    metadata->damaged = defects_any(&metadata->defects);
-}
-
-static void chunk_damaged(struct metadata_read *read,
-                          enum chunk_condition condition,
-                          const struct coord_stat *stat, const char *why)
-{
-    char path[ZNODE_PATH_BYTES];
-
-    topic_set_condition(read->topic, read->chunk, condition);
-    znode_chunk_path(path, read->topic->name, read->chunk);
-    note(read->metadata, &(struct defect_found){DEFECT_SCAN, path, stat, why,
-                                                ways_out[READ_CHUNK]});
-}
-
 /* ---- what was read ---- */
-
-static void apply_change(struct metadata *metadata, const Kq__Change *change)
-{
-    struct topic *topic;
-    struct uuid id;
-
-    if (!change->has_topic_id) {
-        metadata_refresh_brokers(metadata);
-        return;
-    }
-    if (!uuid_from_bytes(change->topic_id.data, change->topic_id.len, &id))
-        return;
-    topic = metadata_topic_by_id(metadata, &id);
-    if (!change->has_chunk) {
-        if (topic != NULL)
-            metadata_remove_topic(metadata, topic);
-    } else if (topic == NULL) {
-        metadata->rescan_wanted = true; /* a new one: find its name */
-    } else if (change->has_settings && change->settings) {
-        read_topic(metadata, topic->name); /* and its chunks */
-    } else if (change->chunk < topic_chunks(topic)) {
-        read_chunk(metadata, topic, change->chunk);
-    }
-}
-
-static void got_changes(struct metadata *metadata, const Kq__ChangesNode *node)
-{
-    uint64_t first =
-        node->n_changes > 0 ? node->changes[0]->sequence : node->next_sequence;
-
-    if (metadata->blind) {
-        metadata->blind = false;
-        metadata->next_sequence = node->next_sequence;
-        metadata->rescan_wanted = true;
-        return;
-    }
-    if (metadata->rescanning && !metadata->from_here) {
-        /* The scan reads what these speak of, and not what comes later. */
-        metadata->from_here = true;
-        metadata->next_sequence = node->next_sequence;
-        return;
-    }
-    if (first > metadata->next_sequence || /* a gap, or written by hand */
-        node->next_sequence < metadata->next_sequence) {
-        metadata->next_sequence = node->next_sequence;
-        metadata->rescan_wanted = true;
-        return;
-    }
-    for (size_t i = 0; i < node->n_changes; i++)
-        if (node->changes[i]->sequence >= metadata->next_sequence)
-            apply_change(metadata, node->changes[i]);
-    metadata->next_sequence = node->next_sequence;
-}
 
 static void got_controller(struct metadata_read *read,
                            const Kq__ControllerNode *node)
@@ -476,24 +311,13 @@ static void got_controller(struct metadata_read *read,
     struct metadata *metadata = read->metadata;
 
     if (node != NULL && read->request.stat.ephemeral_owner == 0)
-        damaged(read, "it is not ephemeral: it is no broker's");
+        metadata_read_damaged(read, "it is not ephemeral: it is no broker's");
     else
-        well(read);
+        metadata_read_well(read);
     metadata->controller_id = node ? node->broker_id : NO_BROKER;
     if (node != NULL)
         metadata->controller_epoch = node->controller_epoch;
     metadata->listener->on_brokers(metadata->listener);
-}
-
-static void not_a_topic(struct metadata *metadata, const char *name)
-{
-    static const struct coord_stat any;
-    char path[ZNODE_PATH_BYTES];
-
-    znode_topic_path(path, name);
-    note(metadata, &(struct defect_found){DEFECT_STRAY, path, &any,
-                                          "no topic can have this name",
-                                          "it is passed over: remove it"});
 }
 
 /* No topic is known to be gone. */
@@ -524,22 +348,22 @@ static void got_topics(struct metadata_read *read)
     if (read->metadata->reads_failed)
         return; /* perhaps that of the cluster: all is read again */
     if (wrong == NULL) {
-        well(read);
+        metadata_read_well(read);
     } else {
-        damaged(read, wrong);
+        metadata_read_damaged(read, wrong);
         keep_topics(read->metadata);
     }
     for (size_t i = 0; i < request->child_count; i++)
         if (topic_name_valid(request->children[i]))
-            read_topic(read->metadata, request->children[i]);
+            metadata_read_topic(read->metadata, request->children[i]);
         else
-            not_a_topic(read->metadata, request->children[i]);
+            metadata_read_stray(read->metadata, request->children[i]);
 }
 
 static void read_chunks(struct metadata *metadata, struct topic *topic)
 {
     for (uint32_t i = 0; i < topic_chunks(topic); i++)
-        read_chunk(metadata, topic, i);
+        metadata_read_chunk(metadata, topic, i, false);
 }
 
 /* It is there, and that is all that is known of it by now. */
@@ -549,21 +373,13 @@ static void topic_damaged(struct metadata_read *read, const char *why)
                               ? read->topic
                               : metadata_topic(read->metadata, read->name);
 
-    damaged(read, why);
+    metadata_read_damaged(read, why);
     if (topic == NULL)
         return;
     topic->seen = true;
     topic->damaged = true;
     if (read->kind == READ_TOPIC)
         read_chunks(read->metadata, topic);
-}
-
-static bool is_of(const struct topic *topic, ProtobufCBinaryData topic_id)
-{
-    struct uuid id;
-
-    return uuid_from_bytes(topic_id.data, topic_id.len, &id) &&
-           uuid_equal(&id, &topic->id);
 }
 
 /* Another topic of this name, if its states say so too: then the logs of the
@@ -594,14 +410,15 @@ static void got_renewal(struct metadata_read *read,
     if (node != NULL &&
         uuid_from_bytes(node->topic_id.data, node->topic_id.len, &id) &&
         uuid_equal(&id, &read->id)) {
-        read_topic(metadata, read->name)->renewed = true;
+        metadata_read_topic(metadata, read->name)->renewed = true;
         return;
     }
     znode_topic_path(path, read->name);
-    note(metadata, &(struct defect_found){DEFECT_SCAN, path, &read->stat,
-                                          "its topic id is not that of its "
-                                          "states",
-                                          ways_out[READ_TOPIC]});
+    metadata_note(metadata,
+                  &(struct defect_found){DEFECT_SCAN, path, &read->stat,
+                                         "its topic id is not that of its "
+                                         "states",
+                                         metadata_way_out(READ_TOPIC)});
     if (topic != NULL)
         topic->damaged = true;
 }
@@ -611,7 +428,7 @@ static void got_renewal(struct metadata_read *read,
 static bool lowers(const struct metadata_read *read, const struct topic *topic,
                    const Kq__TopicNode *node)
 {
-    return is_of(topic, node->topic_id) &&
+    return topic_has_id(topic, node->topic_id) &&
            read->request.stat.version >= topic->version &&
            node->partition_count < topic->partition_count;
 }
@@ -628,7 +445,8 @@ static void got_topic(struct metadata_read *read, const Kq__TopicNode *node)
         topic_damaged(read, why);
         return;
     }
-    if (topic != NULL && !read->renewed && !is_of(topic, node->topic_id)) {
+    if (topic != NULL && !read->renewed &&
+        !topic_has_id(topic, node->topic_id)) {
         renew(read, topic, node);
         return;
     }
@@ -648,34 +466,8 @@ static void got_topic(struct metadata_read *read, const Kq__TopicNode *node)
     topic->czxid = stat->czxid;
     topic->damaged = false;
     topic->seen = true;
-    well(read);
+    metadata_read_well(read);
     read_chunks(metadata, topic);
-}
-
-/* Every partition of the chunk, in its place. NULL, or what is wrong. */
-static const char *decode_chunk(uint32_t chunk, const Kq__PartitionStates *node,
-                                struct partition_state *states,
-                                char why[DEFECT_WHY_BYTES])
-{
-    uint32_t first = chunk * CHUNK_PARTITIONS;
-
-    if (node->has_format && node->format > ZNODE_FORMAT)
-        return "it was written by a newer version than this broker's";
-    if (node->n_partitions > CHUNK_PARTITIONS)
-        return "it holds more partitions than a znode does";
-    for (uint32_t i = 0; i < node->n_partitions; i++) {
-        const char *wrong =
-            node->partitions[i]->partition == first + i
-                ? znode_partition_decode(node->partitions[i], &states[i])
-                : "it is not in its place";
-
-        if (wrong == NULL)
-            continue;
-        snprintf(why, DEFECT_WHY_BYTES, "of partition %u: %s", first + i,
-                 wrong);
-        return why;
-    }
-    return NULL;
 }
 
 static void got_chunk(struct metadata_read *read,
@@ -692,22 +484,24 @@ static void got_chunk(struct metadata_read *read,
     char buffer[DEFECT_WHY_BYTES];
     const char *why;
 
-    if (!is_of(topic, node->topic_id)) { /* perhaps it was created anew */
+    if (!topic_has_id(topic,
+                      node->topic_id)) { /* perhaps it was created anew */
         confirm(read, CHUNK_DAMAGED);
         return;
     }
-    chunk.states = states = heap_alloc(heap, CHUNK_PARTITIONS * sizeof *states);
-    why = decode_chunk(chunk.chunk, node, states, buffer);
+    chunk.states = states =
+        heap_alloc_unset(heap, CHUNK_PARTITIONS * sizeof *states);
+    why = metadata_decode_chunk(chunk.chunk, node, states, buffer);
     if (why == NULL && !metadata_apply_chunk(metadata, topic, &chunk))
         why = "it holds fewer partitions than its topic has";
     heap_free(heap, states);
     if (why != NULL)
-        chunk_damaged(read, CHUNK_DAMAGED, stat, why);
+        metadata_read_chunk_damaged(read, CHUNK_DAMAGED, stat, why);
     else if (topic->grown == NULL &&
              topic->chunk_conditions[read->chunk] == CHUNK_LARGER)
         confirm(read, CHUNK_LARGER);
     else
-        well(read);
+        metadata_read_well(read);
 }
 
 static const char *const mismatches[] = {
@@ -733,13 +527,14 @@ static void confirmed(struct metadata_read *read, const Kq__TopicNode *node)
 
     if (why != NULL)
         topic_damaged(read, why);
-    else if (!is_of(topic, node->topic_id) ||
+    else if (!topic_has_id(topic, node->topic_id) ||
              node->partition_count > partitions_read(topic)) {
         read->metadata->rescan_wanted = true;
         return;
     }
-    chunk_damaged(read, read->condition, read->exists ? &read->stat : NULL,
-                  mismatches[read->condition]);
+    metadata_read_chunk_damaged(read, read->condition,
+                                read->exists ? &read->stat : NULL,
+                                mismatches[read->condition]);
 }
 
 static const ProtobufCMessageDescriptor *descriptor_of(enum read_kind kind)
@@ -769,20 +564,21 @@ static void not_decoded(struct metadata_read *read)
     else if (read->kind == READ_TOPIC || read->kind == READ_CONFIRM)
         topic_damaged(read, why);
     else if (read->kind == READ_CHUNK)
-        chunk_damaged(read, CHUNK_DAMAGED, &request->stat, why);
+        metadata_read_chunk_damaged(read, CHUNK_DAMAGED, &request->stat, why);
     else
-        damaged(read, why);
+        metadata_read_damaged(read, why);
     if (read->kind == READ_CONFIRM)
-        chunk_damaged(read, read->condition, read->exists ? &read->stat : NULL,
-                      mismatches[read->condition]);
+        metadata_read_chunk_damaged(read, read->condition,
+                                    read->exists ? &read->stat : NULL,
+                                    mismatches[read->condition]);
 }
 
 static void decoded(struct metadata_read *read, const void *node)
 {
     switch (read->kind) {
     case READ_CHANGES:
-        well(read);
-        got_changes(read->metadata, node);
+        metadata_read_well(read);
+        metadata_got_changes(read->metadata, node);
         return;
     case READ_CONTROLLER:
         got_controller(read, node);
@@ -802,7 +598,7 @@ static void decoded(struct metadata_read *read, const void *node)
     case READ_CLUSTER:
     case READ_EPOCH:
     case READ_PRODUCER_IDS:
-        well(read);
+        metadata_read_well(read);
         return;
     case READ_ROOT:
     case READ_TOPICS:
@@ -840,7 +636,7 @@ static void got_nothing(struct metadata_read *read)
         return;
     case READ_ROOT:
     case READ_TOPICS:
-        damaged(read, "it does not exist");
+        metadata_read_damaged(read, "it does not exist");
         keep_topics(read->metadata);
         return;
     case READ_CHUNK:
@@ -855,12 +651,12 @@ static void got_nothing(struct metadata_read *read)
         return;
     case READ_CHANGES:
         read->metadata->blind = true;
-        damaged(read, "it does not exist");
+        metadata_read_damaged(read, "it does not exist");
         return;
     case READ_CLUSTER:
     case READ_EPOCH:
     case READ_PRODUCER_IDS:
-        damaged(read, "it does not exist");
+        metadata_read_damaged(read, "it does not exist");
         return;
     }
     UNREACHABLE();
@@ -889,11 +685,24 @@ static void note_grown(struct metadata *metadata)
             defects_of_topic(&metadata->defects, topic->name))
             continue;
         znode_topic_path(path, topic->name);
-        note(metadata, &(struct defect_found){DEFECT_SCAN, path, &any,
-                                              "it has more partitions than its "
-                                              "states",
-                                              ways_out[READ_TOPIC]});
+        metadata_note(metadata,
+                      &(struct defect_found){DEFECT_SCAN, path, &any,
+                                             "it has more partitions than its "
+                                             "states",
+                                             metadata_way_out(READ_TOPIC)});
     }
+}
+
+static void end_scan(struct metadata *metadata)
+{
+    metadata->rescanning = false;
+    remove_unseen(metadata);
+    note_grown(metadata);
+    defects_end(&metadata->defects, DEFECT_SCAN);
+    defects_end(&metadata->defects, DEFECT_STRAY);
+    metadata->damaged = defects_any(&metadata->defects);
+    metadata->ready = true;
+    metadata->catching_up = true;
 }
 
 /* Nothing is in flight: go on with what was asked for meanwhile. */
@@ -914,34 +723,13 @@ static void settle(struct metadata *metadata)
         return;
     }
     metadata->changes_read = metadata->next_sequence;
-    if (metadata->rescanning) {
-        metadata->rescanning = false;
-        remove_unseen(metadata);
-        note_grown(metadata);
-        defects_end(&metadata->defects, DEFECT_SCAN);
-        defects_end(&metadata->defects, DEFECT_STRAY);
-        metadata->damaged = defects_any(&metadata->defects);
-        metadata->ready = true;
+    if (metadata->rescanning)
+        end_scan(metadata);
+    if (metadata->catching_up) {
+        metadata->catching_up = false;
         metadata->listener->on_ready(metadata->listener);
     }
     look_again(metadata);
-}
-
-/* Where changes follow each other closely, the next reading of them is always
- * under way; what matters is what they speak of. */
-static void note_read(struct metadata *metadata)
-{
-    if (metadata->stopped || metadata->rescanning || metadata->reads_failed ||
-        metadata->rescan_wanted)
-        return;
-    list_for_each (node, &metadata->reads) {
-        enum read_kind kind =
-            container_of(node, struct metadata_read, node)->kind;
-
-        if (kind != READ_CHANGES)
-            return;
-    }
-    metadata->changes_read = metadata->next_sequence;
 }
 
 static void read_done(struct coord_request *request)
@@ -966,5 +754,5 @@ static void read_done(struct coord_request *request)
     if (list_empty(&metadata->reads))
         settle(metadata);
     else
-        note_read(metadata);
+        metadata_note_read(metadata);
 }

@@ -67,7 +67,7 @@ void *znode_unpack(struct heap *heap,
 
     /* bounded by COORD_DATA_BYTES_MAX; refused memory must not pass for a
      * damaged znode, whose change would then be missed for ever */
-    *block = heap_alloc(heap, budget);
+    *block = heap_alloc_unset(heap, budget);
     arena_init(&arena, *block, budget);
     message =
         protobuf_c_message_unpack(descriptor, &allocator, data.size, data.data);
@@ -87,7 +87,7 @@ const char *znode_unpack_wrong(struct bytes data)
 struct bytes znode_pack(struct heap *heap, const ProtobufCMessage *message)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
-    uint8_t *data = heap_alloc(heap, size + 1);
+    uint8_t *data = heap_alloc_unset(heap, size + 1);
 
     protobuf_c_message_pack(message, data);
     return (struct bytes){data, size};

@@ -133,6 +133,10 @@ static void open_run(struct offload *offload)
     handle->zookeeper =
         zookeeper_init2(handle->hosts, session_watcher, handle->timeout_ms,
                         NULL, handle, 0, ignore_log);
+    /* Else it asks the resolver each time that it looks at its socket, which
+     * is for each answer. It still does when the connection is lost. */
+    if (handle->zookeeper != NULL)
+        zoo_set_servers_resolution_delay(handle->zookeeper, -1);
 }
 
 static void open_done(struct offload *offload)

@@ -82,13 +82,23 @@ static void *take(struct heap *heap, size_t size, bool zeroed)
     return block + 1;
 }
 
-void *heap_alloc(struct heap *heap, size_t size)
+static void *take_or_end(struct heap *heap, size_t size, bool zeroed)
 {
-    void *memory = take(heap, size, true);
+    void *memory = take(heap, size, zeroed);
 
     if (memory == NULL)
         out_of_memory(heap, size);
     return memory;
+}
+
+void *heap_alloc(struct heap *heap, size_t size)
+{
+    return take_or_end(heap, size, true);
+}
+
+void *heap_alloc_unset(struct heap *heap, size_t size)
+{
+    return take_or_end(heap, size, false);
 }
 
 void *heap_try_alloc(struct heap *heap, size_t size)
@@ -100,10 +110,14 @@ void *heap_try_alloc(struct heap *heap, size_t size)
 
 void *heap_grow(struct heap *heap, void *old, size_t old_size, size_t size)
 {
-    void *memory = heap_alloc(heap, size);
+    size_t kept = old_size < size ? old_size : size;
+    uint8_t *memory = heap_alloc_unset(heap, size);
 
-    if (old != NULL)
-        memcpy(memory, old, old_size < size ? old_size : size);
+    if (old == NULL)
+        kept = 0;
+    else
+        memcpy(memory, old, kept);
+    memset(memory + kept, 0, size - kept);
     heap_free(heap, old);
     return memory;
 }
@@ -123,7 +137,7 @@ void heap_free(struct heap *heap, void *memory)
 char *heap_strdup(struct heap *heap, const char *string)
 {
     size_t size = strlen(string) + 1;
-    char *copy = heap_alloc(heap, size);
+    char *copy = heap_alloc_unset(heap, size);
 
     memcpy(copy, string, size);
     return copy;

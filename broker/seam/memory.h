@@ -15,6 +15,9 @@
  * when there is none: for bounded structures. Free with heap_free(). */
 void *heap_alloc(struct heap *heap, size_t size);
 
+/* The same, not zeroed: for what is large and filled by who takes it. */
+void *heap_alloc_unset(struct heap *heap, size_t size);
+
 /* Memory (not zeroed) for buffers whose size the outside decides: NULL past
  * the limit. Free with heap_free(). */
 void *heap_try_alloc(struct heap *heap, size_t size);

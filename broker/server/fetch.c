@@ -36,6 +36,7 @@ struct fetch_request {
     const Kq__FetchRequest *request;
     bool is_follower;
     struct replica replica;
+    struct list node;   /* of a follower: session->parked */
     struct timer timer; /* its time is up, or something woke it */
     int64_t until_us;
     bool woken;
@@ -46,6 +47,7 @@ struct fetch_request {
 static void unpark(struct fetch_request *fetch)
 {
     timer_stop(fetch->session->broker->seam->timers, &fetch->timer);
+    list_remove(&fetch->node);
     for (size_t i = 0; i < fetch->part_count; i++)
         list_remove(&fetch->parts[i].waiter.node);
 }
@@ -280,6 +282,9 @@ static struct list *waiters_of(const struct fetch_part *part,
 
 static void park(struct fetch_request *fetch)
 {
+    list_remove(&fetch->node);
+    if (fetch->is_follower)
+        list_append(&fetch->session->parked, &fetch->node);
     for (size_t i = 0; i < fetch->part_count; i++) {
         struct fetch_part *part = &fetch->parts[i];
         struct partition *partition =
@@ -307,6 +312,20 @@ static void wake(struct partition_waiter *waiter)
         return;
     fetch->woken = true;
     arm(fetch, fetch->session->broker->seam->now.monotonic_us);
+}
+
+/* The follower wants them back: their time is up. */
+static void unpark_all(struct session *session)
+{
+    int64_t now_us = session->broker->seam->now.monotonic_us;
+
+    list_for_each (node, &session->parked) {
+        struct fetch_request *fetch =
+            container_of(node, struct fetch_request, node);
+
+        fetch->until_us = now_us;
+        arm(fetch, now_us);
+    }
 }
 
 static void timer_fire(struct timer *timer)
@@ -395,6 +414,7 @@ static struct fetch_request *fetch_new(struct session *session,
         fetch->replica = (struct replica){request->replica->broker_id,
                                           request->replica->broker_epoch};
     fetch->part_count = request->n_partitions;
+    list_init(&fetch->node);
     fetch->timer.fire = timer_fire;
     for (size_t i = 0; i < fetch->part_count; i++) {
         struct fetch_part *part = &fetch->parts[i];
@@ -464,5 +484,7 @@ void handle_replica_position(struct session *session, struct frame *frame)
         if (partition != NULL && read_position(part, &position))
             partition_follower_position(partition, &position);
     }
+    if (message->has_unpark && message->unpark)
+        unpark_all(session);
     frame_free(frame);
 }

@@ -66,6 +66,7 @@ struct session {
     struct channel channel;
     struct channel_handler handler;
     struct list node;
+    struct list parked; /* fetches of a follower */
     size_t open_requests;
     bool closed;
 };

@@ -87,6 +87,7 @@ void session_accept(struct broker *broker, struct connection *connection)
     session->handler.on_message = on_message;
     session->handler.on_closed = on_closed;
     list_init(&session->node);
+    list_init(&session->parked);
     list_append(&broker->sessions, &session->node);
     broker->session_count++;
     channel_init(&session->channel, broker->seam, &broker->identity,

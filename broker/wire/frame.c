@@ -12,9 +12,11 @@
 #include "base/crc32c.h"
 #include "base/cursor.h"
 #include "seam/memory.h"
+#include "wire/field.h"
 
 /* header_length and header_crc: what `length` counts besides the parts */
-#define FRAME_LENGTH_MIN 8
+#define FRAME_LENGTH_MIN   8
+#define CORRELATION_NUMBER 1 /* Message.correlation_id */
 
 enum error frame_prefix_decode(const uint8_t prefix[FRAME_PREFIX_BYTES],
                                uint32_t frame_bytes_max,
@@ -51,6 +53,71 @@ static void decode_free(void *arena, void *memory)
     (void)memory;
 }
 
+/* ---- the envelope ---- */
+
+/* Message has a body of each kind there is, of which protobuf-c would look at
+ * all, so it is read and written here. What is in the body is protobuf-c's. */
+static const ProtobufCFieldDescriptor *body_field(uint64_t number)
+{
+    const ProtobufCFieldDescriptor *field =
+        number > UINT32_MAX || number == CORRELATION_NUMBER
+            ? NULL
+            : protobuf_c_message_descriptor_get_field(&kq__message__descriptor,
+                                                      (unsigned)number);
+
+    ASSERT(field == NULL || field->type == PROTOBUF_C_TYPE_MESSAGE);
+    return field;
+}
+
+static ProtobufCMessage *body_of(const Kq__Message *message,
+                                 const ProtobufCFieldDescriptor *field)
+{
+    return *(ProtobufCMessage *const *)(const void *)((const uint8_t *)message +
+                                                      field->offset);
+}
+
+static bool take_body(Kq__Message *message, const ProtobufCFieldDescriptor *of,
+                      const struct field *field, ProtobufCAllocator *allocator)
+{
+    ProtobufCMessage *body;
+
+    if (field->type != FIELD_BYTES ||
+        message->body_case != KQ__MESSAGE__BODY__NOT_SET)
+        return false;
+    body = protobuf_c_message_unpack(of->descriptor, allocator,
+                                     field->content.size, field->content.data);
+    if (body == NULL)
+        return false;
+    message->body_case = (Kq__Message__BodyCase)of->id;
+    *(ProtobufCMessage **)(void *)((uint8_t *)message + of->offset) = body;
+    return true;
+}
+
+static bool take_fields(Kq__Message *message, struct bytes header,
+                        ProtobufCAllocator *allocator)
+{
+    struct field_scan scan = {header, 0};
+    bool correlated = false;
+    struct field field;
+
+    while (field_waits(&scan)) {
+        const ProtobufCFieldDescriptor *of;
+
+        if (!field_next(&scan, &field))
+            return false;
+        of = body_field(field.number);
+        if (of != NULL && !take_body(message, of, &field, allocator))
+            return false;
+        if (field.number != CORRELATION_NUMBER)
+            continue;
+        if (field.type != FIELD_VARINT)
+            return false;
+        message->correlation_id = field.value;
+        correlated = true;
+    }
+    return correlated;
+}
+
 enum error frame_decode(struct frame *frame, const struct frame_prefix *prefix,
                         const uint8_t *header)
 {
@@ -58,6 +125,7 @@ enum error frame_decode(struct frame *frame, const struct frame_prefix *prefix,
                     FRAME_ARENA_BYTES_MIN;
     struct arena arena;
     ProtobufCAllocator allocator = {decode_alloc, decode_free, &arena};
+    Kq__Message *message;
 
     ASSERT(frame->arena_block == NULL);
     ASSERT(prefix->header_length <= FRAME_HEADER_BYTES_MAX);
@@ -68,9 +136,14 @@ enum error frame_decode(struct frame *frame, const struct frame_prefix *prefix,
         return ERROR_OUT_OF_MEMORY;
     frame->memory += budget;
     arena_init(&arena, frame->arena_block, budget);
-    frame->message =
-        kq__message__unpack(&allocator, prefix->header_length, header);
-    return frame->message ? ERROR_NONE : ERROR_BAD_FRAME;
+    message = arena_alloc(&arena, sizeof *message);
+    ASSERT(message != NULL);
+    kq__message__init(message);
+    if (!take_fields(message, (struct bytes){header, prefix->header_length},
+                     &allocator))
+        return ERROR_BAD_FRAME;
+    frame->message = message;
+    return ERROR_NONE;
 }
 
 struct frame *frame_new(struct heap *heap)
@@ -91,9 +164,43 @@ void frame_free(struct frame *frame)
     heap_free(frame->heap, frame);
 }
 
+static size_t envelope_size(const Kq__Message *message, size_t body_size)
+{
+    size_t size = 1 + varint_size(message->correlation_id);
+
+    if (message->body_case == KQ__MESSAGE__BODY__NOT_SET)
+        return size;
+    return size + varint_size(field_tag(message->body_case, FIELD_BYTES)) +
+           varint_size(body_size);
+}
+
+static size_t body_size_of(const Kq__Message *message)
+{
+    const ProtobufCFieldDescriptor *field = body_field(message->body_case);
+
+    return field != NULL
+               ? protobuf_c_message_get_packed_size(body_of(message, field))
+               : 0;
+}
+
 size_t frame_encoded_size(const Kq__Message *message)
 {
-    return FRAME_PREFIX_BYTES + kq__message__get_packed_size(message);
+    size_t body_size = body_size_of(message);
+
+    return FRAME_PREFIX_BYTES + envelope_size(message, body_size) + body_size;
+}
+
+static uint8_t *put_message(uint8_t *at, const Kq__Message *message)
+{
+    const ProtobufCFieldDescriptor *field = body_field(message->body_case);
+
+    at = varint_put(at, field_tag(CORRELATION_NUMBER, FIELD_VARINT));
+    at = varint_put(at, message->correlation_id);
+    if (field == NULL)
+        return at;
+    at = varint_put(at, field_tag(field->id, FIELD_BYTES));
+    at = varint_put(at, body_size_of(message));
+    return at + protobuf_c_message_pack(body_of(message, field), at);
 }
 
 void frame_encode(const Kq__Message *message, uint64_t attachment_length,
@@ -106,7 +213,7 @@ void frame_encode(const Kq__Message *message, uint64_t attachment_length,
 
     ASSERT(size > FRAME_PREFIX_BYTES);
     ASSERT(length <= UINT32_MAX);
-    ASSERT(kq__message__pack(message, header) == header_length);
+    ASSERT(put_message(header, message) == header + header_length);
     writer_init(&writer, to, FRAME_PREFIX_BYTES);
     writer_u32(&writer, (uint32_t)length);
     writer_u32(&writer, (uint32_t)header_length);

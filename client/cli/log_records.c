@@ -46,7 +46,7 @@ bool log_records_each(struct bytes set, uint32_t count,
                                    const Kq__Record *record),
                       void *context)
 {
-    struct record_scan scan = {set, 0};
+    struct field_scan scan = {set, 0};
     struct bytes entry;
 
     if (!record_set_valid(set, count))

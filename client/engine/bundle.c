@@ -7,14 +7,11 @@
  */
 #include "base/assert.h"
 #include "client/engine/internal.h"
-#include "record.pb-c.h"
 #include "rules/batch.h"
 #include "seam/memory.h"
 
-#define RECORD_TAG       0x0a /* RecordSet.records: field 1, length-delimited */
 #define BUNDLE_BYTES_MIN 1024
 #define DELIVERIES_MIN   8
-#define HEADERS_ON_STACK 16
 
 struct bundle *bundle_new(struct client *client, struct lane *lane)
 {
@@ -48,26 +45,6 @@ size_t bundle_memory(const struct bundle *bundle)
 
 /* ---- encoding one record ---- */
 
-static void set_bytes(struct bytes from, protobuf_c_boolean *has,
-                      ProtobufCBinaryData *to)
-{
-    *has = from.data != NULL;
-    to->data = (uint8_t *)(uintptr_t)from.data;
-    to->len = from.data ? from.size : 0;
-}
-
-static size_t varint_put(uint8_t *to, size_t value)
-{
-    size_t size = 0;
-
-    while (value >= 0x80) {
-        to[size++] = (uint8_t)(value | 0x80);
-        value >>= 7;
-    }
-    to[size++] = (uint8_t)value;
-    return size;
-}
-
 size_t record_bytes(const struct client_record *record)
 {
     size_t size = 32 + record->key.size + record->value.size;
@@ -99,46 +76,74 @@ static void bundle_reserve(struct client *client, struct bundle *bundle,
                   bundle->delivery_capacity * sizeof *bundle->deliveries);
 }
 
-static void bundle_put(struct bundle *bundle, const Kq__Record *record)
+static uint8_t *put_bytes(uint8_t *to, uint64_t number, struct bytes bytes)
 {
-    size_t length = kq__record__get_packed_size(record);
-
-    bundle->data[bundle->size++] = RECORD_TAG;
-    bundle->size += varint_put(bundle->data + bundle->size, length);
-    bundle->size += kq__record__pack(record, bundle->data + bundle->size);
-    ASSERT(bundle->size <= bundle->capacity);
+    to = varint_put(to, field_tag(number, FIELD_BYTES));
+    to = varint_put(to, bytes.size);
+    if (bytes.size > 0)
+        memcpy(to, bytes.data, bytes.size);
+    return to + bytes.size;
 }
 
-/* The headers as protobuf-c wants them; `room` when they are few. */
-static void bundle_put_record(struct client *client, struct bundle *bundle,
-                              Kq__Record *encoded,
-                              const struct client_record *record)
+static size_t put_size(uint64_t number, size_t size)
 {
-    Kq__Header room[HEADERS_ON_STACK];
-    Kq__Header *pointers_room[HEADERS_ON_STACK];
-    Kq__Header *headers = room;
-    Kq__Header **pointers = pointers_room;
-    struct heap *heap = client->seam->heap;
-    size_t count = record->header_count;
+    return varint_size(field_tag(number, FIELD_BYTES)) + varint_size(size) +
+           size;
+}
 
-    if (count > HEADERS_ON_STACK) {
-        headers = heap_alloc(heap, count * sizeof *headers);
-        pointers = heap_alloc(heap, count * sizeof(Kq__Header *));
+static size_t header_size(const struct client_header *header)
+{
+    return put_size(HEADER_KEY, strlen(header->key)) +
+           (header->value.data ? put_size(HEADER_VALUE, header->value.size)
+                               : 0);
+}
+
+static size_t record_size(const struct client_record *record,
+                          uint64_t timestamp)
+{
+    size_t size = 0;
+
+    if (record->key.data != NULL)
+        size += put_size(RECORD_KEY, record->key.size);
+    if (record->value.data != NULL)
+        size += put_size(RECORD_VALUE, record->value.size);
+    if (timestamp != 0)
+        size += varint_size(field_tag(RECORD_TIMESTAMP_DELTA, FIELD_VARINT)) +
+                varint_size(timestamp);
+    for (size_t i = 0; i < record->header_count; i++)
+        size += put_size(RECORD_HEADERS, header_size(&record->headers[i]));
+    return size;
+}
+
+static uint8_t *put_header(uint8_t *to, const struct client_header *header)
+{
+    to = varint_put(to, field_tag(RECORD_HEADERS, FIELD_BYTES));
+    to = varint_put(to, header_size(header));
+    to = put_bytes(to, HEADER_KEY, bytes_of_string(header->key));
+    return header->value.data ? put_bytes(to, HEADER_VALUE, header->value) : to;
+}
+
+/* As an entry of the RecordSet; fields as protobuf orders them. */
+static void bundle_put(struct bundle *bundle,
+                       const struct client_record *record, int64_t delta_ms)
+{
+    uint64_t timestamp = zigzag(delta_ms);
+    uint8_t *to = bundle->data + bundle->size;
+
+    to = varint_put(to, field_tag(SET_RECORDS, FIELD_BYTES));
+    to = varint_put(to, record_size(record, timestamp));
+    if (record->key.data != NULL)
+        to = put_bytes(to, RECORD_KEY, record->key);
+    if (record->value.data != NULL)
+        to = put_bytes(to, RECORD_VALUE, record->value);
+    if (timestamp != 0) {
+        to = varint_put(to, field_tag(RECORD_TIMESTAMP_DELTA, FIELD_VARINT));
+        to = varint_put(to, timestamp);
     }
-    for (size_t i = 0; i < count; i++) {
-        headers[i] = (Kq__Header)KQ__HEADER__INIT;
-        headers[i].key = (char *)(uintptr_t)record->headers[i].key;
-        set_bytes(record->headers[i].value, &headers[i].has_value,
-                  &headers[i].value);
-        pointers[i] = &headers[i];
-    }
-    encoded->n_headers = count;
-    encoded->headers = pointers;
-    bundle_put(bundle, encoded);
-    if (headers != room) {
-        heap_free(heap, headers);
-        heap_free(heap, pointers);
-    }
+    for (size_t i = 0; i < record->header_count; i++)
+        to = put_header(to, &record->headers[i]);
+    bundle->size = (size_t)(to - bundle->data);
+    ASSERT(bundle->size <= bundle->capacity);
 }
 
 bool bundle_fits(const struct client *client, const struct bundle *bundle,
@@ -152,7 +157,6 @@ bool bundle_append(struct client *client, struct bundle *bundle,
                    const struct client_record *record,
                    const struct delivery *delivery)
 {
-    Kq__Record encoded = KQ__RECORD__INIT;
     int64_t timestamp_ms = record->timestamp_ms;
     size_t size = record_bytes(record);
 
@@ -170,12 +174,8 @@ bool bundle_append(struct client *client, struct bundle *bundle,
     }
     if (timestamp_ms > bundle->max_timestamp_ms)
         bundle->max_timestamp_ms = timestamp_ms;
-    set_bytes(record->key, &encoded.has_key, &encoded.key);
-    set_bytes(record->value, &encoded.has_value, &encoded.value);
-    encoded.timestamp_delta = timestamp_ms - bundle->base_timestamp_ms;
-    encoded.has_timestamp_delta = encoded.timestamp_delta != 0;
     bundle_reserve(client, bundle, size);
-    bundle_put_record(client, bundle, &encoded, record);
+    bundle_put(bundle, record, timestamp_ms - bundle->base_timestamp_ms);
     bundle->deliveries[bundle->record_count++] = *delivery;
     return true;
 }

@@ -63,7 +63,7 @@ static enum error deliver_batch(struct reader *reader, const uint8_t *batch,
     struct client *client = reader->client;
     struct bytes set = {batch + BATCH_HEADER_BYTES,
                         header->length - BATCH_HEADER_BYTES};
-    struct record_scan scan = {set, 0};
+    struct field_scan scan = {set, 0};
     int64_t offset = header->base_offset;
     struct client_record record;
     struct bytes entry;

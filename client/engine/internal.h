@@ -20,6 +20,7 @@
 #include "client/engine/client.h"
 #include "seam/timer.h"
 #include "wire/channel.h"
+#include "wire/field.h"
 
 /* How long a topic may be unknown to the brokers before we believe it. */
 #define TOPIC_PATIENCE_US  5000000
@@ -314,18 +315,23 @@ void fetches_release(struct client *client);
 void watches_work(struct client *client);
 void watches_release(struct client *client);
 
-/* The entries of a RecordSet, without decoding them. */
-struct record_scan {
-    struct bytes set;
-    size_t at;
+/* Fields of the messages of proto/record.proto. */
+enum { SET_RECORDS = 1 };
+enum {
+    RECORD_KEY = 1,
+    RECORD_VALUE = 2,
+    RECORD_TIMESTAMP_DELTA = 3,
+    RECORD_HEADERS = 4
 };
+enum { HEADER_KEY = 1, HEADER_VALUE = 2 };
 
 /* Whether the set holds exactly `count` entries, all within their bounds. */
 bool record_set_valid(struct bytes set, uint32_t count);
 /* The next entry of a valid set; false at its end. */
-bool record_scan_next(struct record_scan *scan, struct bytes *record);
-/* Decodes an entry into the client's decode block, where it stays until the
- * next one. ERROR_CORRUPT_BATCH, ERROR_OUT_OF_MEMORY. */
+bool record_scan_next(struct field_scan *scan, struct bytes *record);
+/* Decodes an entry. Key and values lie in it, headers in the client's decode
+ * block, where they stay until the next one. ERROR_CORRUPT_BATCH,
+ * ERROR_OUT_OF_MEMORY. */
 enum error record_decode(struct client *client, struct bytes entry,
                          int64_t base_timestamp_ms,
                          struct client_record *record);

@@ -2,99 +2,49 @@
  *
  * Reading a RecordSet that came over the wire. Its checksum was right, but
  * whoever produced it may be hostile: entries are bounded before they are
- * decoded, one at a time, each into memory in proportion to its size.
+ * decoded, one at a time, each into memory in proportion to its size. Keys
+ * and values stay where they lie.
  */
 #include "base/arena.h"
 #include "base/assert.h"
 #include "client/engine/internal.h"
-#include "record.pb-c.h"
 #include "seam/memory.h"
 
-#define RECORD_FIELD        1
-/* Decoded size of a plain record, and of one that is nothing but headers. */
+/* What the headers of a plain record take, to a byte of it, and those of one
+ * that is nothing but headers: 24 bytes each, and 16 a name, for two. */
 #define DECODE_FACTOR_USUAL 4
-#define DECODE_FACTOR_MAX   64
+#define DECODE_FACTOR_MAX   12
 #define DECODE_BYTES_MIN    8192
 
-enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
-
-static bool varint_next(struct record_scan *scan, uint64_t *value)
+static bool is_record(const struct field *field)
 {
-    *value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte;
-
-        if (scan->at >= scan->set.size)
-            return false;
-        byte = scan->set.data[scan->at++];
-        *value |= (uint64_t)(byte & 0x7f) << shift;
-        if ((byte & 0x80) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The next field: `content` is set for length-delimited ones. */
-static bool field_next(struct record_scan *scan, uint64_t *tag,
-                       struct bytes *content)
-{
-    uint64_t size = 0;
-
-    content->data = NULL;
-    if (!varint_next(scan, tag))
-        return false;
-    switch (*tag & 7) {
-    case WIRE_VARINT:
-        return varint_next(scan, &size);
-    case WIRE_64:
-        size = 8;
-        break;
-    case WIRE_32:
-        size = 4;
-        break;
-    case WIRE_BYTES:
-        if (!varint_next(scan, &size))
-            return false;
-        break;
-    default:
-        return false;
-    }
-    if (size > scan->set.size - scan->at)
-        return false;
-    *content = (struct bytes){scan->set.data + scan->at, (size_t)size};
-    scan->at += (size_t)size;
-    return true;
-}
-
-static bool is_record(uint64_t tag)
-{
-    return tag == (RECORD_FIELD << 3 | WIRE_BYTES);
+    return field->number == SET_RECORDS && field->type == FIELD_BYTES;
 }
 
 bool record_set_valid(struct bytes set, uint32_t count)
 {
-    struct record_scan scan = {set, 0};
-    struct bytes content;
+    struct field_scan scan = {set, 0};
+    struct field field;
     uint32_t found = 0;
-    uint64_t tag;
 
-    while (scan.at < set.size) {
-        if (!field_next(&scan, &tag, &content))
+    while (field_waits(&scan)) {
+        if (!field_next(&scan, &field))
             return false;
-        if (is_record(tag) && found++ == count)
+        if (is_record(&field) && found++ == count)
             return false;
     }
     return found == count;
 }
 
-bool record_scan_next(struct record_scan *scan, struct bytes *record)
+bool record_scan_next(struct field_scan *scan, struct bytes *record)
 {
-    uint64_t tag;
+    struct field field;
 
-    while (scan->at < scan->set.size) {
-        if (!field_next(scan, &tag, record))
+    while (field_waits(scan)) {
+        if (!field_next(scan, &field))
             return false;
-        if (is_record(tag))
+        *record = field.content;
+        if (is_record(&field))
             return true;
     }
     return false;
@@ -102,47 +52,79 @@ bool record_scan_next(struct record_scan *scan, struct bytes *record)
 
 /* ---- one record ---- */
 
-static void *decode_alloc(void *arena, size_t size)
+static bool take_name(struct arena *arena, const struct field *field,
+                      struct client_header *header)
 {
-    return arena_alloc(arena, size);
+    size_t size = field->content.size;
+    char *name = arena_alloc(arena, size + 1);
+
+    if (name == NULL)
+        return false;
+    memcpy(name, field->content.data, size);
+    name[size] = '\0';
+    header->key = name;
+    return true;
 }
 
-static void decode_free(void *arena, void *memory)
+static bool decode_header(struct arena *arena, struct bytes entry,
+                          struct client_header *header)
 {
-    (void)arena;
-    (void)memory;
+    struct field_scan scan = {entry, 0};
+    struct field field;
+
+    *header = (struct client_header){0};
+    while (field_waits(&scan)) {
+        if (!field_next(&scan, &field))
+            return false;
+        if (field.number != HEADER_KEY && field.number != HEADER_VALUE)
+            continue;
+        if (field.type != FIELD_BYTES)
+            return false;
+        if (field.number == HEADER_VALUE)
+            header->value = field.content;
+        else if (!take_name(arena, &field, header))
+            return false;
+    }
+    return header->key != NULL;
 }
 
-/* protobuf-c gives no pointer for empty bytes; ours tell empty from null. */
-static struct bytes bytes_of(bool has, const ProtobufCBinaryData *data)
+static bool take_field(const struct field *field, int64_t base_timestamp_ms,
+                       struct client_record *record)
 {
-    static const uint8_t empty[1];
-
-    if (!has)
-        return (struct bytes){NULL, 0};
-    return (struct bytes){data->data ? data->data : empty, data->len};
+    if (field->number < RECORD_KEY || field->number > RECORD_HEADERS)
+        return true; /* of a later version */
+    if (field->type !=
+        (field->number == RECORD_TIMESTAMP_DELTA ? FIELD_VARINT : FIELD_BYTES))
+        return false;
+    if (field->number == RECORD_KEY)
+        record->key = field->content;
+    else if (field->number == RECORD_VALUE)
+        record->value = field->content;
+    else if (field->number == RECORD_TIMESTAMP_DELTA)
+        record->timestamp_ms = (int64_t)((uint64_t)base_timestamp_ms +
+                                         (uint64_t)zigzag_back(field->value));
+    else
+        record->header_count++;
+    return true;
 }
 
-static bool decode_headers(struct arena *arena, const Kq__Record *decoded,
+static bool decode_headers(struct arena *arena, struct bytes entry,
                            struct client_record *record)
 {
-    struct client_header *headers;
-    size_t count = decoded->n_headers;
+    struct field_scan scan = {entry, 0};
+    struct client_header *header;
+    struct field field;
 
-    record->headers = NULL;
-    record->header_count = count;
-    if (count == 0)
+    if (record->header_count == 0)
         return true;
-    headers = arena_alloc(arena, count * sizeof *headers);
-    if (headers == NULL)
+    header = arena_alloc(arena, record->header_count * sizeof *header);
+    if (header == NULL)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        const Kq__Header *header = decoded->headers[i];
-
-        headers[i].key = header->key;
-        headers[i].value = bytes_of(header->has_value, &header->value);
-    }
-    record->headers = headers;
+    record->headers = header;
+    while (field_waits(&scan) && field_next(&scan, &field))
+        if (field.number == RECORD_HEADERS &&
+            !decode_header(arena, field.content, header++))
+            return false;
     return true;
 }
 
@@ -150,17 +132,15 @@ static bool decode_within(struct arena *arena, struct bytes entry,
                           int64_t base_timestamp_ms,
                           struct client_record *record)
 {
-    ProtobufCAllocator allocator = {decode_alloc, decode_free, arena};
-    Kq__Record *decoded =
-        kq__record__unpack(&allocator, entry.size, entry.data);
+    struct field_scan scan = {entry, 0};
+    struct field field;
 
-    if (decoded == NULL)
-        return false;
-    record->key = bytes_of(decoded->has_key, &decoded->key);
-    record->value = bytes_of(decoded->has_value, &decoded->value);
-    record->timestamp_ms = (int64_t)((uint64_t)base_timestamp_ms +
-                                     (uint64_t)decoded->timestamp_delta);
-    return decode_headers(arena, decoded, record);
+    *record = (struct client_record){.timestamp_ms = base_timestamp_ms};
+    while (field_waits(&scan))
+        if (!field_next(&scan, &field) ||
+            !take_field(&field, base_timestamp_ms, record))
+            return false;
+    return decode_headers(arena, entry, record);
 }
 
 static bool decode_reserve(struct client *client, size_t size)

@@ -43,6 +43,21 @@ uint64_t world_marks(const struct world *world, enum mark mark)
     return 0;
 }
 
+/* Chance is not to be had a second time. */
+uint64_t world_turn(const struct world *world)
+{
+    (void)world;
+    return 0;
+}
+
+void world_fork(struct world *world, uint64_t turn, uint32_t future)
+{
+    (void)world;
+    (void)turn;
+    (void)future;
+    UNREACHABLE();
+}
+
 /* ---- nodes ---- */
 
 /* It is for code that runs as the node. */

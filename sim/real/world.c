@@ -97,6 +97,7 @@ struct world *world_new(const struct world_options *options)
     the_world = world;
     world->options = *options;
     list_init(&world->calls);
+    queue_init(&world->queue);
     streams_init(&world->streams, options->seed, "");
     snprintf(world->directory, sizeof world->directory, "%s",
              the_options->directory);
@@ -167,6 +168,8 @@ void world_at(struct world *world, int64_t at_us, void (*function)(void *),
     call->call = function;
     call->context = context;
     list_append(&world->calls, &call->link);
+    if (at_us < world->queue.now_us) /* the clock has gone on meanwhile */
+        at_us = world->queue.now_us;
     queue_add(&world->queue, &call->happening, at_us);
 }
 
@@ -187,9 +190,7 @@ static bool run_due(struct world *world, bool (*done)(void *context),
 {
     struct happening *next;
 
-    while ((next = queue_first(&world->queue)) != NULL &&
-           next->at_us <= world_now_us(world)) {
-        queue_remove(&world->queue, next);
+    while ((next = queue_take(&world->queue, world_now_us(world))) != NULL) {
         world->events++;
         next->run(next);
         if (is_done(done, context))
@@ -212,14 +213,14 @@ static void show_progress(struct world *world)
 /* Until something is due, or may have happened. */
 static void rest(struct world *world, int64_t until_us)
 {
-    const struct happening *next = queue_first(&world->queue);
+    int64_t next_us = queue_next_us(&world->queue);
     int64_t now_us = world_now_us(world);
     int64_t due_us = nodes_due_us(world) - world->start_us;
     int64_t at_us = now_us + LOOK_US;
     struct epoll_event ready[8];
 
-    if (next != NULL && next->at_us < at_us)
-        at_us = next->at_us;
+    if (next_us < at_us)
+        at_us = next_us;
     if (due_us < at_us)
         at_us = due_us;
     if (until_us < at_us)

@@ -18,7 +18,7 @@
 static const char *const how_names[] = {
     [STRIKE_POWER] = "power", [STRIKE_PROCESS] = "process",
     [STRIKE_ERROR] = "error", [STRIKE_FULL] = "full",
-    [STRIKE_SHORT] = "short",
+    [STRIKE_SHORT] = "short", [STRIKE_FUTURE] = "future",
 };
 
 const char *strike_how_name(enum strike_how how)
@@ -28,7 +28,7 @@ const char *strike_how_name(enum strike_how how)
 
 bool strike_how_parse(const char *text, enum strike_how *how)
 {
-    for (size_t i = 0; i < sizeof how_names / sizeof how_names[0]; i++)
+    for (size_t i = 0; i < STRIKE_HOWS; i++)
         if (strcmp(text, how_names[i]) == 0) {
             *how = (enum strike_how)i;
             return true;
@@ -39,8 +39,12 @@ bool strike_how_parse(const char *text, enum strike_how *how)
 void strike_format(const struct run_strike *strike,
                    char text[STRIKE_TEXT_BYTES])
 {
-    snprintf(text, STRIKE_TEXT_BYTES, "b%u:%" PRIu64 "%s", strike->broker + 1,
-             strike->nth, strike->late ? "+" : "");
+    if (strike->how == STRIKE_FUTURE)
+        snprintf(text, STRIKE_TEXT_BYTES, "%" PRIu64 ":%" PRIu32, strike->nth,
+                 strike->future);
+    else
+        snprintf(text, STRIKE_TEXT_BYTES, "b%u:%" PRIu64 "%s",
+                 strike->broker + 1, strike->nth, strike->late ? "+" : "");
 }
 
 /* A number from 1 on; NULL: it is none. */
@@ -52,6 +56,19 @@ static const char *parse_number(const char *text, uint64_t *number)
         return NULL;
     *number = strtoull(text, &end, 10);
     return end;
+}
+
+bool strike_parse_future(const char *text, struct run_strike *strike)
+{
+    uint64_t future;
+
+    if ((text = parse_number(text, &strike->nth)) == NULL || *text != ':' ||
+        (text = parse_number(text + 1, &future)) == NULL || *text != '\0' ||
+        future > UINT32_MAX)
+        return false;
+    strike->how = STRIKE_FUTURE;
+    strike->future = (uint32_t)future;
+    return true;
 }
 
 bool strike_parse(const char *text, int64_t brokers, struct run_strike *strike)

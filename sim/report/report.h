@@ -43,7 +43,8 @@ struct chronicle *chronicle_again(const struct scenario *scenario,
 void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
                    const struct run_report *report);
 
-/* A strike in words of the command line: "power", "b2:1234+". */
+/* A strike in words of the command line: "power", "b2:1234+"; a future:
+ * "1234:2". */
 #define STRIKE_TEXT_BYTES 40
 const char *strike_how_name(enum strike_how how);
 bool strike_how_parse(const char *text, enum strike_how *how);
@@ -52,6 +53,8 @@ void strike_format(const struct run_strike *strike,
 /* Sets all but `how`; false when it is not "bN:NUMBER" or "bN:NUMBER+" with
  * one of so many brokers. */
 bool strike_parse(const char *text, int64_t brokers, struct run_strike *strike);
+/* Sets all; false when it is not "TURN:FUTURE". */
+bool strike_parse_future(const char *text, struct run_strike *strike);
 
 /* What all runs of one scenario came to. */
 struct tally {

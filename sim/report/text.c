@@ -93,6 +93,13 @@ void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
         return;
     }
     strike_format(&report->strike, at);
+    if (report->strike.how == STRIKE_FUTURE) {
+        fprintf(out,
+                "kqsim explore %s --seed %" PRIu64
+                " --at %s --trace trace.txt\n",
+                scenario->path, seed, at);
+        return;
+    }
     fprintf(out,
             "kqsim crash-everywhere %s --seed %" PRIu64
             " --how %s --at %s --trace trace.txt (",

@@ -152,6 +152,7 @@ struct run {
     size_t next_undo;
     struct list znodes;          /* that are damaged, and what was there */
     struct decisions *decisions; /* borrowed; NULL: nobody asks for them */
+    struct run_forks *forks;     /* likewise */
     char unsound[RUN_MESSAGE_BYTES];
 };
 

@@ -80,6 +80,20 @@ static void on_up(struct world_observer *observer, struct node *node)
     host->starting = true;
 }
 
+static void add_turn(struct run_turns *turns, uint64_t turn)
+{
+    if (turns->count > 0 && turns->turns[turns->count - 1] == turn)
+        return;
+    if (turns->count == turns->room) {
+        turns->room = turns->room ? turns->room * 2 : 64;
+        turns->turns =
+            realloc(turns->turns, turns->room * sizeof *turns->turns);
+        if (turns->turns == NULL)
+            abort();
+    }
+    turns->turns[turns->count++] = turn;
+}
+
 static void on_disk(struct world_observer *observer, struct node *node,
                     const struct disk_call *call)
 {
@@ -88,6 +102,19 @@ static void on_disk(struct world_observer *observer, struct node *node,
 
     if (host != NULL)
         run_disk_call(run, host, call);
+    if (run->forks != NULL && run->phase == PHASE_WORK &&
+        (call->operation == DISK_SYNC ||
+         call->operation == DISK_SYNC_DIRECTORY))
+        add_turn(&run->forks->syncs, world_turn(run->world));
+}
+
+static void on_mark(struct world_observer *observer, enum mark mark)
+{
+    struct run *run = run_of(observer);
+
+    (void)mark;
+    if (run->forks != NULL && run->phase == PHASE_WORK)
+        add_turn(&run->forks->marks, world_turn(run->world) + 1);
 }
 
 static enum damage_time may_damage(struct world_observer *observer,
@@ -442,9 +469,17 @@ static void report_error(struct run_report *report, const char *format, ...)
 static void report_no_strike(struct run *run)
 {
     const struct run_strike *strike = &run->report->strike;
-    uint64_t submitted =
-        run_strike_operations(run, strike->broker, strike->how);
+    uint64_t submitted;
 
+    if (strike->how == STRIKE_FUTURE) {
+        if (world_turn(run->world) < strike->nth)
+            report_error(run->report,
+                         "only %" PRIu64 " turns came, so nothing was "
+                         "otherwise from turn %" PRIu64 " on",
+                         world_turn(run->world), strike->nth);
+        return;
+    }
+    submitted = run_strike_operations(run, strike->broker, strike->how);
     if (submitted < strike->nth)
         report_error(run->report,
                      "b%u submitted only %" PRIu64
@@ -584,6 +619,13 @@ static void add_lanes(struct run *run)
     chronicle_add_lane(run->chronicle, "world", LANE_WORLD);
 }
 
+static bool is_struck(const struct run *run)
+{
+    const struct run_strike *strike = &run->report->strike;
+
+    return strike->nth > 0 && strike->how != STRIKE_FUTURE;
+}
+
 static void build(struct run *run, const struct run_extras *extras,
                   struct judge_topic *topics)
 {
@@ -598,8 +640,7 @@ static void build(struct run *run, const struct run_extras *extras,
         .brokers = (unsigned)scenario->brokers,
         .clock_slack_ms = scenario->clock_slack_ms,
         /* who is struck hands nothing over */
-        .leaderless_us =
-            run->report->strike.nth > 0 ? 0 : scenario->leaderless_us,
+        .leaderless_us = is_struck(run) ? 0 : scenario->leaderless_us,
         .topics = topics,
         .topic_count = scenario->topic_count};
 
@@ -608,6 +649,7 @@ static void build(struct run *run, const struct run_extras *extras,
                                 .on_down = on_down,
                                 .on_up = on_up,
                                 .on_disk = on_disk,
+                                .on_mark = on_mark,
                                 .may_damage = may_damage,
                                 .on_damage = on_damage,
                                 .on_asked = on_asked,
@@ -617,6 +659,9 @@ static void build(struct run *run, const struct run_extras *extras,
     list_init(&run->undone);
     list_init(&run->znodes);
     run->world = world_new(&options);
+    if (run->report->strike.how == STRIKE_FUTURE)
+        world_fork(run->world, run->report->strike.nth,
+                   run->report->strike.future);
     for (size_t i = 0; i < scenario->topic_count; i++) {
         topics[i] = scenario->topics[i].judged;
         run->topics[i].judged = topics[i];
@@ -646,7 +691,7 @@ static int64_t wall_ms(void)
 void run_scenario(const struct scenario *scenario, uint64_t seed,
                   const struct run_extras *extras, struct run_report *report)
 {
-    static const struct run_extras none = {NULL, NULL, NULL, NULL};
+    static const struct run_extras none = {0};
     struct run *run = calloc(1, sizeof *run);
     struct judge_topic *topics =
         calloc(scenario->topic_count + 1, sizeof *topics);
@@ -663,6 +708,7 @@ void run_scenario(const struct scenario *scenario, uint64_t seed,
         extras = &none;
     run->decisions = extras->decisions;
     run->chronicle = extras->chronicle;
+    run->forks = extras->forks;
     if (extras->strike != NULL)
         report->strike = *extras->strike;
     build(run, extras, topics);

@@ -27,15 +27,19 @@ enum strike_how {
     STRIKE_ERROR,   /* the operation fails */
     STRIKE_FULL,    /* from it on its disk has no space, for a while */
     STRIKE_SHORT,   /* an append writes some of it, and fails */
-    STRIKE_HOWS
+    STRIKE_HOWS,
+    STRIKE_FUTURE = STRIKE_HOWS /* nothing fails: what is left to chance comes
+                                   otherwise from there on */
 };
 
-/* What befalls one disk operation of one broker, besides the scenario. */
+/* What befalls one disk operation of one broker, besides the scenario, or one
+ * turn of the world. */
 struct run_strike {
     enum strike_how how;
     unsigned broker; /* index */
-    uint64_t nth;    /* of the disk operations it submits that this can befall;
-                        0: no strike */
+    uint32_t future; /* of STRIKE_FUTURE: which, 1 and up */
+    uint64_t nth;    /* of the disk operations it submits that this can befall,
+                        or of all that happens; 0: no strike */
     bool late;       /* a crash: once the operation is done, else as it is
                         submitted; an error: no space, else EIO; a full
                         disk: not even what is given up makes room, else no
@@ -78,12 +82,26 @@ struct run_report {
     struct disk_point struck_at;
 };
 
+/* Turns of the world, while the clients work. */
+struct run_turns {
+    uint64_t *turns;
+    size_t count;
+    size_t room;
+};
+
+/* Where a run is to be forked: a mark was reached first, a sync submitted. */
+struct run_forks {
+    struct run_turns marks;
+    struct run_turns syncs;
+};
+
 /* What a run is to do and to tell besides; each may be NULL. */
 struct run_extras {
     const struct run_strike *strike;
     FILE *trace; /* text of everything that happens */
     struct decisions *decisions;
     struct chronicle *chronicle; /* what happened, as structures */
+    struct run_forks *forks;     /* to be added to */
 };
 
 /* What this world leaves out of a scenario, a sentence each: steps and faults

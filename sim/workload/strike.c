@@ -93,14 +93,14 @@ uint64_t run_strike_operations(const struct run *run, unsigned broker,
 void run_strike_begin(struct run *run)
 {
     const struct run_strike *plan = &run->report->strike;
-    struct disk_strike strike = {.kind = kinds[plan->how],
-                                 .nth = plan->nth,
+    struct disk_strike strike = {.nth = plan->nth,
                                  .chosen = on_chosen,
                                  .call = on_operation,
                                  .context = run};
 
-    if (plan->nth == 0)
+    if (plan->nth == 0 || plan->how == STRIKE_FUTURE)
         return;
+    strike.kind = kinds[plan->how];
     if (plan->late && plan->how == STRIKE_ERROR)
         strike.kind = DISK_STRIKE_FULL;
     else if (plan->late && plan->how != STRIKE_FULL)

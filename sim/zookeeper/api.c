@@ -144,6 +144,13 @@ int is_unrecoverable(zhandle_t *handle)
     return handle->state < 0 ? ZINVALIDSTATE : ZOK;
 }
 
+/* There are no names to resolve here. */
+int zoo_set_servers_resolution_delay(zhandle_t *handle, int delay_ms)
+{
+    (void)handle;
+    return delay_ms < -1 ? ZBADARGUMENTS : ZOK;
+}
+
 /* ---- paths ---- */
 
 /* No empty name, no "." and "..", no control character; only the root ends

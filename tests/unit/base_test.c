@@ -33,6 +33,37 @@ static void crc32c_has_its_check_value(void **state)
             0xe3069283);
 }
 
+/* Bit by bit, as the standard says it. */
+static uint32_t slow_crc32c(const uint8_t *at, size_t size)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (; size > 0; size--) {
+        crc ^= *at++;
+        for (unsigned bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+    }
+    return ~crc;
+}
+
+/* There are ways of its own for what is short, and for odd ends. */
+static void crc32c_of_any_length_and_place(void **state)
+{
+    uint8_t data[600 + 8];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * i * 37 + i);
+    for (size_t size = 0; size <= 600; size++) {
+        const uint8_t *at = data + size % 8;
+        size_t cut = size / 3;
+
+        assert_int_equal(crc32c(0, at, size), slow_crc32c(at, size));
+        assert_int_equal(crc32c(crc32c(0, at, cut), at + cut, size - cut),
+                         slow_crc32c(at, size));
+    }
+}
+
 static void a_draw_depends_on_key_and_number_alone(void **state)
 {
     struct random a;
@@ -221,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crc32c_has_its_check_value),
+        cmocka_unit_test(crc32c_of_any_length_and_place),
         cmocka_unit_test(a_draw_depends_on_key_and_number_alone),
         cmocka_unit_test(bounded_draws_cover_their_range),
         cmocka_unit_test(fills_are_whole),

@@ -278,6 +278,106 @@ static void unknown_fields_are_dropped(void **state)
     assert_int_equal(decode_header(*state, header, sizeof header), ERROR_NONE);
 }
 
+/* ---- the envelope ---- */
+
+/* As protobuf-c writes the message, and back to the same kind of body. */
+static void goes_and_comes(struct heap *heap, const Kq__Message *message)
+{
+    uint8_t ours[512];
+    uint8_t theirs[512];
+    size_t size = frame_encoded_size(message);
+    struct frame *frame;
+
+    assert_true(size <= sizeof ours);
+    assert_int_equal(size - FRAME_PREFIX_BYTES,
+                     kq__message__get_packed_size(message));
+    frame_encode(message, 0, ours, size);
+    kq__message__pack(message, theirs);
+    assert_memory_equal(ours + FRAME_PREFIX_BYTES, theirs,
+                        size - FRAME_PREFIX_BYTES);
+    assert_int_equal(decode(heap, ours, size, &frame), ERROR_NONE);
+    assert_int_equal(frame->message->correlation_id, message->correlation_id);
+    assert_int_equal(frame->message->body_case, message->body_case);
+    frame_free(frame);
+}
+
+/* Its messages within messages are what protobuf-c takes for empty. */
+static void fill_empty(ProtobufCMessage *body)
+{
+    static Kq__ReplicaIdentity identity = KQ__REPLICA_IDENTITY__INIT;
+
+    for (unsigned i = 0; i < body->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &body->descriptor->fields[i];
+        void *at = (uint8_t *)body + field->offset;
+
+        if (field->label != PROTOBUF_C_LABEL_REQUIRED)
+            continue;
+        if (field->type == PROTOBUF_C_TYPE_STRING)
+            *(const char **)at = "name";
+        else if (field->descriptor == &kq__replica_identity__descriptor)
+            *(Kq__ReplicaIdentity **)at = &identity;
+        else
+            assert_int_not_equal(field->type, PROTOBUF_C_TYPE_MESSAGE);
+    }
+}
+
+static void every_body_is_written_as_protobuf_would(void **state)
+{
+    const uint64_t ids[] = {0, 127, 128, UINT32_MAX, UINT64_MAX};
+    const ProtobufCMessageDescriptor *all = &kq__message__descriptor;
+    Kq__Message message = KQ__MESSAGE__INIT;
+    unsigned bodies = 0;
+
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        message.correlation_id = ids[i];
+        goes_and_comes(*state, &message);
+    }
+    for (unsigned i = 0; i < all->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &all->fields[i];
+        const ProtobufCMessageDescriptor *kind = field->descriptor;
+        union {
+            ProtobufCMessage base;
+            uint8_t room[512];
+        } body;
+
+        if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+            continue;
+        assert_true(kind->sizeof_message <= sizeof body);
+        kind->message_init(&body.base);
+        fill_empty(&body.base);
+        message.body_case = (Kq__Message__BodyCase)field->id;
+        message.hello_request = (Kq__HelloRequest *)&body;
+        goes_and_comes(*state, &message);
+        bodies++;
+    }
+    assert_true(bodies > 30);
+}
+
+static void an_envelope_must_be_whole(void **state)
+{
+    /* clock_request is field 44; its broker_id is 7 */
+    const uint8_t whole[] = {0xe2, 2, 2, 0x08, 7, 0x08, 1};
+    const uint8_t without_id[] = {0xe2, 2, 2, 0x08, 7};
+    const uint8_t two_bodies[] = {0x08, 1,    0xe2, 2, 2,    0x08,
+                                  7,    0xe2, 2,    2, 0x08, 7};
+    const uint8_t number_for_body[] = {0x08, 1, 0xe0, 2, 0};
+    const uint8_t bytes_for_id[] = {0x0a, 0, 0xe2, 2, 2, 0x08, 7};
+    const uint8_t cut_body[] = {0x08, 1, 0xe2, 2, 3, 0x08, 7};
+
+    assert_int_equal(decode_header(*state, whole, sizeof whole), ERROR_NONE);
+    assert_int_equal(decode_header(*state, without_id, sizeof without_id),
+                     ERROR_BAD_FRAME);
+    assert_int_equal(decode_header(*state, two_bodies, sizeof two_bodies),
+                     ERROR_BAD_FRAME);
+    assert_int_equal(
+        decode_header(*state, number_for_body, sizeof number_for_body),
+        ERROR_BAD_FRAME);
+    assert_int_equal(decode_header(*state, bytes_for_id, sizeof bytes_for_id),
+                     ERROR_BAD_FRAME);
+    assert_int_equal(decode_header(*state, cut_body, sizeof cut_body),
+                     ERROR_BAD_FRAME);
+}
+
 /* ---- the schema ---- */
 
 #define DEPTH_MAX 16
@@ -318,6 +418,8 @@ int main(void)
         cmocka_unit_test(damaged_messages_never_harm),
         cmocka_unit_test(the_arena_holds_what_can_be_meant),
         cmocka_unit_test(unknown_fields_are_dropped),
+        cmocka_unit_test(every_body_is_written_as_protobuf_would),
+        cmocka_unit_test(an_envelope_must_be_whole),
         cmocka_unit_test(no_message_contains_itself),
     };
 
