@@ -221,13 +221,12 @@ crash_everywhere() { # scenarios (a pattern), seeds, operations of each
 # Scenarios in the simulator and on real processes; every run counts, and its
 # log says where the two worlds differed.
 two_worlds() { # scenarios...
-    local out passed failed code
+    local results="$LOGS/two-worlds.txt" passed failed code
 
-    out=$(build/kqsim run "$@" --world both)
-    code=$?
-    echo "$out"
-    passed=$(grep -c '^pass .*: 1 run' <<<"$out")
-    failed=$(grep -cE '^(FAIL|ERROR) .*: 1 run' <<<"$out")
+    build/kqsim run "$@" --world both | tee "$results"
+    code=${PIPESTATUS[0]}
+    passed=$(grep -c '^pass .*: 1 run' "$results")
+    failed=$(grep -cE '^(FAIL|ERROR) .*: 1 run' "$results")
     counted "$passed" "$failed"
     if [ $((passed + failed)) -ne $((2 * $#)) ]; then
         echo "not every scenario ran in both worlds"

@@ -371,3 +371,8 @@ int world_zookeeper_read(struct world *world, const char *path, char **bytes)
     ASSERT(world->ensemble != NULL);
     return ensemble_read(world->ensemble, path, bytes);
 }
+
+int world_zookeeper_peek(struct world *world, const char *path, char **bytes)
+{
+    return world_zookeeper_read(world, path, bytes);
+}

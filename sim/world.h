@@ -88,7 +88,6 @@ enum world_skill {
     SKILL_IMAGES,  /* of disks as a loss of power would leave them */
     SKILL_SPACE,   /* disks have a size */
     SKILL_OUTAGE,  /* a log directory fails as a whole */
-    SKILL_ZNODES,  /* an operator's hand in ZooKeeper */
     SKILL_ORDER    /* it is known which of two things on two nodes was first */
 };
 /* Why not, as half a sentence; NULL: it can. */
@@ -267,6 +266,8 @@ bool world_zookeeper_put(struct world *world, const char *path,
 /* Of a znode, as all that was decided leaves it: its size, and its content
  * (*bytes, which the caller frees), or -1 when there is none. */
 int world_zookeeper_read(struct world *world, const char *path, char **bytes);
+/* The same as it is known without asking, which may be a little older. */
+int world_zookeeper_peek(struct world *world, const char *path, char **bytes);
 
 /* ---- faults ---- */
 

@@ -16,7 +16,6 @@ const char *world_cannot(enum world_skill skill)
         [SKILL_IMAGES] = "no real disk tells what a loss of power would leave",
         [SKILL_SPACE] = "the disk is that of the whole machine",
         [SKILL_OUTAGE] = "the disk is that of the whole machine",
-        [SKILL_ZNODES] = "no hand is laid on a real ensemble",
         [SKILL_ORDER] = "it needs one order of all that happens on all nodes",
     };
 
@@ -147,16 +146,6 @@ bool world_zookeeper_expire(struct world *world, struct node *node)
 {
     (void)world;
     (void)node;
-    return false;
-}
-
-bool world_zookeeper_put(struct world *world, const char *path,
-                         const char *bytes, int size)
-{
-    (void)world;
-    (void)path;
-    (void)bytes;
-    (void)size;
     return false;
 }
 

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Znodes as a session of this program sees them: what was read last, kept
- * fresh by watches. Nobody waits for ZooKeeper here; what is not known yet, or
- * not any more, is as if it were not there. Callbacks come on a thread of the
- * library: what they touch stands under the lock.
+ * Znodes as a session of this program sees them. To peek is to be told what
+ * was read last, kept fresh by watches: nobody waits, and what is not known
+ * yet, or not any more, is as if it were not there. An operator's hand waits
+ * for its answer, and is refused while there is no connection. Callbacks come
+ * on a thread of the library: what they touch stands under the lock.
  */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#define THREADED /* its calls that wait are there */
 #include <zookeeper/zookeeper.h>
 
 #include "base/assert.h"
 #include "sim/real/internal.h"
 
-#define SESSION_MS    10000
-#define CLIENT_PORT   2181
-#define CONNECT_BYTES (REAL_SERVERS_MAX * (WORLD_HOST_BYTES + 8))
+#define SESSION_MS      10000
+#define ZNODE_BYTES_MAX (1 << 20)
+#define CLIENT_PORT     2181
+#define CONNECT_BYTES   (REAL_SERVERS_MAX * (WORLD_HOST_BYTES + 8))
 
 struct known {
     struct known *next;
@@ -158,7 +161,7 @@ static bool is_due(struct known *known)
     return due;
 }
 
-int world_zookeeper_read(struct world *world, const char *path, char **bytes)
+int world_zookeeper_peek(struct world *world, const char *path, char **bytes)
 {
     struct znodes *znodes;
     struct known *known;
@@ -186,6 +189,50 @@ int world_zookeeper_read(struct world *world, const char *path, char **bytes)
                               known) != ZOK)
         on_read(ZCONNECTIONLOSS, NULL, -1, NULL, known);
     return size;
+}
+
+/* ---- an operator's hand ---- */
+
+static zhandle_t *hand(struct world *world)
+{
+    zhandle_t *handle;
+
+    if (world->znodes == NULL)
+        begin(world);
+    handle = world->znodes->handle;
+    return handle != NULL && zoo_state(handle) == ZOO_CONNECTED_STATE ? handle
+                                                                      : NULL;
+}
+
+int world_zookeeper_read(struct world *world, const char *path, char **bytes)
+{
+    zhandle_t *handle = hand(world);
+    int size = ZNODE_BYTES_MAX;
+
+    *bytes = malloc(ZNODE_BYTES_MAX);
+    ASSERT(*bytes != NULL);
+    if (handle != NULL && zoo_get(handle, path, 0, *bytes, &size, NULL) == ZOK)
+        return size < 0 ? 0 : size;
+    free(*bytes);
+    *bytes = NULL;
+    return -1;
+}
+
+bool world_zookeeper_put(struct world *world, const char *path,
+                         const char *bytes, int size)
+{
+    zhandle_t *handle = hand(world);
+    int code;
+
+    if (handle == NULL)
+        return false;
+    if (size < 0)
+        return zoo_delete(handle, path, -1) == ZOK;
+    code = zoo_set(handle, path, bytes, size, -1);
+    if (code == ZNONODE)
+        code = zoo_create(handle, path, bytes, size, &ZOO_OPEN_ACL_UNSAFE, 0,
+                          NULL, 0);
+    return code == ZOK;
 }
 
 void znodes_end(struct world *world)

@@ -72,7 +72,7 @@ static void look_at_topic(struct run *run, size_t topic)
     if (!uuid_equal(&run->looks[topic].id, &run->topics[topic].id))
         run->looks[topic] = (struct in_sync_look){.id = run->topics[topic].id};
     znode_chunk_path(path, run->topics[topic].topic->name, 0);
-    size = world_zookeeper_read(run->world, path, &bytes);
+    size = world_zookeeper_peek(run->world, path, &bytes);
     states = size < 0 ? NULL
                       : kq__partition_states__unpack(NULL, (size_t)size,
                                                      (const uint8_t *)bytes);

@@ -25,8 +25,6 @@ static int skill_of(enum step_action action)
         return SKILL_IMAGES;
     case STEP_DISK_CAPACITY:
         return SKILL_SPACE;
-    case STEP_DAMAGE_ZNODE:
-        return SKILL_ZNODES;
     default:
         return NEEDS_NOTHING;
     }

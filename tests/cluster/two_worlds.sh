@@ -123,6 +123,19 @@ runs 0 '(clock-jump): ' "$KQSIM" run --world=real "$CLUSTER/jumps.yaml"
 runs 0 '"differences":[' "$KQSIM" run --world=both --json "$CLUSTER/jumps.yaml"
 no_trace "a run that passed"
 
+# ---- faults ----
+
+# A fault with nth that does not fire is an error.
+short faulty <<'END'
+faults:
+  - {point: disk/sync/eio, node: b1, nth: 20}
+END
+runs 0 '"disk/sync/eio":1' "$KQSIM" run --world real --json \
+    "$CLUSTER/faulty.yaml"
+sed -i 's/nth: 20/nth: 9999999/' "$CLUSTER/faulty.yaml"
+runs 1 'never took effect' "$KQSIM" run --world real "$CLUSTER/faulty.yaml"
+rm -rf "$TMPDIR"/kqreal.*
+
 # ---- usage and environment ----
 
 runs 2 'sim, real or both' "$KQSIM" run --world moon "$CLUSTER/plain.yaml"
