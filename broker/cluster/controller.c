@@ -253,6 +253,7 @@ static bool load_changes(struct controller *controller,
     }
     controller->next_sequence = node->next_sequence;
     controller->changes_version = request->stat.version;
+    controller->doubtful |= znode_changes_by_hand(node, request->stat.version);
     heap_free(controller->seam->heap, block);
     return true;
 }

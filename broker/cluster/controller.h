@@ -27,6 +27,10 @@
  * room for their paths and the changes. */
 #define CONTROLLER_TOPIC_BYTES_MAX  (COORD_MULTI_BYTES_MAX - (64u << 10))
 
+/* Bytes of states in /changes: with what they are written to they fit into
+ * COORD_MULTI_BYTES_MAX. */
+#define CHANGES_STATES_MAX (256u << 10)
+
 enum controller_state {
     CONTROLLER_IDLE,
     CONTROLLER_LOOKING,

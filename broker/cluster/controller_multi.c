@@ -61,6 +61,8 @@ struct bytes controller_changes_encode(struct controller *controller)
     node.next_sequence = controller->next_sequence;
     node.n_changes = controller->change_count;
     node.changes = pointers;
+    node.has_version = 1;
+    node.version = controller->changes_version + 1;
     encoded = znode_pack(controller->seam->heap, &node.base);
     for (size_t i = 0; i < controller->change_count; i++)
         controller->changes[i].has_states = 0;
@@ -98,8 +100,10 @@ static void tell_chunk(struct controller_write *write,
     Kq__Change *change = controller_add_change(
         write->controller, &staged->topic->id, staged->chunk);
 
-    if (write->topic_intent != NULL) /* it may need all the room there is */
+    if (write->topic_intent != NULL || /* it may need all the room there is */
+        write->told_bytes + payload.size > CHANGES_STATES_MAX)
         return;
+    write->told_bytes += payload.size;
     change->has_version = 1;
     change->version = staged->version + 1;
     change->has_states = 1;

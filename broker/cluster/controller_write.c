@@ -585,21 +585,28 @@ static void refuse_deletion(struct controller *controller,
     }
     controller->write = NULL;
     free_write(write);
-    controller->decide_all = true;
-    controller_run(controller);
+    /* what it would have told must not go with the next write: brokers would
+     * delete the logs */
+    controller_reload(controller, "a topic could not be deleted");
 }
 
 static void write_done(struct coord_request *request)
 {
     struct controller_write *write =
         container_of(request, struct controller_write, request);
-    struct controller *controller = write->controller;
 
     write->sent = false;
-    if (controller->write != write) { /* dropped meanwhile */
+    if (write->controller->write == write)
+        controller_write_end(write, request);
+    else /* dropped meanwhile */
         free_write(write);
-        return;
-    }
+}
+
+void controller_write_end(struct controller_write *write,
+                          const struct coord_request *request)
+{
+    struct controller *controller = write->controller;
+
     if (request->error == ERROR_NONE) {
         controller->write = NULL;
         committed(controller, write);

@@ -33,6 +33,7 @@ struct controller_write {
     bool sent;
     uint64_t first_change; /* of those that go with it */
     bool tells_brokers;    /* one of them is of brokers */
+    size_t told_bytes;     /* of states that they carry */
     struct list chunks;    /* of struct staged_chunk */
     struct list intents;   /* answered when it is committed */
     size_t chunk_count;
@@ -49,6 +50,10 @@ struct controller_write {
 
 /* Gathers what there is to do into a write and sends it. */
 void controller_run(struct controller *controller);
+/* ZooKeeper has answered: the write is committed, or all is read again; frees
+ * it. `request`: the write's, which goes with it. */
+void controller_write_end(struct controller_write *write,
+                          const struct coord_request *request);
 /* Drops the write; its intents are answered with `error`. */
 void controller_write_drop(struct controller *controller, enum error error);
 /* Loses its place: reads who is controller, and all else, again. */

@@ -690,6 +690,7 @@ static void fetch_start(struct fetcher *fetcher)
         pointers[count] = &parts[count];
         count++;
     }
+    fetcher->fetch_full = count == FETCH_PARTITIONS_MAX;
     send_fetch(fetcher, fetch, pointers, count);
     heap_free(heap, pointers);
     heap_free(heap, parts);
@@ -722,7 +723,7 @@ static void call_back(struct fetcher *fetcher)
     struct seam *seam = fetcher->replicas->seam;
     int64_t next_us = fetcher->called_back_us + CALL_BACK_US;
 
-    if (fetcher->called_back)
+    if (fetcher->called_back || fetcher->fetch_full)
         return;
     if (seam->now.monotonic_us < next_us) {
         timer_start(seam->timers, &fetcher->kick, next_us);

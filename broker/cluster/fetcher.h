@@ -32,6 +32,7 @@ struct fetcher {
     unsigned fetch_count;
     bool called_back;       /* and the leader was asked to answer them now */
     int64_t called_back_us; /* when that was last */
+    bool fetch_full;        /* the last one had no room for more partitions */
     unsigned partition_count;
     struct timer back_off;
     struct timer kick;

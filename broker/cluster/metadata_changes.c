@@ -97,7 +97,7 @@ static void apply_change(struct metadata *metadata, const Kq__Change *change)
 }
 
 void metadata_got_changes(struct metadata *metadata,
-                          const Kq__ChangesNode *node)
+                          const Kq__ChangesNode *node, int32_t version)
 {
     uint64_t first =
         node->n_changes > 0 ? node->changes[0]->sequence : node->next_sequence;
@@ -115,7 +115,8 @@ void metadata_got_changes(struct metadata *metadata,
         return;
     }
     if (first > metadata->next_sequence || /* a gap, or written by hand */
-        node->next_sequence < metadata->next_sequence) {
+        node->next_sequence < metadata->next_sequence ||
+        znode_changes_by_hand(node, version)) {
         metadata->next_sequence = node->next_sequence;
         metadata->rescan_wanted = true;
         return;

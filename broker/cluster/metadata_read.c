@@ -567,6 +567,8 @@ static void not_decoded(struct metadata_read *read)
         metadata_read_chunk_damaged(read, CHUNK_DAMAGED, &request->stat, why);
     else
         metadata_read_damaged(read, why);
+    if (read->kind == READ_CHANGES) /* nor what else was read meanwhile */
+        read->metadata->blind = true;
     if (read->kind == READ_CONFIRM)
         metadata_read_chunk_damaged(read, read->condition,
                                     read->exists ? &read->stat : NULL,
@@ -578,7 +580,7 @@ static void decoded(struct metadata_read *read, const void *node)
     switch (read->kind) {
     case READ_CHANGES:
         metadata_read_well(read);
-        metadata_got_changes(read->metadata, node);
+        metadata_got_changes(read->metadata, node, read->request.stat.version);
         return;
     case READ_CONTROLLER:
         got_controller(read, node);

@@ -75,7 +75,7 @@ void metadata_read_stray(struct metadata *metadata, const char *name);
 
 /* cluster/metadata_changes.c: what /changes says. */
 void metadata_got_changes(struct metadata *metadata,
-                          const Kq__ChangesNode *node);
+                          const Kq__ChangesNode *node, int32_t version);
 /* All that was written so far is known, or will be by the changes alone. */
 bool metadata_is_followed(const struct metadata *metadata);
 /* Something was read, or need not be: perhaps it was all. */

@@ -291,6 +291,11 @@ static void encode_partition(struct encoded_partition *to, uint32_t partition,
     encode_reassignment(to, from);
 }
 
+bool znode_changes_by_hand(const Kq__ChangesNode *node, int32_t version)
+{
+    return node->has_version && node->version != version;
+}
+
 struct bytes znode_chunk_encode(struct heap *heap, const struct uuid *topic_id,
                                 uint32_t first,
                                 const struct partition_state *states,

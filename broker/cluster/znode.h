@@ -54,6 +54,10 @@ const char *znode_partition_decode(const Kq__PartitionState *from,
 /* Why the bytes are not such a message, once znode_unpack() has failed. */
 const char *znode_unpack_wrong(struct bytes data);
 
+/* No controller wrote /changes as it is: nothing is known of what it says
+ * nothing of. `version`: of the znode. */
+bool znode_changes_by_hand(const Kq__ChangesNode *node, int32_t version);
+
 /* A chunk: `states` of partitions [first, first + count). The caller frees
  * out.data with heap_free(). */
 struct bytes znode_chunk_encode(struct heap *heap, const struct uuid *topic_id,

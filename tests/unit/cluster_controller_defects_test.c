@@ -294,6 +294,34 @@ static void what_is_asked_of_what_is_damaged_is_refused(void **state)
     lone_controller_end_write(&fixture->lone);
 }
 
+/* Else the next write would tell all brokers that it was. */
+static void a_deletion_that_is_refused_is_told_to_nobody(void **state)
+{
+    static const struct coord_request refused = {.error = ERROR_NO_NODE};
+    struct fixture *fixture = *state;
+    struct controller *controller = &fixture->lone.controller;
+    struct topic *topic = read_topic(fixture, "orders", 1, 4);
+    struct controller_write *write =
+        heap_alloc(fixture->lone.seam->heap, sizeof *write);
+
+    controller->state = CONTROLLER_ACTIVE;
+    fixture->intent = (struct intent){
+        .kind = INTENT_DELETE_TOPIC, .done = intent_done, .name = "orders"};
+    list_init(&fixture->intent.node);
+    write->controller = controller;
+    list_init(&write->chunks);
+    list_init(&write->intents);
+    list_append(&write->intents, &fixture->intent.node);
+    write->topic_intent = &fixture->intent;
+    write->deleted_topic = topic;
+    controller->write = write;
+    controller_add_change(controller, &topic->id, CHANGE_NO_CHUNK);
+    controller_write_end(write, &refused);
+    assert_true(fixture->done);
+    assert_int_equal(fixture->intent.error, ERROR_CORRUPT);
+    assert_int_equal(controller->state, CONTROLLER_LOOKING);
+}
+
 /* ---- who removes a znode, and writes it back ---- */
 
 static void versions_begin_again_when_a_znode_is_made_anew(void **state)
@@ -356,6 +384,7 @@ int main(void)
         TEST(a_damaged_chunk_is_left_alone_and_others_are_not),
         TEST(partitions_that_a_topic_does_not_know_are_kept),
         TEST(what_is_asked_of_what_is_damaged_is_refused),
+        TEST(a_deletion_that_is_refused_is_told_to_nobody),
         TEST(versions_begin_again_when_a_znode_is_made_anew),
         TEST(a_report_counts_when_as_much_was_read),
         TEST(a_repair_begins_a_new_term),
