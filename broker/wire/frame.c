@@ -190,16 +190,29 @@ size_t frame_encoded_size(const Kq__Message *message)
     return FRAME_PREFIX_BYTES + envelope_size(message, body_size) + body_size;
 }
 
-static uint8_t *put_message(uint8_t *at, const Kq__Message *message)
+/* Of a body that fills `left` bytes with its length before it: to count it
+ * again takes longer. */
+static size_t body_within(size_t left)
+{
+    size_t width = 1;
+
+    while (width < left && varint_size(left - width) > width)
+        width++;
+    return left - width;
+}
+
+static uint8_t *put_message(uint8_t *at, size_t size,
+                            const Kq__Message *message)
 {
     const ProtobufCFieldDescriptor *field = body_field(message->body_case);
+    const uint8_t *end = at + size;
 
     at = varint_put(at, field_tag(CORRELATION_NUMBER, FIELD_VARINT));
     at = varint_put(at, message->correlation_id);
     if (field == NULL)
         return at;
     at = varint_put(at, field_tag(field->id, FIELD_BYTES));
-    at = varint_put(at, body_size_of(message));
+    at = varint_put(at, body_within((size_t)(end - at)));
     return at + protobuf_c_message_pack(body_of(message, field), at);
 }
 
@@ -213,7 +226,8 @@ void frame_encode(const Kq__Message *message, uint64_t attachment_length,
 
     ASSERT(size > FRAME_PREFIX_BYTES);
     ASSERT(length <= UINT32_MAX);
-    ASSERT(put_message(header, message) == header + header_length);
+    ASSERT(put_message(header, header_length, message) ==
+           header + header_length);
     writer_init(&writer, to, FRAME_PREFIX_BYTES);
     writer_u32(&writer, (uint32_t)length);
     writer_u32(&writer, (uint32_t)header_length);

@@ -40,6 +40,17 @@ struct judge_alteration {
     bool open;                 /* it is not told yet */
 };
 
+/* An oracle that was chosen, and looks at events of one kind. */
+struct listener {
+    const struct oracle *oracle;
+    void *state;
+};
+
+struct listeners {
+    struct listener all[ORACLE_COUNT];
+    size_t count;
+};
+
 struct judge {
     struct judge_options options;
     struct judge_alteration *alterations; /* by topic */
@@ -51,6 +62,8 @@ struct judge {
     int controller;
     int64_t controller_epoch;
     void *states[ORACLE_COUNT];
+    struct listeners of_facts; /* the kinds that come by the thousand */
+    struct listeners of_history;
     bool failed;
     struct violation violation;
 };

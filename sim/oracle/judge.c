@@ -37,6 +37,25 @@ const char *oracle_sentence(enum oracle_id id)
     return oracles[id].sentence;
 }
 
+static bool chosen(const struct judge *judge, size_t id)
+{
+    return (judge->options.oracles >> id & 1) != 0;
+}
+
+static void find_listeners(struct judge *judge)
+{
+    for (size_t i = 0; i < ORACLE_COUNT; i++) {
+        const struct listener listener = {oracles[i].oracle, judge->states[i]};
+
+        if (!chosen(judge, i))
+            continue;
+        if (listener.oracle->on_fact != NULL)
+            judge->of_facts.all[judge->of_facts.count++] = listener;
+        if (listener.oracle->on_history != NULL)
+            judge->of_history.all[judge->of_history.count++] = listener;
+    }
+}
+
 struct judge *judge_new(const struct judge_options *options)
 {
     struct judge *judge = memory_zeroed(sizeof *judge);
@@ -52,6 +71,7 @@ struct judge *judge_new(const struct judge_options *options)
     for (size_t i = 0; i < ORACLE_COUNT; i++)
         if (oracles[i].oracle->state_size > 0)
             judge->states[i] = memory_zeroed(oracles[i].oracle->state_size);
+    find_listeners(judge);
     return judge;
 }
 
@@ -86,11 +106,6 @@ void judge_topic_is(struct judge *judge, const struct uuid *topic_id,
 void judge_topic_gone(struct judge *judge, const struct uuid *topic_id)
 {
     model_gone(&judge->model, topic_id);
-}
-
-static bool chosen(const struct judge *judge, size_t id)
-{
-    return (judge->options.oracles >> id & 1) != 0;
 }
 
 static bool about_partition(enum fact_type type)
@@ -151,10 +166,12 @@ void judge_fact(struct judge *judge, unsigned node, const struct fact *fact)
         partition = model_partition(&judge->model, &fact->key);
     if (partition != NULL && partition->gone)
         return;
-    for (size_t i = 0; i < ORACLE_COUNT; i++)
-        if (chosen(judge, i) && oracles[i].oracle->on_fact != NULL)
-            oracles[i].oracle->on_fact(judge, judge->states[i], partition, node,
-                                       fact);
+    for (size_t i = 0; i < judge->of_facts.count; i++) {
+        const struct listener *listener = &judge->of_facts.all[i];
+
+        listener->oracle->on_fact(judge, listener->state, partition, node,
+                                  fact);
+    }
     if (fact->type == FACT_UNCLEAN)
         note_unclean(judge, partition, (uint32_t)fact->value);
     else if (partition != NULL)
@@ -240,11 +257,13 @@ void judge_history(struct judge *judge, const struct history *event)
     if (judge->failed)
         return;
     partition = model_partition(&judge->model, &event->key);
-    for (size_t i = 0; i < ORACLE_COUNT && !judge->failed && !partition->gone;
-         i++)
-        if (chosen(judge, i) && oracles[i].oracle->on_history != NULL)
-            oracles[i].oracle->on_history(judge, judge->states[i], partition,
-                                          event);
+    for (size_t i = 0;
+         i < judge->of_history.count && !judge->failed && !partition->gone;
+         i++) {
+        const struct listener *listener = &judge->of_history.all[i];
+
+        listener->oracle->on_history(judge, listener->state, partition, event);
+    }
     if (judge->failed)
         return;
     if (event->type == HISTORY_SENT)

@@ -109,6 +109,7 @@ struct run_topic {
     size_t alteration_count;
     struct addition additions[ADDITIONS_MAX]; /* to be made */
     struct move moves[SCENARIO_PARTITIONS_MAX];
+    bool moves_any;           /* some were wanted once */
     bool moves_open;          /* a request about them is under way */
     uint32_t partition_count; /* that it is known to have */
     struct uuid id;

@@ -40,6 +40,7 @@ bool run_move(struct run *run, const struct scenario_step *step)
 
     if (!topic->exists || step->partition >= topic->partition_count)
         return false;
+    topic->moves_any = true;
     for (uint32_t i = 0; i < topic->partition_count; i++)
         if (step->partition < 0 || step->partition == i)
             want(&topic->moves[i], step);
@@ -48,7 +49,7 @@ bool run_move(struct run *run, const struct scenario_step *step)
 
 bool run_moves_wanted(const struct run_topic *topic)
 {
-    for (size_t i = 0; i < SCENARIO_PARTITIONS_MAX; i++)
+    for (size_t i = 0; topic->moves_any && i < SCENARIO_PARTITIONS_MAX; i++)
         if (topic->moves[i].wanted != NULL)
             return true;
     return false;

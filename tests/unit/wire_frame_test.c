@@ -283,8 +283,8 @@ static void unknown_fields_are_dropped(void **state)
 /* As protobuf-c writes the message, and back to the same kind of body. */
 static void goes_and_comes(struct heap *heap, const Kq__Message *message)
 {
-    uint8_t ours[512];
-    uint8_t theirs[512];
+    static uint8_t ours[20000];
+    static uint8_t theirs[20000];
     size_t size = frame_encoded_size(message);
     struct frame *frame;
 
@@ -353,6 +353,24 @@ static void every_body_is_written_as_protobuf_would(void **state)
     assert_true(bodies > 30);
 }
 
+/* The length before the body grows by a byte at 128 and at 16,384. */
+static void bodies_of_any_length_come_back(void **state)
+{
+    static char name[17000];
+    Kq__DeleteTopicRequest request = KQ__DELETE_TOPIC_REQUEST__INIT;
+    Kq__Message message = KQ__MESSAGE__INIT;
+
+    memset(name, 'n', sizeof name - 1);
+    message.correlation_id = 1;
+    message.body_case = KQ__MESSAGE__BODY_DELETE_TOPIC_REQUEST;
+    message.delete_topic_request = &request;
+    for (size_t length = 0; length < sizeof name;
+         length += length < 300 || length > 16000 ? 1 : 700) {
+        request.name = name + sizeof name - 1 - length;
+        goes_and_comes(*state, &message);
+    }
+}
+
 static void an_envelope_must_be_whole(void **state)
 {
     /* clock_request is field 44; its broker_id is 7 */
@@ -419,6 +437,7 @@ int main(void)
         cmocka_unit_test(the_arena_holds_what_can_be_meant),
         cmocka_unit_test(unknown_fields_are_dropped),
         cmocka_unit_test(every_body_is_written_as_protobuf_would),
+        cmocka_unit_test(bodies_of_any_length_come_back),
         cmocka_unit_test(an_envelope_must_be_whole),
         cmocka_unit_test(no_message_contains_itself),
     };
