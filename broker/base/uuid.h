@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define UUID_TEXT_SIZE 33 /* with the closing zero */
 
 struct uuid {
@@ -19,6 +21,20 @@ struct uuid {
 static inline bool uuid_equal(const struct uuid *a, const struct uuid *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+/* Below, at or above zero, as memcmp() has it: trees of thousands of topics are
+ * searched for every partition of a fetch, and a call costs more than this. */
+static inline int uuid_compare(const struct uuid *a, const struct uuid *b)
+{
+    for (int i = 0; i < 2; i++) {
+        uint64_t left = load_u64(a->bytes + 8 * i);
+        uint64_t right = load_u64(b->bytes + 8 * i);
+
+        if (left != right) /* the first byte weighs most */
+            return __builtin_bswap64(left) < __builtin_bswap64(right) ? -1 : 1;
+    }
+    return 0;
 }
 
 static inline bool uuid_is_zero(const struct uuid *id)

@@ -21,7 +21,7 @@ static int compare_names(const struct topic *a, const struct topic *b)
 
 static int compare_ids(const struct topic *a, const struct topic *b)
 {
-    return memcmp(a->id.bytes, b->id.bytes, sizeof a->id.bytes);
+    return uuid_compare(&a->id, &b->id);
 }
 
 RB_GENERATE_STATIC(topics_by_name, topic, by_name, compare_names)

@@ -16,8 +16,7 @@
 
 static int compare_keys(const struct partition *a, const struct partition *b)
 {
-    int order = memcmp(a->key.topic_id.bytes, b->key.topic_id.bytes,
-                       sizeof a->key.topic_id.bytes);
+    int order = uuid_compare(&a->key.topic_id, &b->key.topic_id);
 
     if (order != 0)
         return order;

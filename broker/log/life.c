@@ -18,8 +18,7 @@
 
 int key_compare(const struct partition_key *a, const struct partition_key *b)
 {
-    int order =
-        memcmp(a->topic_id.bytes, b->topic_id.bytes, sizeof a->topic_id.bytes);
+    int order = uuid_compare(&a->topic_id, &b->topic_id);
 
     if (order != 0)
         return order;

@@ -154,6 +154,30 @@ static void lists_keep_their_order(void **state)
     assert_list(&one, "");
 }
 
+static int sign(int number)
+{
+    return (number > 0) - (number < 0);
+}
+
+static void uuids_are_in_the_order_of_their_bytes(void **state)
+{
+    struct uuid a = {{0}};
+    struct uuid b = {{0}};
+
+    (void)state;
+    for (unsigned i = 0; i < 16; i++)
+        for (unsigned j = 0; j < 16; j++) {
+            a.bytes[i] = 0x80;
+            b.bytes[j] = 0x7f;
+            b.bytes[15] ^= 1;
+            assert_int_equal(uuid_compare(&a, &b),
+                             sign(memcmp(a.bytes, b.bytes, 16)));
+            assert_int_equal(uuid_compare(&b, &a), -uuid_compare(&a, &b));
+            assert_int_equal(uuid_compare(&a, &a), 0);
+            a.bytes[i] = b.bytes[j] = 0;
+        }
+}
+
 static void uuids_are_32_digits(void **state)
 {
     struct uuid id = {{0}};
@@ -257,6 +281,7 @@ int main(void)
         cmocka_unit_test(bounded_draws_cover_their_range),
         cmocka_unit_test(fills_are_whole),
         cmocka_unit_test(lists_keep_their_order),
+        cmocka_unit_test(uuids_are_in_the_order_of_their_bytes),
         cmocka_unit_test(uuids_are_32_digits),
         cmocka_unit_test(reading_past_the_end_fails_and_stays_failed),
         cmocka_unit_test(writing_past_the_end_fails_and_writes_nothing),
