@@ -28,12 +28,16 @@ static const char usage[] =
     "                 worlds, and where they differ\n"
     "       kqsim crash-everywhere FILE [--seed S | --seeds N [--from S]]\n"
     "                 [--how power|process|error|full|short] [--node bN]\n"
-    "                 [--limit N] [--at bN:OPERATION[+]] [--jobs J] [--json]\n"
-    "                 [--junit FILE]\n"
+    "                 [--limit N] [--jobs J] [--json] [--junit FILE]\n"
+    "       kqsim crash-everywhere FILE --at bN:OPERATION[+] [--seed S]\n"
+    "                 [--how HOW] [--trace FILE]\n"
+    "                 [--html FILE [--beside SEED]]\n"
     "                 crash at each disk operation in turn, or let it fail\n"
     "       kqsim explore FILE [--seed S | --seeds N [--from S]]\n"
-    "                 [--futures K] [--limit N] [--at TURN:FUTURE] [--jobs J]\n"
-    "                 [--json] [--junit FILE]\n"
+    "                 [--futures K] [--limit N] [--jobs J] [--json]\n"
+    "                 [--junit FILE]\n"
+    "       kqsim explore FILE --at TURN:FUTURE [--seed S]\n"
+    "                 [--trace FILE] [--html FILE [--beside SEED]]\n"
     "                 let chance decide otherwise after rare marks and from "
     "each\n"
     "                 sync on\n"
@@ -284,6 +288,8 @@ static int strike_one(const struct options *options, const struct plan *plan,
                     "--at takes a broker of the scenario and the number of its "
                     "disk operation, as b1:17 or b1:17+, and not '%s'",
                     options->at);
+    if (check_page(options, true) != EXIT_DONE)
+        return EXIT_USAGE;
     return page_of_file(options, plan->scenarios[0], &strike,
                         sweep(options, plan, &strike));
 }
@@ -304,9 +310,9 @@ static int strike_all(const struct options *options, const struct plan *plan,
     const char *reason = everywhere_too_much(everywhere.scenario, how);
     bool good = true;
 
-    if (options->trace != NULL || options->html != NULL)
-        return fail(EXIT_USAGE, "--trace and --html are for a single run: name "
-                                "it by --at");
+    if (options->trace || options->html || options->has_beside)
+        return fail(EXIT_USAGE, "--trace, --html and --beside are for a single "
+                                "run: name it by --at");
     if (reason != NULL) {
         fprintf(stderr, "kqsim: skipped: %s\n", reason);
         return EXIT_DONE;
@@ -371,6 +377,8 @@ static int explore_one(const struct options *options, const struct plan *plan)
                     "--at takes a turn and a future of it, as 1234:2, and not "
                     "'%s'",
                     options->at);
+    if (check_page(options, true) != EXIT_DONE)
+        return EXIT_USAGE;
     return page_of_file(options, plan->scenarios[0], &strike,
                         sweep(options, plan, &strike));
 }
@@ -387,9 +395,9 @@ static int explore_all(const struct options *options, const struct plan *plan)
                               .junit = options->cases};
     bool good = true;
 
-    if (options->trace != NULL || options->html != NULL)
-        return fail(EXIT_USAGE, "--trace and --html are for a single run: name "
-                                "it by --at");
+    if (options->trace || options->html || options->has_beside)
+        return fail(EXIT_USAGE, "--trace, --html and --beside are for a single "
+                                "run: name it by --at");
     if (options->futures > FUTURES_MAX)
         return fail(EXIT_USAGE, "--futures must be at most %d", FUTURES_MAX);
     for (uint64_t i = 0; i < options->seeds; i++) {

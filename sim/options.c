@@ -117,7 +117,7 @@ static const struct option {
     {"--seed", NUMBER, AT(first_seed), AT(has_seed), 0, NULL,
      SEEDED | COMMAND_SHRINK},
     {"--seeds", NUMBER, AT(seeds), AT(has_seeds), 1, NULL, SEEDED},
-    {"--from", NUMBER, AT(first_seed), NOWHERE, 0, NULL, SEEDED},
+    {"--from", NUMBER, AT(first_seed), AT(has_from), 0, NULL, SEEDED},
     {"--jobs", NUMBER, AT(jobs), NOWHERE, 1, NULL, SEEDED | COMMAND_SHRINK},
     {"--json", FLAG, AT(json), NOWHERE, 0, NULL, SEEDED},
     {"--junit", TEXT, AT(junit), NOWHERE, 0, "the name of a file", SEEDED},
@@ -149,7 +149,7 @@ static const struct {
     {COMMAND_SHRINK, "shrink"},   {COMMAND_LINT, "lint"},
 };
 
-/* "swarm", or "swarm and shrink". */
+/* "swarm", or "run, swarm, shrink". */
 static int not_its_own(const struct option *option, enum command command)
 {
     char of[200] = "";
@@ -160,7 +160,7 @@ static int not_its_own(const struct option *option, enum command command)
             own = names[i].name;
         if ((option->commands & names[i].command) != 0)
             snprintf(of + strlen(of), sizeof of - strlen(of), "%s%s",
-                     *of ? " and " : "", names[i].name);
+                     *of ? ", " : "", names[i].name);
     }
     return fail(EXIT_USAGE, "%s belongs to kqsim %s, and not to kqsim %s",
                 option->name, of, own);
@@ -264,6 +264,8 @@ int options_take(struct options *options, enum command command, int count,
         return code;
     if (options->has_seed && options->has_seeds)
         return fail(EXIT_USAGE, "--seed and --seeds exclude each other");
+    if (options->has_seed && options->has_from)
+        return fail(EXIT_USAGE, "--from goes with --seeds, not with --seed");
     if (options->jobs > JOBS_MAX)
         return fail(EXIT_USAGE, "--jobs must be at most %d", JOBS_MAX);
     return EXIT_DONE;

@@ -33,6 +33,7 @@ struct options {
     uint64_t jobs;       /* 1 to 256 */
     bool has_seed;
     bool has_seeds;
+    bool has_from;
     bool json;
     bool print;
     bool has_beside;

@@ -61,6 +61,7 @@ struct tally {
     uint64_t runs;
     uint64_t failed;
     uint64_t errors;
+    bool vacuous; /* the runs together proved too little */
     uint64_t acked;
     int64_t sim_ms;
     int64_t wall_ms;

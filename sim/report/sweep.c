@@ -78,22 +78,27 @@ static const struct run_strike *strike_of(const struct state *state, size_t run)
 static void tell_scenario(struct state *state, const struct scenario *scenario)
 {
     char sentence[RUN_MESSAGE_BYTES];
-    bool vacuous = state->sweep->strikes == NULL &&
-                   tally_vacuous(&state->tally, scenario, sentence);
+    struct tally *tally = &state->tally;
     FILE *out = state->sweep->json ? stderr : stdout;
 
     if (state->sweep->quiet)
         return;
-    if (vacuous) {
+    tally->vacuous = state->sweep->strikes == NULL &&
+                     tally_vacuous(tally, scenario, sentence);
+    if (tally->vacuous) {
         state->good = false;
         fprintf(out, "ERROR  %s: %s\n", scenario->path, sentence);
         if (state->sweep->junit != NULL)
             junit_vacuous(state->sweep->junit, scenario, sentence);
     }
+    if (!state->sweep->json && state->sweep->strikes == NULL &&
+        tally->failed + tally->errors > FAILURES_TOLD)
+        printf("  %" PRIu64 " more did not pass: --json names them\n",
+               tally->failed + tally->errors - FAILURES_TOLD);
     if (!state->sweep->json && !state->sweep->drawn)
-        report_tally(stdout, scenario, &state->tally);
+        report_tally(stdout, scenario, tally);
     fflush(stdout);
-    memset(&state->tally, 0, sizeof state->tally);
+    memset(tally, 0, sizeof *tally);
 }
 
 static void tell_progress(const struct state *state)

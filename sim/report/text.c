@@ -60,7 +60,7 @@ void report_failure_recorded(FILE *out, const struct scenario *scenario,
     tell_failure(out, scenario, seed, report, chronicle);
     fprintf(out,
             "  try it again: kqsim run %s --seed %" PRIu64
-            " --world %s; the same steps come at the same times, and no more "
+            " --world %s # the same steps come at the same times, and no more "
             "than that is the same\n",
             scenario->path, seed, world_name());
 }
@@ -83,7 +83,7 @@ void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
     if (scenario->drawn) {
         fprintf(out,
                 "kqsim swarm --seed %" PRIu64
-                " --trace trace.txt; --print shows the scenario\n",
+                " --trace trace.txt # --print shows the scenario\n",
                 seed);
         return;
     }
@@ -102,16 +102,15 @@ void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
     }
     fprintf(out,
             "kqsim crash-everywhere %s --seed %" PRIu64
-            " --how %s --at %s --trace trace.txt (",
+            " --how %s --at %s --trace trace.txt # ",
             scenario->path, seed, strike_how_name(report->strike.how), at);
     if (report->struck)
-        fprintf(out, "%s, %s%s)\n",
-                disk_operation_name(report->struck_at.operation),
-                disk_kind_name(report->struck_at.kind),
-                report->struck_at.stage == DISK_STARTING ? ", at its start"
-                                                         : "");
+        fprintf(
+            out, "%s, %s%s\n", disk_operation_name(report->struck_at.operation),
+            disk_kind_name(report->struck_at.kind),
+            report->struck_at.stage == DISK_STARTING ? ", at its start" : "");
     else
-        fputs("not reached)\n", out);
+        fputs("not reached\n", out);
 }
 
 void tally_add(struct tally *tally, const struct run_report *report)
@@ -159,7 +158,7 @@ void report_tally(FILE *out, const struct scenario *scenario,
 {
     const char *word = "pass";
 
-    if (tally->errors > 0)
+    if (tally->errors > 0 || tally->vacuous)
         word = "ERROR";
     if (tally->failed > 0)
         word = "FAIL";

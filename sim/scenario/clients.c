@@ -126,9 +126,8 @@ static void read_producer(struct loader *loader, yaml_node_t *node,
         complain(loader, node, "the producer ends before it begins");
     if (scenario->topic_count > 0 &&
         producer->partition >= scenario->topics[producer->topic].partitions)
-        complain(loader, node, "topic '%s' has partitions 0 to %lld only",
-                 scenario->topics[producer->topic].name,
-                 (long long)scenario->topics[producer->topic].partitions - 1);
+        complain_partition(loader, node, &scenario->topics[producer->topic],
+                           scenario->topics[producer->topic].partitions);
 }
 
 /* More clients, checked against the limit. */

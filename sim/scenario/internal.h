@@ -144,6 +144,9 @@ bool parse_target(struct loader *loader, yaml_node_t *node,
                   struct target *target);
 bool parse_place(struct loader *loader, yaml_node_t *node, const char *text,
                  int64_t *topic, int64_t *partition);
+/* The topic has so many partitions, and not the one that was named. */
+void complain_partition(struct loader *loader, yaml_node_t *node,
+                        const struct scenario_topic *topic, int64_t partitions);
 
 /* "controller"; of those with a number or a partition what stands before. */
 const char *target_word(enum target_kind kind);

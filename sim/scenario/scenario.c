@@ -235,7 +235,7 @@ static struct scenario *scenario_new(const char *path)
     scenario->brokers = 3;
     scenario->zookeepers = 3;
     scenario->log_dirs = 1;
-    scenario->duration_us = 1000000;
+    scenario->duration_us = SCENARIO_FOR_EVER; /* until it is read */
     scenario->oracles = scenario_oracles(false);
     scenario->heal_within_us = -1;
     scenario->restart_delay_us = SCENARIO_RESTART_DELAY_US;
@@ -260,12 +260,46 @@ static void read_document(struct loader *loader)
         finish(loader);
 }
 
+/* What the parser says, and what mostly is behind it. */
+static const struct {
+    const char *problem;
+    const char *hint;
+} hints[] = {
+    {"did not find expected '-' indicator",
+     "indent this line as far as the keys beside it"},
+    {"did not find expected key",
+     "indent this line as far as the keys beside it"},
+    {"mapping values are not allowed in this context",
+     "the line above, or this one, is indented wrongly; or a text that holds "
+     "': ' needs quotes"},
+    {"found character that cannot start any token",
+     "indent with spaces, not with tabs; other texts may need quotes"},
+    {"found unexpected end of stream", "a quote is not closed"},
+    {"found undefined alias", "a text that begins with '*' needs quotes"},
+};
+
+static const char *hint_of(const char *problem)
+{
+    for (size_t i = 0; problem != NULL && i < COUNT_OF(hints); i++)
+        if (strcmp(problem, hints[i].problem) == 0)
+            return hints[i].hint;
+    return NULL;
+}
+
 static void complain_syntax(struct loader *loader, const yaml_parser_t *parser)
 {
-    complain_at(loader, parser->problem_mark, "this is not YAML: %s%s%s",
+    const char *hint = hint_of(parser->problem);
+    const yaml_mark_t *begin = &parser->context_mark;
+    char context[160] = "";
+
+    if (parser->context != NULL && begin->index == parser->problem_mark.index)
+        snprintf(context, sizeof context, ", %s", parser->context);
+    else if (parser->context != NULL)
+        snprintf(context, sizeof context, ", %s that begins at %zu:%zu",
+                 parser->context, begin->line + 1, begin->column + 1);
+    complain_at(loader, parser->problem_mark, "this is not YAML: %s%s%s%s",
                 parser->problem ? parser->problem : "it cannot be read",
-                parser->context ? ", " : "",
-                parser->context ? parser->context : "");
+                context, hint ? ": " : "", hint ? hint : "");
 }
 
 /* One file is one scenario. */

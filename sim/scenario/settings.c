@@ -189,12 +189,13 @@ static void read_broker_config(struct loader *loader, yaml_node_t *node,
 {
     char message[CONFIG_MESSAGE_BYTES];
     struct settings *settings = to;
+    size_t before = loader->complaints->count;
     struct config *config;
 
     (void)field;
     read_settings(loader, node, settings, check_broker_key);
     config = make_config(settings);
-    if (!config_check(config, message))
+    if (loader->complaints->count == before && !config_check(config, message))
         complain(loader, node, "%s", message);
     free(config);
 }

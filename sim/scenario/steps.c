@@ -454,7 +454,7 @@ static void check_times(struct loader *loader, yaml_node_t *node,
         complain(loader, node, "'every' belongs to 'at', not to 'when'");
     if (draft->has_times && !draft->has_every)
         complain(loader, node, "'times' needs 'every'");
-    if (draft->has_every && step->every.from_us <= 0)
+    if (draft->has_every && step->every.from_us == 0)
         complain(loader, node, "'every' must be more than 0");
     if (draft->has_at && step->at.to_us >= loader->scenario->duration_us)
         complain(loader, node,
@@ -472,18 +472,45 @@ static void complain_no_action(struct loader *loader, yaml_node_t *node)
     complain(loader, node, "the step does nothing: give it one of %s", list);
 }
 
+/* One of its keys is none, but near to one: that has been said. */
+static bool is_misspelt(struct loader *loader, yaml_node_t *node)
+{
+    const char *names[COUNT_OF(step_fields)];
+    yaml_node_pair_t *pair;
+
+    for (size_t i = 0; i < COUNT_OF(step_fields); i++)
+        names[i] = step_fields[i].key;
+    for (pair = node->data.mapping.pairs.start;
+         pair < node->data.mapping.pairs.top; pair++) {
+        yaml_node_t *key = yaml_document_get_node(loader->document, pair->key);
+        const char *text = (const char *)key->data.scalar.value;
+        const char *near;
+
+        if (key->type != YAML_SCALAR_NODE)
+            continue;
+        near = nearest(text, names, COUNT_OF(names));
+        if (near != NULL && strcmp(near, text) != 0)
+            return true;
+    }
+    return false;
+}
+
 static void read_step(struct loader *loader, yaml_node_t *node,
                       struct scenario_step *step)
 {
     struct draft draft = {
         .step = {.hold = {-1, -1}, .times = -1, .bytes = -1, .line = 0}};
 
+    draft.step.every.from_us = -1; /* until it is read */
     read_mapping(loader, node, "a step", step_fields, COUNT_OF(step_fields),
                  &draft);
     if (node->type != YAML_MAPPING_NODE)
         return;
+    if (!draft.has_every)
+        draft.step.every.from_us = 0;
     if (!draft.has_action) {
-        complain_no_action(loader, node);
+        if (!is_misspelt(loader, node))
+            complain_no_action(loader, node);
         settings_release(&draft.step.config);
         return;
     }

@@ -57,6 +57,8 @@ static void complain_topic(struct loader *loader, yaml_node_t *node,
     const char *names[64];
     size_t count = 0;
 
+    if (scenario->topic_count == 0) /* 'topics' itself is complained of */
+        return;
     for (; count < scenario->topic_count && count < COUNT_OF(names); count++)
         names[count] = scenario->topics[count].name;
     complain(loader, node, "no topic '%s' stands under topics%s", name,
@@ -76,6 +78,16 @@ void read_topic(struct loader *loader, yaml_node_t *node, void *to,
         complain_topic(loader, node, text);
     else
         *(int64_t *)to = topic;
+}
+
+void complain_partition(struct loader *loader, yaml_node_t *node,
+                        const struct scenario_topic *topic, int64_t partitions)
+{
+    if (partitions == 1)
+        complain(loader, node, "topic '%s' has partition 0 only", topic->name);
+    else
+        complain(loader, node, "topic '%s' has partitions 0 to %lld only",
+                 topic->name, (long long)partitions - 1);
 }
 
 bool parse_place(struct loader *loader, yaml_node_t *node, const char *text,
@@ -100,9 +112,8 @@ bool parse_place(struct loader *loader, yaml_node_t *node, const char *text,
         return false;
     }
     if (*partition >= loader->scenario->topics[at].partitions_max) {
-        complain(loader, node, "topic '%s' has partitions 0 to %lld only",
-                 loader->scenario->topics[at].name,
-                 (long long)loader->scenario->topics[at].partitions_max - 1);
+        complain_partition(loader, node, &loader->scenario->topics[at],
+                           loader->scenario->topics[at].partitions_max);
         return false;
     }
     *topic = at;
@@ -186,23 +197,48 @@ static bool parse_name(const struct loader *loader, const char *text,
     return true;
 }
 
+/* The nearest of words and roles; of a role what stands before '('. */
+static void complain_node(struct loader *loader, yaml_node_t *node,
+                          const char *text)
+{
+    const char *names[COUNT_OF(words) + COUNT_OF(roles)];
+    char word[64];
+
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(text, " ("), text);
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        names[i] = words[i].name;
+    for (size_t i = 0; i < COUNT_OF(roles); i++) {
+        names[COUNT_OF(words) + i] = roles[i].name;
+        if (strcmp(word, roles[i].name) == 0) {
+            complain(loader, node,
+                     "'%s' names no node: write %s(TOPIC/NUMBER), such as "
+                     "%s(orders/0)",
+                     text, word, word);
+            return;
+        }
+    }
+    if (strchr(text, '(') == NULL)
+        snprintf(word, sizeof word, "%s", text);
+    complain(loader, node,
+             "'%s' names no node%s (b1, c1, z1, leader(TOPIC/N), "
+             "follower(TOPIC/N), controller, any broker, brokers, ...)",
+             text, did_you_mean(word, names, COUNT_OF(names)));
+}
+
 bool parse_target(struct loader *loader, yaml_node_t *node,
                   struct target *target)
 {
     const char *text = scalar(loader, node, "a node");
-    const char *names[COUNT_OF(words)];
     bool good = false;
     int64_t limit;
 
     if (text == NULL)
         return false;
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        names[i] = words[i].name;
+    for (size_t i = 0; i < COUNT_OF(words); i++)
         if (strcmp(text, words[i].name) == 0) {
             *target = (struct target){.kind = words[i].kind};
             return true;
         }
-    }
     if (parse_name(loader, text, target, &limit)) {
         if (target->index >= 0 && target->index < limit)
             return true;
@@ -212,10 +248,7 @@ bool parse_target(struct loader *loader, yaml_node_t *node,
     }
     if (parse_role(loader, node, text, target, &good))
         return good;
-    complain(loader, node,
-             "'%s' names no node%s (b1, c1, z1, leader(TOPIC/N), "
-             "follower(TOPIC/N), controller, any broker, brokers, ...)",
-             text, did_you_mean(text, names, COUNT_OF(names)));
+    complain_node(loader, node, text);
     return false;
 }
 

@@ -126,13 +126,13 @@ static bool duration(struct loader *loader, yaml_node_t *node, const char *key,
         return false;
     if (!parse_duration(text, us)) {
         complain(loader, node,
-                 "'%s' is not a duration for %s: write a whole number and a "
+                 "'%s' is not a duration for '%s': write a whole number and a "
                  "unit (us, ms, s, m, h, d), such as 250ms",
                  text, key);
         return false;
     }
     if (*us < 0 && !negative) {
-        complain(loader, node, "%s must not be negative", key);
+        complain(loader, node, "'%s' must not be negative", key);
         return false;
     }
     return true;
@@ -146,8 +146,8 @@ static void read_duration(struct loader *loader, yaml_node_t *node, void *to,
     if (!duration(loader, node, field->key, false, &us))
         return;
     if (us < field->minimum)
-        complain(loader, node, "%s must be at least %" PRId64 " ms", field->key,
-                 field->minimum / 1000);
+        complain(loader, node, "'%s' must be at least %" PRId64 " ms",
+                 field->key, field->minimum / 1000);
     *(int64_t *)to = us;
 }
 
@@ -164,10 +164,12 @@ void read_span(struct loader *loader, yaml_node_t *node, void *to,
                const struct field *field)
 {
     struct span span = {0, 0};
+    bool bare = node->type == YAML_SCALAR_NODE &&
+                strchr((const char *)node->data.scalar.value, ',') != NULL;
 
-    if (node->type == YAML_SEQUENCE_NODE && list_count(node) != 2) {
+    if (bare || (node->type == YAML_SEQUENCE_NODE && list_count(node) != 2)) {
         complain(loader, node,
-                 "%s is a duration, or a window of two such as [2s, 8s]",
+                 "'%s' is a duration, or a window of two such as [2s, 8s]",
                  field->key);
         return;
     }
@@ -177,7 +179,7 @@ void read_span(struct loader *loader, yaml_node_t *node, void *to,
                   field->key, false, &span.to_us))
         return;
     if (span.to_us < span.from_us)
-        complain(loader, node, "the window of %s ends before it begins",
+        complain(loader, node, "the window of '%s' ends before it begins",
                  field->key);
     *(struct span *)to = span;
 }
@@ -192,7 +194,7 @@ void read_size(struct loader *loader, yaml_node_t *node, void *to,
         return;
     if (!parse_size(text, &bytes)) {
         complain(loader, node,
-                 "'%s' is not a size for %s: write a whole number and a unit "
+                 "'%s' is not a size for '%s': write a whole number and a unit "
                  "(B, KiB, MiB, GiB), such as 64KiB",
                  text, field->key);
         return;
@@ -218,7 +220,7 @@ static void read_interval(struct loader *loader, yaml_node_t *node, void *to,
                 return;
             }
     complain(loader, node,
-             "'%s' is not a rate for %s: write a whole number and /s, /m or "
+             "'%s' is not a rate for '%s': write a whole number and /s, /m or "
              "/h, such as 5/s",
              text, field->key);
 }
@@ -239,7 +241,7 @@ static void read_chance(struct loader *loader, yaml_node_t *node, void *to,
     }
     if (end == text || *end != '\0' || !(value > 0 && value <= 1)) {
         complain(loader, node,
-                 "'%s' is not a chance for %s: write a number above 0 and up "
+                 "'%s' is not a chance for '%s': write a number above 0 and up "
                  "to 1, or a percentage such as 2%%",
                  text, field->key);
         return;

@@ -6,7 +6,8 @@
 
 #include "sim/scenario/internal.h"
 
-#define KEYS_MAX 64
+#define KEYS_MAX   64
+#define KEYS_BYTES 300
 
 static yaml_node_t *node_at(struct loader *loader, int index)
 {
@@ -69,6 +70,18 @@ const char *entry_key(struct loader *loader, yaml_node_t *node,
     return text;
 }
 
+/* ", but these: a, b" or, when they are too many to help, "". */
+static const char *all_keys(char list[KEYS_BYTES], const char *const names[],
+                            size_t count)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < count && used < KEYS_BYTES; i++)
+        used += (size_t)snprintf(list + used, KEYS_BYTES - used, "%s%s",
+                                 i > 0 ? ", " : ", but these: ", names[i]);
+    return used < KEYS_BYTES ? list : "";
+}
+
 /* A key that no field has, or that stands there twice. */
 static void check_key(struct loader *loader, yaml_node_t *node,
                       yaml_node_pair_t *pair, const char *what,
@@ -76,6 +89,7 @@ static void check_key(struct loader *loader, yaml_node_t *node,
 {
     const char *text = entry_key(loader, node, pair);
     const char *names[KEYS_MAX];
+    char list[KEYS_BYTES];
 
     if (text == NULL)
         return;
@@ -84,9 +98,12 @@ static void check_key(struct loader *loader, yaml_node_t *node,
         if (strcmp(text, names[i]) == 0)
             return;
     }
+    if (count > KEYS_MAX)
+        count = KEYS_MAX;
     complain(loader, node_at(loader, pair->key), "%s has no key '%s'%s", what,
              text,
-             did_you_mean(text, names, count < KEYS_MAX ? count : KEYS_MAX));
+             nearest(text, names, count) ? did_you_mean(text, names, count)
+                                         : all_keys(list, names, count));
 }
 
 void read_mapping(struct loader *loader, yaml_node_t *node, const char *what,
@@ -95,7 +112,10 @@ void read_mapping(struct loader *loader, yaml_node_t *node, const char *what,
     yaml_node_pair_t *pair;
 
     if (node->type != YAML_MAPPING_NODE) {
-        complain(loader, node, "%s must be a mapping of keys to values", what);
+        complain(loader, node, "%s must be a mapping of keys to values%s", what,
+                 node->type == YAML_SCALAR_NODE && node->data.scalar.length == 0
+                     ? ", if only {}"
+                     : "");
         return;
     }
     for (pair = node->data.mapping.pairs.start;

@@ -162,11 +162,33 @@ def check_text(scenario, seed):
     need(text.count("\n") < 80, f"{text.count(chr(10))} lines are too many")
 
 
+def check_sweep_text(failing, passing):
+    """What a sweep says at its end agrees with its exit code."""
+    text = kqsim("run", failing, "--seeds", "20").stdout
+    failed = int(re.search(r" (\d+) failed, ", text).group(1))
+    need(failed > 3 and f"\n  {failed - 3} more did not pass: " in text,
+         f"it does not say that there are more:\n{text}")
+    vacuous = f"{SPARE}/vacuous.yaml"
+    with open(passing, encoding="utf-8") as file, \
+            open(vacuous, "w", encoding="utf-8") as copy:
+        copy.write(file.read() + "faults:\n"
+                   "  - {point: zookeeper/expire, rate: 0.0000001}\n")
+    run = kqsim("run", vacuous, "--seeds", "10")
+    need(run.returncode == 1 and "pass " not in run.stdout,
+         f"it proves nothing, and passes:\n{run.stdout}")
+
+
 def check_complaints(passing):
     for arguments, words in (
             (("run", passing, "--seeds", "2", "--html", f"{SPARE}/no.html"),
              "single run"),
             (("run", passing, "--beside", "2"), "--beside goes with --html"),
+            (("explore", passing, "--at", "100:1", "--beside", "2"),
+             "--beside goes with --html"),
+            (("crash-everywhere", passing, "--limit", "1", "--beside", "2"),
+             "single run"),
+            (("run", passing, "--seed", "1", "--from", "2"),
+             "--from goes with --seeds"),
             (("swarm", "--seeds", "2", "--html", f"{SPARE}/no.html"),
              "single run")):
         run = kqsim(*arguments)
@@ -186,6 +208,7 @@ def main():
     check_verdict(data, report)
     check_same_hash(SCENARIO, 1, report)
     check_text(SCENARIO, 1)
+    check_sweep_text(SCENARIO, passing)
     report, _, data = write(passing, 1, "--beside", "2")
     need(len(data["runs"]) == 2 and
          [run["seed"] for run in data["runs"]] == [1, 2], "not two runs")

@@ -304,6 +304,22 @@ static void test_files_that_hold_nothing(void **state)
     complains("- a\n",
               "x.yaml:1:1: a scenario must be a mapping of keys to values\n");
     complains_at("a: [1\n", "x.yaml:2:1: this is not YAML: ");
+    complains(HEAD "steps:\n  - at: 1s\n   kill: b1\n",
+              "x.yaml:9:4: this is not YAML: did not find expected '-' "
+              "indicator, while parsing a block collection that begins at "
+              "8:3: indent this line as far as the keys beside it\n");
+    complains(HEAD "cluster:\n  brokers: 3\n zookeepers: 3\n",
+              "x.yaml:9:2: this is not YAML: did not find expected key, while "
+              "parsing a block mapping that begins at 1:1: indent this line "
+              "as far as the keys beside it\n");
+    complains(HEAD "\tsettle: 1s\n",
+              "x.yaml:7:1: this is not YAML: found character that cannot "
+              "start any token, while scanning for the next token: indent "
+              "with spaces, not with tabs; other texts may need quotes\n");
+    complains("description: a leader: it dies\n",
+              "x.yaml:1:22: this is not YAML: mapping values are not allowed "
+              "in this context: the line above, or this one, is indented "
+              "wrongly; or a text that holds ': ' needs quotes\n");
     complains(HEAD "---\nb: 1\n",
               "x.yaml:7:1: a second document begins here: one file is one "
               "scenario\n");
@@ -315,7 +331,18 @@ static void test_unknown_keys(void **state)
     complains(HEAD "stepps: []\n",
               "x.yaml:7:1: a scenario has no key 'stepps', did you mean "
               "'steps'?\n");
-    complains(HEAD "quux: []\n", "x.yaml:7:1: a scenario has no key 'quux'\n");
+    complains(
+        HEAD "quux: []\n",
+        "x.yaml:7:1: a scenario has no key 'quux', but these: description, "
+        "cluster, duration, disk, topics, producers, consumers, steps, "
+        "faults, oracles, at-least, heal-within, settle, "
+        "restart-delay, clock-slack, always-led, reaches\n");
+    complains(HEAD "at-least: {acknowledged: 3}\n",
+              "x.yaml:7:12: at-least has no key 'acknowledged', but these: "
+              "sent, acked, read\n");
+    complains_at(HEAD "steps:\n  - {at: 1s, destroy: b1}\n",
+                 "x.yaml:8:14: a step has no key 'destroy'\n"
+                 "x.yaml:8:5: the step does nothing: give it one of kill,");
     complains(HEAD "  - {topic: orders, rate: 5/s, acs: all}\n",
               "x.yaml:7:32: a producer has no key 'acs', did you mean "
               "'acks'?\n");
@@ -365,19 +392,20 @@ static void test_bad_units(void **state)
 {
     (void)state;
     complains(HEAD "settle: 20\n",
-              "x.yaml:7:9: '20' is not a duration for settle: write a whole "
+              "x.yaml:7:9: '20' is not a duration for 'settle': write a whole "
               "number and a unit (us, ms, s, m, h, d), such as 250ms\n");
-    complains(HEAD "settle: 20 parsecs\n",
-              "x.yaml:7:9: '20 parsecs' is not a duration for settle: write a "
-              "whole number and a unit (us, ms, s, m, h, d), such as 250ms\n");
+    complains(
+        HEAD "settle: 20 parsecs\n",
+        "x.yaml:7:9: '20 parsecs' is not a duration for 'settle': write a "
+        "whole number and a unit (us, ms, s, m, h, d), such as 250ms\n");
     complains(HEAD "  - {topic: orders, rate: 5}\n",
-              "x.yaml:7:27: '5' is not a rate for rate: write a whole number "
+              "x.yaml:7:27: '5' is not a rate for 'rate': write a whole number "
               "and /s, /m or /h, such as 5/s\n");
     complains(HEAD "  - {topic: orders, rate: 5/s, record-size: 1KB}\n",
-              "x.yaml:7:45: '1KB' is not a size for record-size: write a "
+              "x.yaml:7:45: '1KB' is not a size for 'record-size': write a "
               "whole number and a unit (B, KiB, MiB, GiB), such as 64KiB\n");
     complains(HEAD "faults:\n  - {point: net/reset, rate: 2}\n",
-              "x.yaml:8:30: '2' is not a chance for rate: write a number "
+              "x.yaml:8:30: '2' is not a chance for 'rate': write a number "
               "above 0 and up to 1, or a percentage such as 2%\n");
 }
 
@@ -402,6 +430,18 @@ static void test_unknown_names(void **state)
     complains(HEAD "  - {topic: ordes, rate: 1/s}\n",
               "x.yaml:7:13: no topic 'ordes' stands under topics, did you "
               "mean 'orders'?\n");
+    complains("description: d\nduration: 1s\nproducers: []\n"
+              "topics: {a: {}}\nsteps:\n  - {at: 0, kill: leader(a/1)}\n",
+              "x.yaml:6:19: topic 'a' has partition 0 only\n");
+    complains_at(HEAD "steps:\n  - {at: 1s, kill: leder(orders/0)}\n",
+                 "x.yaml:8:20: 'leder(orders/0)' names no node, did you mean "
+                 "'leader'? (");
+    complains(HEAD "steps:\n  - {at: 1s, kill: leader}\n",
+              "x.yaml:8:20: 'leader' names no node: write "
+              "leader(TOPIC/NUMBER), such as leader(orders/0)\n");
+    complains_at(HEAD "steps:\n  - {at: 1s, kill: any brokers}\n",
+                 "x.yaml:8:20: 'any brokers' names no node, did you mean "
+                 "'any broker'?");
     complains_at(HEAD "steps:\n  - {at: 1s, kill: controler}\n",
                  "x.yaml:8:20: 'controler' names no node, did you mean "
                  "'controller'?");
@@ -422,7 +462,10 @@ static void test_steps_that_make_no_sense(void **state)
               "x.yaml:8:5: the step lies after the duration of the "
               "scenario\n");
     complains(HEAD "steps:\n  - {at: [3s, 2s], kill: b1}\n",
-              "x.yaml:8:10: the window of at ends before it begins\n");
+              "x.yaml:8:10: the window of 'at' ends before it begins\n");
+    complains(HEAD "steps:\n  - at: 2s, 3s\n    kill: b1\n",
+              "x.yaml:8:9: 'at' is a duration, or a window of two such as [2s, "
+              "8s]\n");
     complains(HEAD "steps:\n  - {at: 1s, clock-jump: b1}\n",
               "x.yaml:8:5: clock-jump needs 'by': how far the clock moves, "
               "such as 30d or -5s\n");
@@ -461,12 +504,42 @@ static void test_settings_out_of_range(void **state)
 static void test_every_mistake_is_told(void **state)
 {
     (void)state;
-    complains(HEAD "settle: 1\nheal: 2s\nreaches: [x]\n",
-              "x.yaml:8:1: a scenario has no key 'heal'\n"
-              "x.yaml:7:9: '1' is not a duration for settle: write a whole "
-              "number and a unit (us, ms, s, m, h, d), such as 250ms\n"
-              "x.yaml:9:11: there is no mark 'x' ('kqsim marks' lists "
-              "them)\n");
+    complains(
+        HEAD "settle: 1\nheal: 2s\nreaches: [x]\n",
+        "x.yaml:8:1: a scenario has no key 'heal', but these: description, "
+        "cluster, duration, disk, topics, producers, consumers, steps, "
+        "faults, oracles, at-least, heal-within, settle, "
+        "restart-delay, clock-slack, always-led, reaches\n"
+        "x.yaml:7:9: '1' is not a duration for 'settle': write a whole "
+        "number and a unit (us, ms, s, m, h, d), such as 250ms\n"
+        "x.yaml:9:11: there is no mark 'x' ('kqsim marks' lists "
+        "them)\n");
+}
+
+/* Of one mistake nothing else is said that only follows from it. */
+static void test_no_mistake_is_told_twice(void **state)
+{
+    (void)state;
+    complains("description: d\nduration: 15\nproducers: []\n"
+              "topics: {a: {}}\nsteps:\n  - {at: 20s, kill: b1}\n",
+              "x.yaml:2:11: '15' is not a duration for 'duration': write a "
+              "whole number and a unit (us, ms, s, m, h, d), such as 250ms\n");
+    complains(HEAD "steps:\n  - {at: 1s, kill: b1, every: 4}\n",
+              "x.yaml:8:31: '4' is not a duration for 'every': write a whole "
+              "number and a unit (us, ms, s, m, h, d), such as 250ms\n");
+    complains(HEAD "steps:\n  - {at: 1s, kill: b1, every: 0}\n",
+              "x.yaml:8:5: 'every' must be more than 0\n");
+    complains(HEAD "steps:\n  - {at: 1s, klil: b1}\n",
+              "x.yaml:8:14: a step has no key 'klil', did you mean 'kill'?\n");
+    complains(HEAD "cluster:\n  config:\n"
+                   "    replica.lag.time.max.ms: 2s\n"
+                   "    zookeeper.session.timeout.ms: 1\n",
+              "x.yaml:10:35: '1' is not a value for "
+              "zookeeper.session.timeout.ms: give a whole number of ms from "
+              "400 to 600000\n");
+    complains("description: d\nduration: 1s\ntopics: [orders]\n"
+              "producers:\n  - {topic: orders, rate: 5/s}\n",
+              "x.yaml:3:9: topics must be a mapping of names to topics\n");
 }
 
 static void test_log_directories(void **state)
@@ -543,6 +616,7 @@ int main(void)
         cmocka_unit_test(test_steps_that_make_no_sense),
         cmocka_unit_test(test_settings_out_of_range),
         cmocka_unit_test(test_every_mistake_is_told),
+        cmocka_unit_test(test_no_mistake_is_told_twice),
         cmocka_unit_test(test_log_directories),
         cmocka_unit_test(test_missing_file),
     };
