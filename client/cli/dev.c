@@ -198,8 +198,10 @@ static bool wait_cluster(const struct dev *dev)
     while (!whole && now_ms() < deadline_ms) {
         struct kq_cluster *cluster;
 
-        whole = kq_cluster_describe(client, NULL, 5000, &cluster) ==
-                    KQ_ERROR_NONE &&
+        /* a broker that has many topics to read anew takes its time */
+        whole = kq_cluster_describe(client, NULL,
+                                    (int)(deadline_ms - now_ms()) + 1000,
+                                    &cluster) == KQ_ERROR_NONE &&
                 cluster->broker_count == (size_t)dev->brokers &&
                 cluster->controller >= 0;
         kq_cluster_free(cluster);
