@@ -419,12 +419,14 @@ struct outcome *outcome_read(FILE *in)
 
     while (fgets(line, sizeof line, in) != NULL && line[0] != '\n') {
         char *tab = strchr(line, '\t');
+        struct entry *entry;
 
         line[strcspn(line, "\n")] = '\0';
         if (tab == NULL)
             continue;
         *tab = '\0';
-        add_next(outcome, line, tab + 1);
+        entry = entry_of(outcome, line);
+        snprintf(entry->value, sizeof entry->value, "%s", tab + 1);
     }
     if (outcome->count > 0)
         return outcome;
