@@ -28,6 +28,11 @@ struct report_list {
 /* Before each member. */
 void report_list_next(struct report_list *list);
 
+/* A single run: the same object on standard output or, without `json`, a line
+ * for people. */
+void report_run(const struct scenario *scenario, uint64_t seed,
+                const struct run_report *report, bool json);
+
 /* A run that did not pass: what, where, the events that touched it, how to
  * replay. A run of which events tell more is made once more for that. */
 void report_failure(FILE *out, const struct scenario *scenario, uint64_t seed,

@@ -168,3 +168,16 @@ void report_tally(FILE *out, const struct scenario *scenario,
             strcmp(world_name(), "sim") == 0 ? "simulated" : world_name(),
             (double)tally->wall_ms / 1e3);
 }
+
+void report_run(const struct scenario *scenario, uint64_t seed,
+                const struct run_report *report, bool json)
+{
+    struct tally tally = {0};
+
+    if (json) {
+        report_json(stdout, scenario, seed, report);
+        return;
+    }
+    tally_add(&tally, report);
+    report_tally(stdout, scenario, &tally);
+}
