@@ -138,17 +138,14 @@ bool process_has_ended(struct process *process, int *status)
     return true;
 }
 
-int process_kill(struct process *process)
+void process_kill(struct process *process)
 {
-    int status = 0;
-
     if (process->pid == 0)
-        return 0;
+        return;
     kill(process->pid, SIGKILL);
-    while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
+    while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
         continue;
     process->pid = 0;
-    return status;
 }
 
 /* ---- what it says ---- */
