@@ -65,7 +65,8 @@ bool process_has_ended(struct process *process, int *status);
 void process_kill(struct process *process);
 /* The same, and its log is closed. */
 void process_release(struct process *process);
-/* The next line of its log, without its end; NULL: none yet. */
+/* The next line of its log, without its end and cut after LINE_BYTES, valid
+ * until the next call; NULL: none yet. */
 const char *process_line(struct process *process);
 
 /* ---- facts that a broker writes to a file: facts.c ---- */
@@ -181,6 +182,10 @@ void node_tell_words(struct node *node);
  * started. */
 _Noreturn void real_failed(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+
+/* Ends the program in the same way when a signal told it to, and removes the
+ * directory of the run. Not from within world_free(). */
+void real_heed_signals(void);
 
 /* ---- fault points of brokers: faults.c ---- */
 

@@ -97,6 +97,7 @@ static bool ask(const char *host, char answer[ANSWER_BYTES])
         return false;
     inet_pton(AF_INET, host, &address.sin_addr);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
         send(fd, "srvr", 4, MSG_NOSIGNAL) == 4)
         while (used < ANSWER_BYTES - 1 &&
@@ -123,6 +124,7 @@ static void wait_until_serves(struct world *world, struct process *server,
     int status;
 
     while (!serves(world, server->name)) {
+        real_heed_signals();
         if (process_has_ended(server, &status))
             real_failed("ZooKeeper server %s ended at once: see %s/%s/log",
                         server->name, world->directory, server->name);
