@@ -51,7 +51,8 @@ void fault_listen(void);
 
 /* The simulator's switch: answers through libfiu's external callback. */
 typedef bool fault_answer(void *context, enum fault_point point);
-/* Enables these points (bit set); NULL disables all. */
+/* Enables the points whose flag is set (FAULT_COUNT of them), and no other;
+ * answer NULL disables all. Borrows context until the next call. */
 void fault_control(fault_answer *answer, void *context, const bool enabled[]);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A line of the trace's text, put together word by word: most of a trace is
- * numbers, and printf() takes its time with them. Only where a text is kept.
+ * numbers, and printf() takes its time with them. Only for a world that keeps
+ * its text (world_keeps_text()).
  */
 #ifndef SIM_LINE_H
 #define SIM_LINE_H

@@ -239,14 +239,26 @@ static int run_there(const struct options *options, const struct plan *plan)
                             .seeds = options->seeds,
                             .json = options->json,
                             .both = strcmp(options->world, "both") == 0};
+    const char *problem;
 
     if (options->trace || options->html || options->junit || options->jobs > 1)
         return fail(EXIT_USAGE, "--trace, --html, --junit and --jobs are for "
                                 "the simulator alone: leave --world out");
-    hand_over(&all);
-    return fail(EXIT_ENVIRONMENT,
-                "cannot start kqreal, which must lie beside kqsim: %s",
-                strerror(errno));
+    problem = hand_over(&all);
+    return fail(EXIT_ENVIRONMENT, "%s: %s", problem, strerror(errno));
+}
+
+static int run_here(struct options *options, const struct plan *plan)
+{
+    int code = check_page(options, plan->count * options->seeds == 1);
+
+    if (code == EXIT_DONE)
+        code = open_cases(options);
+    if (code == EXIT_DONE)
+        code = sweep(options, plan, NULL);
+    if (options->html != NULL && plan->count == 1 && code <= EXIT_FAILED)
+        code = page_of_file(options, plan->scenarios[0], NULL, code);
+    return write_cases(options, code);
 }
 
 static int command_run(int count, char **arguments)
@@ -257,17 +269,9 @@ static int command_run(int count, char **arguments)
 
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
-    if (code == EXIT_DONE && options.world != NULL)
-        return run_there(&options, &plan);
     if (code == EXIT_DONE)
-        code = check_page(&options, plan.count * options.seeds == 1);
-    if (code == EXIT_DONE)
-        code = open_cases(&options);
-    if (code == EXIT_DONE)
-        code = sweep(&options, &plan, NULL);
-    if (options.html != NULL && plan.count == 1 && code <= EXIT_FAILED)
-        code = page_of_file(&options, plan.scenarios[0], NULL, code);
-    code = write_cases(&options, code);
+        code = options.world != NULL ? run_there(&options, &plan)
+                                     : run_here(&options, &plan);
     plan_release(&plan);
     options_release(&options);
     return code;

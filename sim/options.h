@@ -38,7 +38,7 @@ struct options {
     bool print;
     bool has_beside;
     uint64_t beside;
-    uint64_t limit; /* 0: not said; likewise */
+    uint64_t limit; /* 0: not said; likewise these two */
     uint64_t futures;
     uint64_t minutes;
     const char *trace; /* NULL: not said; likewise all that follow */

@@ -46,6 +46,8 @@ void streams_init(struct streams *streams, uint64_t seed, const char *name);
 void streams_release(struct streams *streams);
 /* From now on draws are those of another future, 1 and up. */
 void streams_fork(struct streams *streams, uint32_t future);
+/* That of a purpose, from its beginning or where it was left; valid until the
+ * next call. */
 struct random *streams_find(struct streams *streams, uint32_t purpose);
 
 #endif

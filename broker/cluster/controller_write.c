@@ -38,13 +38,19 @@ static struct staged_chunk *find_staged(struct controller_write *write,
     return NULL;
 }
 
+/* Of the state of a partition that stays where it is: rather more. */
+static size_t state_bytes(size_t replicas)
+{
+    return 48 + 16 * replicas;
+}
+
 size_t controller_states_bytes(const struct partition_state *states,
                                uint32_t count)
 {
     size_t bytes = 0;
 
-    for (uint32_t i = 0; i < count; i++) /* rather more */
-        bytes += (48 + 16 * (size_t)states[i].replica_count) *
+    for (uint32_t i = 0; i < count; i++)
+        bytes += state_bytes(states[i].replica_count) *
                  (partition_state_reassigned(&states[i]) ? 2 : 1);
     return bytes;
 }
@@ -337,7 +343,7 @@ static bool is_large(const struct controller *controller,
                           : topic->partition_count;
         replicas = topic->states[0].replica_count;
     }
-    bytes += partitions * (48 + 16 * replicas);
+    bytes += partitions * state_bytes(replicas);
     return intent->kind != INTENT_DELETE_TOPIC &&
            bytes > CONTROLLER_WRITE_BYTES_MAX;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules/placement.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "rules/replication.h"
 
-static bool same_rack(const struct placeable *a, const struct placeable *b)
+bool placement_same_rack(const char *a, const char *b)
 {
-    return *a->rack != '\0' && strcmp(a->rack, b->rack) == 0;
+    return *a != '\0' && strcmp(a, b) == 0;
 }
 
 /* First those that are the first of their racks, then the second ones. No two
@@ -34,7 +34,7 @@ void placement_arrange(struct placeable *brokers, uint32_t count)
         broker->rack_number = i;
         broker->rank = 0;
         for (uint32_t k = 0; k < i; k++) {
-            if (!same_rack(broker, &brokers[k]))
+            if (!placement_same_rack(broker->rack, brokers[k].rack))
                 continue;
             broker->rack_number = brokers[k].rack_number;
             broker->rank++;
@@ -74,9 +74,9 @@ void placement_choose(const struct placeable *brokers, uint32_t count,
                       uint64_t first, uint32_t replica_count,
                       uint32_t *replicas)
 {
-    const struct placeable *chosen[PLACEMENT_REPLICAS_MAX];
+    const struct placeable *chosen[REPLICAS_MAX];
 
-    ASSERT(replica_count <= PLACEMENT_REPLICAS_MAX);
+    ASSERT(replica_count <= REPLICAS_MAX);
     ASSERT(replica_count <= count);
     for (uint32_t r = 0; r < replica_count; r++) {
         uint32_t least = UINT32_MAX;

@@ -8,9 +8,11 @@
 #ifndef RULES_PLACEMENT_H
 #define RULES_PLACEMENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#define PLACEMENT_REPLICAS_MAX 16
+/* Of two brokers; "" is a rack of its own. */
+bool placement_same_rack(const char *a, const char *b);
 
 struct placeable {
     uint32_t broker_id;

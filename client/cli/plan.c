@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rules/placement.h"
+
 struct plan {
     struct plan_broker *brokers;
     size_t broker_count;
@@ -62,9 +64,10 @@ static struct plan_broker *find(const struct plan *plan, int32_t id)
     return NULL;
 }
 
-static bool same_rack(const struct plan_broker *a, const struct plan_broker *b)
+static bool shares_rack(const struct plan_broker *a,
+                        const struct plan_broker *b)
 {
-    return a == b || (*a->rack != '\0' && strcmp(a->rack, b->rack) == 0);
+    return a == b || placement_same_rack(a->rack, b->rack);
 }
 
 /* Replicas of the partition in the rack of this broker. */
@@ -75,7 +78,7 @@ static size_t in_rack(const struct plan *plan,
     size_t count = 0;
 
     for (size_t i = 0; i < partition->target_count; i++)
-        count += same_rack(find(plan, partition->target[i]), broker);
+        count += shares_rack(find(plan, partition->target[i]), broker);
     return count;
 }
 
@@ -217,7 +220,7 @@ static struct plan_partition *find_replica(const struct plan *plan,
         struct plan_partition *partition = &plan->partitions[i];
 
         if (holds(partition, from->id) && !holds(partition, to->id) &&
-            (same_rack(from, to) ||
+            (shares_rack(from, to) ||
              in_rack(plan, partition, to) < in_rack(plan, partition, from)))
             return partition;
     }

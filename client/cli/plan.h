@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_REPLICAS_MAX 16
+#include "rules/replication.h"
 
 struct plan_broker {
     int32_t id;
@@ -27,13 +27,13 @@ struct plan_broker {
 struct plan_partition {
     const char *topic;
     int32_t partition;
-    const int32_t *current; /* at most PLAN_REPLICAS_MAX */
+    const int32_t *current; /* at most REPLICAS_MAX */
     size_t current_count;
-    /* set by the caller: how many are wanted, 1 to PLAN_REPLICAS_MAX and at
+    /* set by the caller: how many are wanted, 1 to REPLICAS_MAX and at
      * most as many as there are brokers; and then by plan_make(): which, the
      * preferred leader first */
     size_t target_count;
-    int32_t target[PLAN_REPLICAS_MAX];
+    int32_t target[REPLICAS_MAX];
 };
 
 /* Brokers ascending by id, each once. */

@@ -80,10 +80,10 @@ static void read_broker(struct plan_file *file, const yaml_node_t *node,
                                line->partition, (long long)id);
             return;
         }
-    if (line->replica_count == PLAN_REPLICAS_MAX) {
+    if (line->replica_count == REPLICAS_MAX) {
         plan_file_complain(file, line_of(node),
                            "%s/%d: a partition has 1 to %d replicas",
-                           line->topic, line->partition, PLAN_REPLICAS_MAX);
+                           line->topic, line->partition, REPLICAS_MAX);
         return;
     }
     line->replicas[line->replica_count++] = (int32_t)id;

@@ -13,7 +13,7 @@
 struct plan_line {
     char *topic;
     int32_t partition;
-    int32_t replicas[PLAN_REPLICAS_MAX];
+    int32_t replicas[REPLICAS_MAX];
     size_t replica_count;
     size_t line; /* from 1 */
 };

@@ -353,7 +353,7 @@ static const struct command_option options[] = {
     {"brokers", 0, OPTION_TEXT, TO(brokers)},
     {"topics", 0, OPTION_TEXT, TO(topics)},
     {"replicas", 0, OPTION_NUMBER, "a number", TO(replicas), .minimum = 1,
-     .maximum = PLAN_REPLICAS_MAX},
+     .maximum = REPLICAS_MAX},
     {"throttle", 0, OPTION_BYTES, "a number of bytes", TO(throttle),
      .minimum = 1, .maximum = INT64_MAX},
     {"timeout", 0, OPTION_OTHER, .take = take_timeout},

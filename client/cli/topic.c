@@ -10,12 +10,12 @@
 #include "client/cli/cli.h"
 #include "client/cli/options.h"
 #include "client/cli/parse.h"
+#include "rules/replication.h"
 
-#define SETTINGS_MAX    64
-#define READY_MS        10000
-#define READY_RETRY_MS  50
-#define PARTITIONS_MAX  10000
-#define REPLICATION_MAX 32
+#define SETTINGS_MAX   64
+#define READY_MS       10000
+#define READY_RETRY_MS 50
+#define PARTITIONS_MAX 10000
 
 static const char help[] =
     "Usage: kq topic create NAME [--partitions N] [--replicas N]\n"
@@ -416,7 +416,7 @@ static const struct command_option options[] = {
     {"partitions", 0, OPTION_NUMBER, "a number", TO(options.partitions),
      .minimum = 1, .maximum = PARTITIONS_MAX},
     {"replicas", 0, OPTION_NUMBER, "a number", TO(options.replicas),
-     .minimum = 1, .maximum = REPLICATION_MAX},
+     .minimum = 1, .maximum = REPLICAS_MAX},
     {"config", 0, OPTION_OTHER, .take = take_setting},
     {"default", 0, OPTION_OTHER, .take = take_default},
     {"partition", 0, OPTION_NUMBER, "a partition", TO(partition),

@@ -24,6 +24,7 @@
 #include "sim/world.h"
 
 #define REAL_SERVERS_MAX 7
+#define ZOOKEEPER_PORT   2181
 #define REAL_HOSTS_MAX   64
 #define NODE_NAME_BYTES  16
 #define LINE_BYTES       2048
@@ -60,11 +61,12 @@ void process_start(struct world *world, struct process *process,
 void process_signal(const struct process *process, int signal);
 /* Whether it has ended, and how (waitpid(2)). */
 bool process_has_ended(struct process *process, int *status);
-/* Ends it and waits; gives back how it ended. */
-int process_kill(struct process *process);
-/* It is killed, if it runs. */
+/* It is killed, if it runs, and waited for. */
+void process_kill(struct process *process);
+/* The same, and its log is closed. */
 void process_release(struct process *process);
-/* The next line of its log, without its end; NULL: none yet. */
+/* The next line of its log, without its end and cut after LINE_BYTES, valid
+ * until the next call; NULL: none yet. */
 const char *process_line(struct process *process);
 
 /* ---- facts that a broker writes to a file: facts.c ---- */
@@ -180,6 +182,10 @@ void node_tell_words(struct node *node);
  * started. */
 _Noreturn void real_failed(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+
+/* Ends the program in the same way when a signal told it to, and removes the
+ * directory of the run. Not from within world_free(). */
+void real_heed_signals(void);
 
 /* ---- fault points of brokers: faults.c ---- */
 

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +67,8 @@ static bool take_options(struct options *options, int count, char **arguments)
         else if (strcmp(arguments[i], HAND_OVER_BESIDE) == 0 &&
                  take_number(next, &descriptor)) {
             options->beside = fdopen((int)descriptor, "r");
+            if (options->beside == NULL)
+                return false;
             i++;
         } else if (arguments[i][0] == '-')
             return false;
@@ -75,19 +76,6 @@ static bool take_options(struct options *options, int count, char **arguments)
             options->files[options->file_count++] = arguments[i];
     }
     return options->file_count > 0;
-}
-
-/* It stands beside this program. */
-static bool find_program(const char *name, char path[PATH_MAX])
-{
-    char self[PATH_MAX];
-    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
-
-    if (size < 0)
-        return false;
-    self[size] = '\0';
-    return snprintf(path, PATH_MAX, "%s/%s", dirname(self), name) < PATH_MAX &&
-           access(path, X_OK) == 0;
 }
 
 /* Fault points are in a program of their own. */
@@ -107,20 +95,6 @@ static FILE *out_of(const struct options *options)
     return options->json ? stderr : stdout;
 }
 
-static void tell(const struct options *options, const struct scenario *scenario,
-                 uint64_t seed, const struct run_report *report)
-{
-    struct tally tally = {0};
-
-    if (options->json) {
-        report_json(stdout, scenario, seed, report);
-    } else {
-        tally_add(&tally, report);
-        report_tally(stdout, scenario, &tally);
-        report_skipped(stdout, scenario);
-    }
-}
-
 /* With what the simulator made of it. True when all is well in both. */
 static bool compare(const struct options *options,
                     const struct scenario *scenario, uint64_t seed,
@@ -128,9 +102,12 @@ static bool compare(const struct options *options,
 {
     struct outcome *sim =
         options->beside ? outcome_read(options->beside) : NULL;
-    bool good = sim == NULL || outcome_is_good(sim);
+    bool good = options->beside == NULL || (sim && outcome_is_good(sim));
 
-    if (sim != NULL && options->json)
+    if (options->beside != NULL && sim == NULL)
+        fputs("kqreal: the simulator's outcome of this run is missing\n",
+              stderr);
+    else if (sim != NULL && options->json)
         outcome_compare_json(stdout, scenario, seed, sim, real);
     else if (sim != NULL)
         outcome_compare(stdout, sim, real);
@@ -166,19 +143,20 @@ static void verify(const struct options *options, const char *log_directory,
 {
     char command[3 * PATH_MAX], line[RUN_MESSAGE_BYTES / 2] = "";
     FILE *words;
-    int status;
+    int status = -1;
 
     snprintf(command, sizeof command, "'%s' log verify '%s' 2>&1", options->kq,
              log_directory);
     words = popen(command, "re");
     if (words == NULL)
-        return;
-    if (fgets(line, sizeof line, words) != NULL)
+        snprintf(line, sizeof line, "it was not started: %s", strerror(errno));
+    else if (fgets(line, sizeof line, words) != NULL)
         line[strcspn(line, "\n")] = '\0';
-    while (getc(words) != EOF)
+    while (words != NULL && getc(words) != EOF)
         continue;
-    status = pclose(words);
-    if (status == 0 || report->result != RUN_PASS)
+    if (words != NULL)
+        status = pclose(words);
+    if (status == 0)
         return;
     report->result = RUN_FAIL;
     snprintf(report->message, sizeof report->message,
@@ -232,7 +210,9 @@ static bool run_one(const struct options *options,
     real_options_set(&real);
     run_scenario(scenario, seed, &extras, report);
     check_stopped(options, scenario, directory, report);
-    tell(options, scenario, seed, report);
+    report_run(scenario, seed, report, options->json);
+    if (!options->json)
+        report_skipped(stdout, scenario);
     outcome = outcome_new(report, chronicle);
     good = compare(options, scenario, seed, outcome);
     if (report->result == RUN_PASS) {
@@ -282,9 +262,9 @@ int main(int count, char **arguments)
         return EXIT_USAGE;
     }
     if (missing == NULL &&
-        (!find_program("kafkaesqued", options.broker) ||
-         !find_program("kafkaesqued-faults", options.broker_with_faults) ||
-         !find_program("kq", options.kq)))
+        (!program_beside("kafkaesqued", options.broker) ||
+         !program_beside("kafkaesqued-faults", options.broker_with_faults) ||
+         !program_beside("kq", options.kq)))
         missing = "kafkaesqued, kafkaesqued-faults or kq is missing: build or "
                   "install them beside kqreal";
     if (missing != NULL) {

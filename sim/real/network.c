@@ -27,7 +27,7 @@
     "exec >/dev/null 2>&1; ip link set lo up && "                              \
     "ip link add hub type bridge && "                                          \
     "ip addr add 10.77.0.254/24 dev hub && ip link set hub up && "             \
-    "iptables -w -n -L INPUT"
+    "iptables -w 10 -n -L INPUT"
 
 static bool has_network;
 static int own_namespace = -1;
@@ -214,8 +214,8 @@ static void set_cut(struct world *world, const char *from, const char *to,
         return;
     target->deaf_to ^= bit;
     if (!run_in(target->namespace,
-                "iptables -w -%c INPUT -s 10.77.0.%u -j DROP", cut ? 'A' : 'D',
-                source->number))
+                "iptables -w 10 -%c INPUT -s 10.77.0.%u -j DROP",
+                cut ? 'A' : 'D', source->number))
         real_failed("iptables does not %s the link from %s to %s",
                     cut ? "cut" : "heal", from, to);
 }

@@ -17,7 +17,6 @@
 #define TRIES        64
 #define FIRST_BROKER 10
 #define FIRST_SERVER 100
-#define PROBED_PORT  2181
 #define STEP_TO_NEXT 977
 
 static void address_of(unsigned block, unsigned last,
@@ -32,7 +31,7 @@ static int probe(unsigned block)
 {
     char text[WORLD_HOST_BYTES];
     struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(PROBED_PORT)};
+                                  .sin_port = htons(ZOOKEEPER_PORT)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int one = 1;
     int problem;
@@ -63,7 +62,7 @@ unsigned place_choose(void)
     }
     real_failed("no address of loopback can be listened at (port %d): %s; is "
                 "the interface lo up?",
-                PROBED_PORT, strerror(problem));
+                ZOOKEEPER_PORT, strerror(problem));
 }
 
 void place_address(unsigned block, const char *name,

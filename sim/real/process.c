@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -71,7 +72,7 @@ void real_remove(const char *path)
 
 /* ---- life ---- */
 
-/* In the child. */
+/* In the child, which leaves all else to its parent. */
 static _Noreturn void become(const struct host *host, const char *directory,
                              const char *log, char *const *argv)
 {
@@ -79,8 +80,8 @@ static _Noreturn void become(const struct host *host, const char *directory,
     int to;
 
     setsid();
-    if (host != NULL)
-        network_enter(host);
+    if (host != NULL && setns(host->namespace, CLONE_NEWNET) != 0)
+        _exit(EXEC_FAILED);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGINT, SIG_DFL);
@@ -120,8 +121,11 @@ void process_start(struct world *world, struct process *process,
             become(host, directory, log, argv);
         _exit(EXEC_FAILED);
     }
+    process->tail.have = 0; /* a line that its last life did not end */
     if (process->tail.file == NULL)
         process->tail.file = fopen(log, "a+e");
+    if (process->tail.file == NULL)
+        real_failed("cannot read %s: %s", log, strerror(errno));
 }
 
 void process_signal(const struct process *process, int signal)
@@ -138,17 +142,14 @@ bool process_has_ended(struct process *process, int *status)
     return true;
 }
 
-int process_kill(struct process *process)
+void process_kill(struct process *process)
 {
-    int status = 0;
-
     if (process->pid == 0)
-        return 0;
+        return;
     kill(process->pid, SIGKILL);
-    while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
+    while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
         continue;
     process->pid = 0;
-    return status;
 }
 
 /* ---- what it says ---- */
@@ -159,8 +160,9 @@ const char *process_line(struct process *process)
     int c;
 
     while (tail->file != NULL && (c = getc(tail->file)) != EOF) {
-        if (c != '\n' && tail->have < sizeof tail->line - 1) {
-            tail->line[tail->have++] = (char)c;
+        if (c != '\n') {
+            if (tail->have < sizeof tail->line - 1)
+                tail->line[tail->have++] = (char)c;
             continue;
         }
         tail->line[tail->have] = '\0';

@@ -66,8 +66,7 @@ void real_failed(const char *format, ...)
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
-    if (the_world != NULL)
-        world_free(the_world);
+    world_free(the_world);
     exit(3);
 }
 
@@ -84,6 +83,16 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+void real_heed_signals(void)
+{
+    if (!interrupted)
+        return;
+    failing = true;
+    world_free(the_world);
+    real_remove(the_options->directory);
+    real_failed("interrupted");
 }
 
 /* ---- life ---- */
@@ -123,6 +132,7 @@ void world_free(struct world *world)
 
     if (world == NULL)
         return;
+    the_world = NULL; /* what fails from here on ends the program at once */
     progress_end();
     world->options.observer = NULL;
     if (!failing)
@@ -143,7 +153,6 @@ void world_free(struct world *world)
     free(world->nodes);
     free(world->assertion);
     free(world);
-    the_world = NULL;
 }
 
 /* ---- calls ---- */
@@ -233,7 +242,8 @@ static void rest(struct world *world, int64_t until_us)
 bool world_run(struct world *world, int64_t until_us,
                bool (*done)(void *context), void *context)
 {
-    while (!interrupted) {
+    for (;;) {
+        real_heed_signals();
         nodes_look(world);
         facts_tell(world);
         if (is_done(done, context) || run_due(world, done, context))
@@ -246,10 +256,6 @@ bool world_run(struct world *world, int64_t until_us,
         show_progress(world);
         rest(world, until_us);
     }
-    failing = true;
-    world_free(world);
-    real_remove(the_options->directory);
-    real_failed("interrupted");
 }
 
 /* ---- questions ---- */

@@ -17,7 +17,6 @@
 
 #define SESSION_MS      10000
 #define ZNODE_BYTES_MAX (1 << 20)
-#define CLIENT_PORT     2181
 #define CONNECT_BYTES   (REAL_SERVERS_MAX * (WORLD_HOST_BYTES + 8))
 
 struct known {
@@ -100,7 +99,7 @@ static void connect_to(struct world *world)
 
         world_host(world, world->servers[i - 1].name, host);
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s:%d",
-                                 i > 1 ? "," : "", host, CLIENT_PORT);
+                                 i > 1 ? "," : "", host, ZOOKEEPER_PORT);
     }
     world->znodes->expired = false;
     world->znodes->handle =

@@ -14,7 +14,6 @@
 #include "client/cli/java.h"
 #include "sim/real/internal.h"
 
-#define CLIENT_PORT   2181
 #define QUORUM_PORTS  "2888:3888"
 #define READY_US      90000000
 #define LOOK_AGAIN_US 20000
@@ -78,7 +77,7 @@ static void configure(struct world *world, const char *name, unsigned number)
             "4lw.commands.whitelist=srvr\n"
             "admin.enableServer=false\n"
             "preAllocSize=1024\n",
-            data, CLIENT_PORT, host);
+            data, ZOOKEEPER_PORT, host);
     name_each(world, file);
     real_finish(file, path);
 }
@@ -88,7 +87,7 @@ static void configure(struct world *world, const char *name, unsigned number)
 static bool ask(const char *host, char answer[ANSWER_BYTES])
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(CLIENT_PORT)};
+                                  .sin_port = htons(ZOOKEEPER_PORT)};
     struct timeval patience = {1, 0};
     size_t used = 0;
     ssize_t got = 0;
@@ -98,6 +97,7 @@ static bool ask(const char *host, char answer[ANSWER_BYTES])
         return false;
     inet_pton(AF_INET, host, &address.sin_addr);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
         send(fd, "srvr", 4, MSG_NOSIGNAL) == 4)
         while (used < ANSWER_BYTES - 1 &&
@@ -124,6 +124,7 @@ static void wait_until_serves(struct world *world, struct process *server,
     int status;
 
     while (!serves(world, server->name)) {
+        real_heed_signals();
         if (process_has_ended(server, &status))
             real_failed("ZooKeeper server %s ended at once: see %s/%s/log",
                         server->name, world->directory, server->name);

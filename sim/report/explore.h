@@ -14,9 +14,9 @@
 struct explore {
     struct scenario *scenario; /* borrowed */
     uint64_t seed;
-    uint32_t futures; /* of each point */
-    uint64_t limit;   /* so many runs: those after a mark, and of the others as
-                         many, spread evenly; 0: all */
+    uint32_t futures; /* of each point; 1 and up */
+    uint64_t limit;   /* no more futures: those of the first marks, then those
+                         of syncs, spread evenly, if there is room; 0: all */
     unsigned jobs;
     bool json;
     struct junit *junit; /* told of every run; NULL: none */

@@ -4,23 +4,36 @@
 #include "sim/report/report.h"
 #include "sim/world.h"
 
-static const char *const results[] = {"pass", "fail", "error"};
-
-static const char *const mark_names[] = {
-#define MARK(name, text, sentence) text,
-#include "seam/marks.def"
-#undef MARK
-};
-
-static void put_count(FILE *out, const char *name, uint64_t count, bool *first)
+static void put_count(struct report_list *list, const char *name,
+                      uint64_t count)
 {
     if (count == 0)
         return;
-    if (!*first)
-        putc(',', out);
-    *first = false;
-    report_put_string(out, name);
-    fprintf(out, ":%" PRIu64, count);
+    report_list_next(list);
+    report_put_string(list->out, name);
+    fprintf(list->out, ":%" PRIu64, count);
+}
+
+/* An object with what is not 0. */
+static void put_points(FILE *out, const char *key,
+                       const uint64_t counts[FAULT_COUNT])
+{
+    struct report_list list = {out, false};
+
+    fprintf(out, ",\"%s\":{", key);
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        put_count(&list, fault_describe((enum fault_point)i)->name, counts[i]);
+    putc('}', out);
+}
+
+static void put_marks(FILE *out, const struct run_report *report)
+{
+    struct report_list list = {out, false};
+
+    fputs(",\"marks\":{", out);
+    for (size_t i = 0; i < MARK_COUNT; i++)
+        put_count(&list, report_mark_name((enum mark)i), report->marks[i]);
+    putc('}', out);
 }
 
 static void put_text(FILE *out, const char *key, const char *text)
@@ -50,41 +63,33 @@ static void put_strike(FILE *out, const struct run_report *report)
              report->struck_at.stage == DISK_STARTING ? "start" : "work");
 }
 
-struct listing {
-    FILE *out;
-    bool first;
-};
-
 static void put_sentence(void *context, const char *sentence)
 {
-    struct listing *listing = context;
+    struct report_list *list = context;
 
-    fputs(listing->first ? "" : ",", listing->out);
-    listing->first = false;
-    report_put_string(listing->out, sentence);
+    report_list_next(list);
+    report_put_string(list->out, sentence);
 }
 
 /* Of the simulator nothing is said: it leaves nothing out. */
 static void put_world(FILE *out, const struct scenario *scenario)
 {
-    struct listing listing = {out, true};
+    struct report_list list = {out, false};
 
     if (world_cannot(SKILL_ORDER) == NULL)
         return;
     fprintf(out, ",\"world\":\"%s\",\"skipped\":[", world_name());
-    run_skipped(scenario, put_sentence, &listing);
+    run_skipped(scenario, put_sentence, &list);
     putc(']', out);
 }
 
 void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
                  const struct run_report *report)
 {
-    bool first = true;
-
     fputs("{\"scenario\":", out);
     report_put_string(out, scenario->path);
     fprintf(out, ",\"seed\":%" PRIu64 ",\"result\":\"%s\"", seed,
-            results[report->result]);
+            report_result_name(report->result));
     put_world(out, scenario);
     put_text(out, "oracle",
              report->oracle < 0 ? NULL
@@ -95,23 +100,15 @@ void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
         put_text(out, "disk", disk_profile_name(report->disk_profile));
     fprintf(out,
             ",\"trace_hash\":\"%016" PRIx64 "\",\"sim_ms\":%" PRId64
-            ",\"wall_ms\":%" PRId64 ",\"events\":%" PRIu64 ",\"faults\":{",
+            ",\"wall_ms\":%" PRId64 ",\"events\":%" PRIu64,
             report->trace_hash, report->sim_ms, report->wall_ms,
             report->events);
-    for (size_t i = 0; i < FAULT_COUNT; i++)
-        put_count(out, fault_describe((enum fault_point)i)->name,
-                  report->points[i], &first);
-    fputs("},\"observed\":{", out);
-    first = true;
-    for (size_t i = 0; i < FAULT_COUNT; i++)
-        put_count(out, fault_describe((enum fault_point)i)->name,
-                  report->observed[i], &first);
+    put_points(out, "faults", report->points);
+    put_points(out, "observed", report->observed);
     fprintf(out,
-            "},\"records\":{\"sent\":%" PRIu64 ",\"acked\":%" PRIu64
-            ",\"read\":%" PRIu64 "},\"marks\":{",
+            ",\"records\":{\"sent\":%" PRIu64 ",\"acked\":%" PRIu64
+            ",\"read\":%" PRIu64 "}",
             report->records.sent, report->records.acked, report->records.read);
-    first = true;
-    for (size_t i = 0; i < MARK_COUNT; i++)
-        put_count(out, mark_names[i], report->marks[i], &first);
-    fputs("}}\n", out);
+    put_marks(out, report);
+    fputs("}\n", out);
 }

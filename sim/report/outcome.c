@@ -384,11 +384,10 @@ static size_t take_beginning(struct taking *taking)
 struct outcome *outcome_new(const struct run_report *report,
                             const struct chronicle *chronicle)
 {
-    static const char *const results[] = {"pass", "fail", "error"};
     struct outcome *outcome = outcome_empty();
     struct taking taking = {.outcome = outcome, .chronicle = chronicle};
 
-    add_next(outcome, RESULT, results[report->result]);
+    add_next(outcome, RESULT, report_result_name(report->result));
     if (report->result != RUN_PASS)
         add_next(outcome, "message", report->message);
     add_count(outcome, "records sent", report->records.sent);
@@ -420,12 +419,14 @@ struct outcome *outcome_read(FILE *in)
 
     while (fgets(line, sizeof line, in) != NULL && line[0] != '\n') {
         char *tab = strchr(line, '\t');
+        struct entry *entry;
 
         line[strcspn(line, "\n")] = '\0';
         if (tab == NULL)
             continue;
         *tab = '\0';
-        add_next(outcome, line, tab + 1);
+        entry = entry_of(outcome, line);
+        snprintf(entry->value, sizeof entry->value, "%s", tab + 1);
     }
     if (outcome->count > 0)
         return outcome;
@@ -437,7 +438,8 @@ bool outcome_is_good(const struct outcome *outcome)
 {
     const struct entry *entry = find(outcome, RESULT);
 
-    return entry != NULL && strcmp(entry->value, "pass") == 0;
+    return entry != NULL &&
+           strcmp(entry->value, report_result_name(RUN_PASS)) == 0;
 }
 
 /* ---- comparing ---- */
@@ -524,37 +526,31 @@ void outcome_compare(FILE *out, const struct outcome *sim,
     }
 }
 
-struct listing {
-    FILE *out;
-    bool first;
-};
-
 static void tell_object(void *context, const char *subject, const char *a,
                         const char *b)
 {
-    struct listing *listing = context;
+    struct report_list *list = context;
 
-    fputs(listing->first ? "" : ",", listing->out);
-    listing->first = false;
-    fputs("{\"subject\":", listing->out);
-    report_put_string(listing->out, subject);
-    fputs(",\"sim\":", listing->out);
-    report_put_string(listing->out, a);
-    fputs(",\"real\":", listing->out);
-    report_put_string(listing->out, b);
-    fputc('}', listing->out);
+    report_list_next(list);
+    fputs("{\"subject\":", list->out);
+    report_put_string(list->out, subject);
+    fputs(",\"sim\":", list->out);
+    report_put_string(list->out, a);
+    fputs(",\"real\":", list->out);
+    report_put_string(list->out, b);
+    fputc('}', list->out);
 }
 
 void outcome_compare_json(FILE *out, const struct scenario *scenario,
                           uint64_t seed, const struct outcome *sim,
                           const struct outcome *real)
 {
-    struct listing listing = {out, true};
+    struct report_list list = {out, false};
     size_t alike;
 
     fputs("{\"scenario\":", out);
     report_put_string(out, scenario->path);
     fprintf(out, ",\"seed\":%" PRIu64 ",\"differences\":[", seed);
-    alike = each_difference(sim, real, tell_object, &listing);
+    alike = each_difference(sim, real, tell_object, &list);
     fprintf(out, "],\"alike\":%zu}\n", alike);
 }

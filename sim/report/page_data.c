@@ -19,7 +19,6 @@
 #include "sim/report/page.h"
 #include "sim/report/touch.h"
 
-static const char *const results[] = {"pass", "fail", "error"};
 static const char *const lane_types[] = {"broker", "client", "server", "world"};
 
 static void put_text(FILE *out, const char *name, const char *text)
@@ -149,7 +148,7 @@ static void put_run(FILE *out, const struct page_run *run)
 
     fprintf(out, "{\"seed\":%" PRIu64, run->seed);
     put_text(out, "scenario", run->scenario->path);
-    put_text(out, "result", results[report->result]);
+    put_text(out, "result", report_result_name(report->result));
     put_verdict(out, report);
     put_replay(out, run);
     put_text(out, "disk", disk_profile_name(report->disk_profile));

@@ -13,8 +13,25 @@
 void report_json(FILE *out, const struct scenario *scenario, uint64_t seed,
                  const struct run_report *report);
 
+/* "pass", "fail", "error". */
+const char *report_result_name(enum run_result result);
+const char *report_mark_name(enum mark mark);
+
 /* A JSON string; "<" is escaped, so it may stand in a script of a page. */
 void report_put_string(FILE *out, const char *text);
+
+/* Members of a JSON list or object, with commas between them. */
+struct report_list {
+    FILE *out; /* borrowed */
+    bool begun;
+};
+/* Before each member. */
+void report_list_next(struct report_list *list);
+
+/* A single run: the same object on standard output or, without `json`, a line
+ * for people. */
+void report_run(const struct scenario *scenario, uint64_t seed,
+                const struct run_report *report, bool json);
 
 /* A run that did not pass: what, where, the events that touched it, how to
  * replay. A run of which events tell more is made once more for that. */

@@ -11,12 +11,6 @@
 /* A rate may well not fire in a few runs. */
 #define SWEEP_RUNS_MIN 10
 
-static const char *const mark_names[] = {
-#define MARK(name, text, sentence) text,
-#include "seam/marks.def"
-#undef MARK
-};
-
 static void tell_failure(FILE *out, const struct scenario *scenario,
                          uint64_t seed, const struct run_report *report,
                          const struct chronicle *chronicle)
@@ -147,7 +141,7 @@ bool tally_vacuous(const struct tally *tally, const struct scenario *scenario,
             snprintf(sentence, RUN_MESSAGE_BYTES,
                      "none of %" PRIu64 " runs reached %s, which the scenario "
                      "says it reaches",
-                     tally->runs, mark_names[i]);
+                     tally->runs, report_mark_name((enum mark)i));
             return true;
         }
     return false;
@@ -172,4 +166,17 @@ void report_tally(FILE *out, const struct scenario *scenario,
             tally->acked, (double)tally->sim_ms / 1e3,
             strcmp(world_name(), "sim") == 0 ? "simulated" : world_name(),
             (double)tally->wall_ms / 1e3);
+}
+
+void report_run(const struct scenario *scenario, uint64_t seed,
+                const struct run_report *report, bool json)
+{
+    struct tally tally = {0};
+
+    if (json) {
+        report_json(stdout, scenario, seed, report);
+        return;
+    }
+    tally_add(&tally, report);
+    report_tally(stdout, scenario, &tally);
 }

@@ -16,7 +16,7 @@ struct world {
     struct plan_broker brokers[8];
     size_t broker_count;
     struct plan_partition partitions[MOST];
-    int32_t current[MOST][PLAN_REPLICAS_MAX];
+    int32_t current[MOST][REPLICAS_MAX];
     size_t count;
 };
 
@@ -59,7 +59,7 @@ static void expect_target(const struct world *world, size_t at,
                           const char *target)
 {
     const struct plan_partition *partition = &world->partitions[at];
-    char text[PLAN_REPLICAS_MAX + 1] = "";
+    char text[REPLICAS_MAX + 1] = "";
 
     for (size_t i = 0; i < partition->target_count; i++)
         text[i] = (char)('0' + partition->target[i]);

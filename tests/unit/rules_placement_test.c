@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "rules/placement.h"
+#include "rules/replication.h"
 
 #define BROKERS_MAX 12
 
@@ -47,7 +48,7 @@ static void assert_order(const char *racks, const char *ids)
 static void assert_chosen(const char *racks, uint64_t first, const char *ids)
 {
     struct round round = round_of(racks);
-    uint32_t replicas[PLACEMENT_REPLICAS_MAX];
+    uint32_t replicas[REPLICAS_MAX];
 
     placement_choose(round.brokers, round.count, first, (uint32_t)strlen(ids),
                      replicas);
@@ -111,7 +112,7 @@ static void leaders_go_round_all(void **unused)
 {
     struct round round = round_of("aaabbc");
     unsigned led[BROKERS_MAX] = {0};
-    uint32_t replicas[PLACEMENT_REPLICAS_MAX];
+    uint32_t replicas[REPLICAS_MAX];
 
     (void)unused;
     for (uint64_t p = 0; p < 60; p++) {

@@ -171,7 +171,7 @@ static void an_outcome_comes_back_from_text(void **state)
 {
     struct chronicle *chronicle = fail_over(0, 1, "b2+b3");
     struct run_report report = {.result = RUN_FAIL, .message = "why"};
-    struct outcome *outcome = outcome_new(&report, chronicle);
+    struct outcome *outcome;
     FILE *file = tmpfile();
     struct outcome *back;
     char *one = NULL, *two = NULL;
@@ -180,6 +180,9 @@ static void an_outcome_comes_back_from_text(void **state)
 
     (void)state;
     assert_non_null(file);
+    for (unsigned i = 0; i < 300; i++) /* more than are told */
+        leads(chronicle, i % 2, 2 + (int32_t)i);
+    outcome = outcome_new(&report, chronicle);
     outcome_write(file, outcome);
     outcome_write(file, outcome);
     rewind(file);
