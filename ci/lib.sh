@@ -189,6 +189,7 @@ explore() { # scenarios (a pattern), futures of each
     done
     passed=$(grep -c '"result" *: *"pass"' "$results")
     failed=$(grep -vc '"result" *: *"pass"' "$results")
+    grep -v '"result" *: *"pass"' "$results" | head -n 20
     counted "$passed" "$failed"
     if [ "$passed" -eq 0 ]; then
         echo "no future passed: are there scenarios?"
@@ -210,6 +211,7 @@ crash_everywhere() { # scenarios (a pattern), seeds, operations of each
     done
     passed=$(grep -c '"result" *: *"pass"' "$results")
     failed=$(grep -vc '"result" *: *"pass"' "$results")
+    grep -v '"result" *: *"pass"' "$results" | head -n 20
     counted "$passed" "$failed"
     if [ "$passed" -eq 0 ]; then
         echo "no run passed: are there scenarios?"

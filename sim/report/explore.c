@@ -20,7 +20,7 @@ static void add_futures(const struct explore *explore,
             (struct run_strike){.how = STRIKE_FUTURE, .nth = turn, .future = i};
 }
 
-/* How many points of these leave no more than so many runs. */
+/* Of how many of these points futures are to be run. */
 static size_t share(const struct explore *explore, size_t points,
                     uint64_t runs_taken)
 {
@@ -29,7 +29,7 @@ static size_t share(const struct explore *explore, size_t points,
     if (explore->limit == 0)
         return points;
     left = explore->limit > runs_taken ? explore->limit - runs_taken : 0;
-    left /= explore->futures;
+    left = (left + explore->futures - 1) / explore->futures;
     return left < points ? (size_t)left : points;
 }
 
@@ -51,6 +51,8 @@ static struct run_strike *plan(const struct explore *explore,
     for (size_t i = 0; i < syncs; i++)
         add_futures(explore, strikes, count,
                     forks->syncs.turns[i * forks->syncs.count / syncs]);
+    if (explore->limit > 0 && *count > explore->limit)
+        *count = (size_t)explore->limit; /* not all futures of the last one */
     return strikes;
 }
 
