@@ -621,8 +621,9 @@ static int command_schema(int count, char **arguments)
 
 static int command_faults(int count, char **arguments)
 {
-    (void)count;
     (void)arguments;
+    if (count != 0)
+        return fail(EXIT_USAGE, "kqsim faults takes no argument");
     for (size_t i = 0; i < FAULT_COUNT; i++) {
         const struct fault_description *fault =
             fault_describe((enum fault_point)i);
@@ -635,8 +636,9 @@ static int command_faults(int count, char **arguments)
 
 static int command_oracles(int count, char **arguments)
 {
-    (void)count;
     (void)arguments;
+    if (count != 0)
+        return fail(EXIT_USAGE, "kqsim oracles takes no argument");
     for (size_t i = 0; i < ORACLE_COUNT; i++)
         printf("%-28s %-4s %s\n", oracle_name((enum oracle_id)i),
                oracle_invariant((enum oracle_id)i),
@@ -646,8 +648,9 @@ static int command_oracles(int count, char **arguments)
 
 static int command_marks(int count, char **arguments)
 {
-    (void)count;
     (void)arguments;
+    if (count != 0)
+        return fail(EXIT_USAGE, "kqsim marks takes no argument");
 #define MARK(name, text, sentence) printf("%-34s %s\n", text, sentence);
 #include "seam/marks.def"
 #undef MARK
@@ -671,10 +674,19 @@ static const struct {
     {"shrink", command_shrink},
 };
 
+static bool asks_for_help(int count, char **arguments)
+{
+    if (count >= 2 && strcmp(arguments[1], "help") == 0)
+        return true;
+    for (int i = 1; i < count; i++)
+        if (strcmp(arguments[i], "--help") == 0)
+            return true;
+    return false;
+}
+
 int main(int count, char **arguments)
 {
-    if (count >= 2 && (strcmp(arguments[1], "--help") == 0 ||
-                       strcmp(arguments[1], "help") == 0)) {
+    if (asks_for_help(count, arguments)) {
         fputs(usage, stdout);
         return EXIT_DONE;
     }
