@@ -11,6 +11,19 @@
 
 /* ---- /changes ---- */
 
+/* Those who are so far behind read everything: ZooKeeper keeps its last 500
+ * transactions in memory, and /changes is in each of the controller's. */
+static void forget_name(struct controller *controller)
+{
+    Kq__Change *old;
+
+    if (controller->change_count <= CHANGES_NAMED)
+        return;
+    old = &controller->changes[controller->change_count - 1 - CHANGES_NAMED];
+    heap_free(controller->seam->heap, old->name);
+    old->name = NULL;
+}
+
 Kq__Change *controller_add_change(struct controller *controller,
                                   const struct uuid *topic_id, uint32_t chunk)
 {
@@ -40,6 +53,7 @@ Kq__Change *controller_add_change(struct controller *controller,
         change->chunk = chunk;
     }
     controller->change_count++;
+    forget_name(controller);
     return change;
 }
 

@@ -18,7 +18,8 @@
 #define TOPIC_NAME_BYTES_MAX 249
 #define CHUNK_PARTITIONS     256
 #define CHANGES_KEPT         512
-#define ZNODE_FORMAT         1 /* of topics and states; none said: this one */
+#define CHANGES_NAMED        64 /* the last ones: with the names of topics */
+#define ZNODE_FORMAT         1  /* of topics and states; none said: this one */
 
 #define ZNODE_CLUSTER          "/cluster"
 #define ZNODE_BROKERS          "/brokers"

@@ -10,7 +10,7 @@
 #define LOGGER_JAR    "/usr/share/java/slf4j-simple.jar"
 
 #define ZOOKEEPER_ARGUMENTS                                                    \
-    "java", "-Xms32m", "-Xmx96m", "-XX:+UseSerialGC",                          \
+    "java", "-Xms32m", "-Xmx192m", "-XX:+UseSerialGC",                         \
         "-XX:TieredStopAtLevel=1", "-Xss256k", "-XX:MaxMetaspaceSize=64m",     \
         "-XX:ReservedCodeCacheSize=32m", "-XX:+PerfDisableSharedMem",          \
         "-Xshare:auto", "-Dzookeeper.jmx.log4j.disable=true",                  \
