@@ -322,6 +322,24 @@ static void a_deletion_that_is_refused_is_told_to_nobody(void **state)
     assert_int_equal(controller->state, CONTROLLER_LOOKING);
 }
 
+/* Each write of the controller has all changes in it. */
+static void the_last_changes_alone_bear_names(void **state)
+{
+    struct fixture *fixture = *state;
+    struct controller *controller = &fixture->lone.controller;
+    struct uuid id = {{1}};
+    size_t named = 0;
+
+    for (unsigned i = 0; i < CHANGES_KEPT + 10; i++)
+        controller_add_change(controller, &id, 0)->name =
+            heap_strdup(fixture->lone.seam->heap, "orders");
+    assert_int_equal(controller->change_count, CHANGES_KEPT);
+    for (unsigned i = 0; i < CHANGES_KEPT; i++)
+        named += controller->changes[i].name != NULL;
+    assert_int_equal(named, CHANGES_NAMED);
+    assert_non_null(controller->changes[CHANGES_KEPT - 1].name);
+}
+
 /* ---- who removes a znode, and writes it back ---- */
 
 static void versions_begin_again_when_a_znode_is_made_anew(void **state)
@@ -385,6 +403,7 @@ int main(void)
         TEST(partitions_that_a_topic_does_not_know_are_kept),
         TEST(what_is_asked_of_what_is_damaged_is_refused),
         TEST(a_deletion_that_is_refused_is_told_to_nobody),
+        TEST(the_last_changes_alone_bear_names),
         TEST(versions_begin_again_when_a_znode_is_made_anew),
         TEST(a_report_counts_when_as_much_was_read),
         TEST(a_repair_begins_a_new_term),
