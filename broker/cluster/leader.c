@@ -737,6 +737,24 @@ static void propose(struct partition *partition, const struct replica_set *isr,
     replicas_want_alter(partition->replicas, partition);
 }
 
+/* Who is in the ISR of a fresh partition by its creation alone may be without a
+ * log as yet, which would be a lost one if the partition were not fresh (R10).
+ */
+static bool all_have_logs(const struct partition *partition,
+                          const struct replica_set *isr)
+{
+    for (uint32_t i = 0; i < partition->state.replica_count; i++) {
+        const struct follower *follower = &partition->followers[i];
+
+        if (partition->state.replicas[i] !=
+                partition->replicas->options.broker_id &&
+            replica_set_has(isr, partition->state.replicas[i]) &&
+            !follower->valid)
+            return false;
+    }
+    return true;
+}
+
 void partition_review_isr(struct partition *partition)
 {
     struct seam *seam = partition_seam(partition);
@@ -770,7 +788,8 @@ void partition_review_isr(struct partition *partition)
         SOMETIMES(seam->trace, ISR_SHRUNK);
     if (isr.count > partition->state.isr.count)
         SOMETIMES(seam->trace, ISR_EXPANDED);
-    if (isr.count != partition->state.isr.count || partition->state.fresh)
+    if (partition->state.fresh ? all_have_logs(partition, &isr)
+                               : isr.count != partition->state.isr.count)
         propose(partition, &isr, 0);
 }
 
