@@ -425,6 +425,7 @@ void metadata_init(struct metadata *metadata, struct seam *seam,
     RB_INIT(&metadata->by_name);
     RB_INIT(&metadata->by_id);
     list_init(&metadata->reads);
+    list_init(&metadata->queued);
     defects_init(&metadata->defects, seam);
     metadata->brokers_listener.on_brokers = on_brokers;
     brokers_init(&metadata->brokers, seam, coord, &metadata->brokers_listener);

@@ -100,7 +100,10 @@ struct metadata {
     uint64_t next_sequence; /* of the changes read */
     uint64_t changes_read;  /* below it, what they speak of is read too */
     int32_t changes_version;
-    struct list reads; /* in flight, of struct metadata_read */
+    struct list reads;   /* asked for or about to be, of struct metadata_read */
+    struct list queued;  /* of them: not asked for yet */
+    uint32_t bulk_reads; /* asked for that came from the queue */
+    uint32_t bulk_reads_max; /* > 0; may be set at any time */
     bool rescan_wanted;
     bool rescanning;
     bool from_here; /* the scan knows with which change it begins */

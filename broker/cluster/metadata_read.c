@@ -27,9 +27,10 @@
 #include "seam/memory.h"
 #include "seam/trace.h"
 
-#define RETRY_US    100000
-#define LOOK_US_MAX 8000000
-#define DOUBT_US    1000000
+#define RETRY_US           100000
+#define LOOK_US_MAX        8000000
+#define DOUBT_US           1000000
+#define BULK_READS_DEFAULT 512
 
 static void read_done(struct coord_request *request);
 
@@ -42,6 +43,7 @@ static struct metadata_read *read_new(struct metadata *metadata,
     read->metadata = metadata;
     read->kind = kind;
     list_init(&read->node);
+    list_init(&read->queued);
     list_append(&metadata->reads, &read->node);
     return read;
 }
@@ -51,6 +53,7 @@ static void read_free(struct metadata_read *read)
     struct heap *heap = read->metadata->seam->heap;
 
     list_remove(&read->node);
+    list_remove(&read->queued);
     heap_free(heap, read->name);
     heap_free(heap, read);
 }
@@ -96,15 +99,71 @@ static void read_children(struct metadata *metadata)
     coord_children(metadata->coord, &read->request, ZNODE_TOPICS, true, NULL);
 }
 
+static void ask_topic(struct metadata_read *read)
+{
+    char path[ZNODE_PATH_BYTES];
+
+    znode_topic_path(path, read->name);
+    coord_get(read->metadata->coord, &read->request, path, false, NULL);
+}
+
+static void ask_chunk(struct metadata_read *read, bool sync)
+{
+    char path[ZNODE_PATH_BYTES];
+
+    znode_chunk_path(path, read->topic->name, read->chunk);
+    coord_get(read->metadata->coord, &read->request, path, sync, NULL);
+}
+
+/* ---- many readings ---- */
+
+/* A server answers one session in order: whoever asked for ten thousands of
+ * znodes at once would have to wait for all of them before it is elected. */
+static void ask_queued(struct metadata *metadata)
+{
+    while (metadata->bulk_reads < metadata->bulk_reads_max &&
+           !list_empty(&metadata->queued)) {
+        struct metadata_read *read = container_of(list_pop(&metadata->queued),
+                                                  struct metadata_read, queued);
+
+        if (read->kind == READ_CHUNK && read->topic == NULL) {
+            read_free(read); /* deleted meanwhile */
+            continue;
+        }
+        read->bulk = true;
+        metadata->bulk_reads++;
+        if (read->kind == READ_TOPIC)
+            ask_topic(read);
+        else
+            ask_chunk(read, false);
+    }
+}
+
+static void enqueue(struct metadata_read *read)
+{
+    struct metadata *metadata = read->metadata;
+
+    list_append(&metadata->queued, &read->queued);
+    ask_queued(metadata);
+    if (!list_empty(&metadata->queued))
+        SOMETIMES(metadata->seam->trace, READS_QUEUED);
+}
+
+static void drop_queued(struct metadata *metadata)
+{
+    struct list *node;
+
+    while ((node = list_pop(&metadata->queued)) != NULL)
+        read_free(container_of(node, struct metadata_read, queued));
+}
+
 struct metadata_read *metadata_read_topic(struct metadata *metadata,
                                           const char *name)
 {
     struct metadata_read *read = read_new(metadata, READ_TOPIC);
-    char path[ZNODE_PATH_BYTES];
 
     read->name = heap_strdup(metadata->seam->heap, name);
-    znode_topic_path(path, name);
-    coord_get(metadata->coord, &read->request, path, false, NULL);
+    enqueue(read);
     return read;
 }
 
@@ -112,12 +171,13 @@ void metadata_read_chunk(struct metadata *metadata, struct topic *topic,
                          uint32_t chunk, bool sync)
 {
     struct metadata_read *read = read_new(metadata, READ_CHUNK);
-    char path[ZNODE_PATH_BYTES];
 
     read->topic = topic;
     read->chunk = chunk;
-    znode_chunk_path(path, topic->name, chunk);
-    coord_get(metadata->coord, &read->request, path, sync, NULL);
+    if (sync)
+        ask_chunk(read, true);
+    else
+        enqueue(read);
 }
 
 static void confirm(struct metadata_read *of, enum chunk_condition condition)
@@ -224,6 +284,7 @@ void metadata_read_init(struct metadata *metadata)
     metadata->retry.fire = retry_fire;
     metadata->look.fire = look_fire;
     metadata->look_us = LOOK_US;
+    metadata->bulk_reads_max = BULK_READS_DEFAULT;
 }
 
 void metadata_scan(struct metadata *metadata)
@@ -287,6 +348,7 @@ void metadata_stop(struct metadata *metadata)
     timer_stop(metadata->seam->timers, &metadata->look);
     coord_watch_cancel(metadata->coord, &metadata->changes_watch);
     brokers_stop(&metadata->brokers);
+    drop_queued(metadata);
 }
 
 void metadata_refresh(struct metadata *metadata, struct topic *topic,
@@ -752,7 +814,10 @@ static void read_done(struct coord_request *request)
         got_topics(read);
     else
         got(read);
+    if (read->bulk)
+        metadata->bulk_reads--;
     read_free(read);
+    ask_queued(metadata);
     if (list_empty(&metadata->reads))
         settle(metadata);
     else

@@ -40,7 +40,9 @@ struct metadata_read {
      * change says that speaks of it first, or zero */
     struct uuid id;
     bool renewed; /* of READ_TOPIC: so do its states */
+    bool bulk;
     struct list node;
+    struct list queued;
 };
 
 void metadata_read_init(struct metadata *metadata);

@@ -323,6 +323,7 @@ static void init_parts(struct broker *broker)
                       &broker->registration_listener);
     metadata_init(&broker->metadata, seam, broker->coord,
                   &broker->metadata_listener);
+    broker->metadata.bulk_reads_max = (uint32_t)config->znode_reads_max;
     controller_init(&broker->controller, seam, broker->coord, &broker->metadata,
                     &controller);
     replicas_init(&broker->replicas, seam, broker->coord, &broker->metadata,

@@ -288,12 +288,15 @@ static void channel_output_sent(struct output *output, enum error error)
 }
 
 /* Whether the peer and our own format can take it. */
-static bool channel_fits(const struct channel *channel, size_t header_size,
+static bool channel_fits(const struct channel *channel,
+                         const Kq__Message *message, size_t header_size,
                          uint64_t attachment_length)
 {
     uint64_t length = header_size + attachment_length;
+    size_t header_max = message_is_answer(message) ? FRAME_ANSWER_BYTES_MAX
+                                                   : FRAME_HEADER_BYTES_MAX;
 
-    return header_size <= FRAME_PREFIX_BYTES + FRAME_HEADER_BYTES_MAX &&
+    return header_size <= FRAME_PREFIX_BYTES + header_max &&
            length <= channel->peer_frame_bytes_max;
 }
 
@@ -308,7 +311,8 @@ struct output *channel_put(struct channel *channel, const Kq__Message *message,
                         .value = (int64_t)message->body_case};
     struct output *output;
 
-    if (!channel_fits(channel, size, pieces_length(pieces, piece_count)))
+    if (!channel_fits(channel, message, size,
+                      pieces_length(pieces, piece_count)))
         return NULL;
     output =
         output_new(channel->seam->heap, message, size, pieces, piece_count);

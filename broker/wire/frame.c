@@ -20,6 +20,7 @@
 
 enum error frame_prefix_decode(const uint8_t prefix[FRAME_PREFIX_BYTES],
                                uint32_t frame_bytes_max,
+                               uint32_t header_bytes_max,
                                struct frame_prefix *out)
 {
     struct cursor cursor;
@@ -36,7 +37,7 @@ enum error frame_prefix_decode(const uint8_t prefix[FRAME_PREFIX_BYTES],
         return ERROR_BAD_FRAME;
     if (length > frame_bytes_max)
         return ERROR_TOO_LARGE;
-    if (out->header_length > FRAME_HEADER_BYTES_MAX)
+    if (out->header_length > header_bytes_max)
         return ERROR_TOO_LARGE;
     out->attachment_length = length - FRAME_LENGTH_MIN - out->header_length;
     return ERROR_NONE;
@@ -128,7 +129,7 @@ enum error frame_decode(struct frame *frame, const struct frame_prefix *prefix,
     Kq__Message *message;
 
     ASSERT(frame->arena_block == NULL);
-    ASSERT(prefix->header_length <= FRAME_HEADER_BYTES_MAX);
+    ASSERT(prefix->header_length <= FRAME_ANSWER_BYTES_MAX);
     if (crc32c(0, header, prefix->header_length) != prefix->header_crc)
         return ERROR_BAD_FRAME;
     frame->arena_block = heap_try_alloc(frame->heap, budget);

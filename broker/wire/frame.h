@@ -21,6 +21,7 @@
 
 #define FRAME_PREFIX_BYTES      12
 #define FRAME_HEADER_BYTES_MAX  (1u << 20)
+#define FRAME_ANSWER_BYTES_MAX  (16u << 20) /* of an answer's header */
 #define FRAME_BYTES_MAX_DEFAULT (64u << 20)
 #define FRAME_ARENA_FACTOR      32 /* short repeated fields: 26 in protobuf-c */
 #define FRAME_ARENA_BYTES_MIN   4096
@@ -41,9 +42,10 @@ struct frame_prefix {
 };
 
 /* Reads and bounds the 12 bytes: ERROR_BAD_FRAME, or ERROR_TOO_LARGE when
- * `length` is above frame_bytes_max or the header above its limit. */
+ * `length` is above frame_bytes_max or the header above its own limit. */
 enum error frame_prefix_decode(const uint8_t prefix[FRAME_PREFIX_BYTES],
                                uint32_t frame_bytes_max,
+                               uint32_t header_bytes_max,
                                struct frame_prefix *out);
 
 /* Checks the header's CRC and decodes it into the frame's arena:

@@ -188,6 +188,7 @@ static bool wait_cluster(const struct dev *dev)
     struct kq_options options;
     struct kq_client *client;
     char bootstrap[2048];
+    enum kq_error error = KQ_ERROR_NONE;
     bool whole = false;
 
     kq_options_init(&options);
@@ -199,9 +200,9 @@ static bool wait_cluster(const struct dev *dev)
         struct kq_cluster *cluster;
 
         /* a broker that has many topics to read anew takes its time */
-        whole = kq_cluster_describe(client, NULL,
-                                    (int)(deadline_ms - now_ms()) + 1000,
-                                    &cluster) == KQ_ERROR_NONE &&
+        error = kq_cluster_describe(
+            client, NULL, (int)(deadline_ms - now_ms()) + 1000, &cluster);
+        whole = error == KQ_ERROR_NONE &&
                 cluster->broker_count == (size_t)dev->brokers &&
                 cluster->controller >= 0;
         kq_cluster_free(cluster);
@@ -212,8 +213,12 @@ static bool wait_cluster(const struct dev *dev)
     if (!whole)
         fail(EXIT_ENVIRONMENT,
              "the brokers run, but they have not found each other within %d "
-             "s; see the logs in %s",
-             CLUSTER_READY_MS / 1000, dev->dir);
+             "s (%s); see the logs in %s",
+             CLUSTER_READY_MS / 1000,
+             error == KQ_ERROR_NONE
+                 ? "some are not listed, or none is controller"
+                 : kq_error_sentence(error),
+             dev->dir);
     return whole;
 }
 

@@ -20,7 +20,7 @@
 
 struct harness;
 
-#define HARNESS_HEAP_BYTES (8u << 20)
+#define HARNESS_HEAP_BYTES (128u << 20)
 
 struct harness *harness_new(void);
 /* What the test opened need not be closed. Takes NULL. */

@@ -77,7 +77,8 @@ static enum error decode(struct heap *heap, const uint8_t *data, size_t size,
     *out = NULL;
     if (size < FRAME_PREFIX_BYTES)
         return ERROR_AGAIN;
-    error = frame_prefix_decode(data, FRAME_MAX, &prefix);
+    error =
+        frame_prefix_decode(data, FRAME_MAX, FRAME_HEADER_BYTES_MAX, &prefix);
     if (error)
         return error;
     if (size - FRAME_PREFIX_BYTES < prefix.header_length)
@@ -146,7 +147,8 @@ static enum error prefix_of(uint32_t length, uint32_t header_length)
 
     store_u32(bytes, length);
     store_u32(bytes + 4, header_length);
-    return frame_prefix_decode(bytes, FRAME_MAX, &prefix);
+    return frame_prefix_decode(bytes, FRAME_MAX, FRAME_HEADER_BYTES_MAX,
+                               &prefix);
 }
 
 static void lengths_are_bounded_before_memory_is_taken(void **state)
@@ -164,20 +166,29 @@ static void lengths_are_bounded_before_memory_is_taken(void **state)
     assert_int_equal(prefix_of(UINT32_MAX, 1), ERROR_TOO_LARGE);
 }
 
-static void headers_have_a_limit_of_their_own(void **state)
+static enum error header_of(uint32_t length, uint32_t header_bytes_max)
 {
     struct frame_prefix prefix;
     uint8_t bytes[FRAME_PREFIX_BYTES] = {0};
 
+    store_u32(bytes, 2 * FRAME_ANSWER_BYTES_MAX);
+    store_u32(bytes + 4, length);
+    return frame_prefix_decode(bytes, FRAME_BYTES_MAX_DEFAULT, header_bytes_max,
+                               &prefix);
+}
+
+static void headers_have_a_limit_of_their_own(void **state)
+{
     (void)state;
-    store_u32(bytes, 2 * FRAME_HEADER_BYTES_MAX);
-    store_u32(bytes + 4, FRAME_HEADER_BYTES_MAX);
+    assert_int_equal(header_of(FRAME_HEADER_BYTES_MAX, FRAME_HEADER_BYTES_MAX),
+                     ERROR_NONE);
     assert_int_equal(
-        frame_prefix_decode(bytes, FRAME_BYTES_MAX_DEFAULT, &prefix),
-        ERROR_NONE);
-    store_u32(bytes + 4, FRAME_HEADER_BYTES_MAX + 1);
+        header_of(FRAME_HEADER_BYTES_MAX + 1, FRAME_HEADER_BYTES_MAX),
+        ERROR_TOO_LARGE);
+    assert_int_equal(header_of(FRAME_ANSWER_BYTES_MAX, FRAME_ANSWER_BYTES_MAX),
+                     ERROR_NONE);
     assert_int_equal(
-        frame_prefix_decode(bytes, FRAME_BYTES_MAX_DEFAULT, &prefix),
+        header_of(FRAME_ANSWER_BYTES_MAX + 1, FRAME_ANSWER_BYTES_MAX),
         ERROR_TOO_LARGE);
 }
 
