@@ -308,6 +308,7 @@ static void put_step(struct row *row, const struct scenario_step *step)
         put_place(row, step->topic, step->partition);
     }
     put_count(row, "byte", step->byte, 0);
+    put_count(row, "to", step->partitions, 0);
     put_count(row, "before", step->before, 0);
     put_count(row, "broker", step->broker, 0);
     if (step->copy_rate > 0)

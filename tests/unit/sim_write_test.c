@@ -3,6 +3,7 @@
  * A scenario is written so that reading it gives the same scenario again,
  * whatever key it has.
  */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,6 +125,7 @@ static void steps_are_written(void **state)
           "  - {at: 1s, damage-znode: '/topics/orders/state/0', as: flipped}\n"
           "  - {at: 1s, delete-topic: orders}\n"
           "  - {at: 2s, create-topic: orders}\n"
+          "  - {at: 3s, add-partitions: orders, to: 4}\n"
           "  - {at: 3s, truncate: orders/1, before: 20}\n"
           "  - {at: 3s, alter-topic: orders, config: {retention.ms: 1000}}\n");
 }
@@ -148,6 +150,56 @@ static void faults_and_limits_are_written(void **state)
           "reaches: [log/segment-rolled]\n");
 }
 
+/* Without what tells where the one stood, and without what it points to. */
+static void plain(struct scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->step_count; i++) {
+        scenario->steps[i].line = 0;
+        memset(&scenario->steps[i].config, 0, sizeof scenario->steps[i].config);
+    }
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        scenario->faults[i].line = 0;
+}
+
+static void stays_a_file(const char *path)
+{
+    struct complaints complaints = {NULL, 0, 0};
+    struct scenario *scenario = scenario_load(path, &complaints);
+    struct scenario *again;
+    char *written;
+    char *twice;
+
+    if (scenario == NULL)
+        fail_msg("%s", complaints.text);
+    written = scenario_write(scenario);
+    again = parse(written);
+    twice = scenario_write(again);
+    assert_string_equal(written, twice);
+    plain(scenario);
+    plain(again);
+    assert_int_equal(scenario->step_count, again->step_count);
+    if (scenario->step_count > 0 &&
+        memcmp(scenario->steps, again->steps,
+               scenario->step_count * sizeof *scenario->steps) != 0)
+        fail_msg("a step of %s is not what it was:\n%s", path, written);
+    assert_int_equal(scenario->fault_count, again->fault_count);
+    free(twice);
+    free(written);
+    scenario_free(again);
+    scenario_free(scenario);
+}
+
+static void every_scenario_stays_what_it_is(void **state)
+{
+    glob_t files;
+
+    (void)state;
+    assert_int_equal(glob(SCENARIOS "/*/*.yaml", 0, NULL, &files), 0);
+    for (size_t i = 0; i < files.gl_pathc; i++)
+        stays_a_file(files.gl_pathv[i]);
+    globfree(&files);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +208,7 @@ int main(void)
         cmocka_unit_test(clients_are_written),
         cmocka_unit_test(steps_are_written),
         cmocka_unit_test(faults_and_limits_are_written),
+        cmocka_unit_test(every_scenario_stays_what_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
