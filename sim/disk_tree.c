@@ -33,19 +33,23 @@ void inode_hold(struct inode *inode)
     inode->references++;
 }
 
+/* The inode has one entry less in this view. */
+static void entry_gone(struct inode *inode, enum view view)
+{
+    if (view == CACHE) {
+        inode->links--;
+        inode_recharge(inode);
+    }
+    inode_drop(inode);
+}
+
 static void entries_clear(struct inode *directory, enum view view)
 {
     struct entries *entries = &directory->entries[view];
 
     for (size_t i = 0; i < entries->count; i++) {
-        struct inode *inode = entries->entries[i].inode;
-
         free(entries->entries[i].name);
-        if (view == CACHE) {
-            inode->links--;
-            inode_recharge(inode);
-        }
-        inode_drop(inode);
+        entry_gone(entries->entries[i].inode, view);
     }
     entries->count = 0;
 }
@@ -71,6 +75,8 @@ void inode_drop(struct inode *inode)
 
 void inode_name(struct inode *inode, const char *path)
 {
+    if (inode->path != NULL && strcmp(inode->path, path) == 0)
+        return;
     free(inode->path);
     inode->path = strdup(path);
     ASSERT(inode->path != NULL);
@@ -138,23 +144,12 @@ static void entries_remove(struct inode *directory, enum view view,
     memmove(&entries->entries[at], &entries->entries[at + 1],
             (entries->count - at) * sizeof old);
     free(old.name);
-    if (view == CACHE) {
-        old.inode->links--;
-        inode_recharge(old.inode);
-    }
-    inode_drop(old.inode);
+    entry_gone(old.inode, view);
 }
 
-static void entries_set(struct inode *directory, enum view view,
-                        const char *name, struct inode *inode)
+static void entries_insert(struct entries *entries, size_t at, const char *name,
+                           struct inode *inode)
 {
-    struct entries *entries = &directory->entries[view];
-    bool found;
-    size_t at;
-
-    inode_hold(inode);
-    entries_remove(directory, view, name);
-    at = entries_place(entries, name, &found);
     if (entries->count == entries->room) {
         entries->room = entries->room ? entries->room * 2 : 8;
         entries->entries =
@@ -165,10 +160,27 @@ static void entries_set(struct inode *directory, enum view view,
             (entries->count - at) * sizeof(struct entry));
     entries->entries[at] = (struct entry){strdup(name), inode};
     entries->count++;
+}
+
+static void entries_set(struct inode *directory, enum view view,
+                        const char *name, struct inode *inode)
+{
+    struct entries *entries = &directory->entries[view];
+    bool found;
+    size_t at = entries_place(entries, name, &found);
+    struct inode *old = found ? entries->entries[at].inode : NULL;
+
+    inode_hold(inode);
+    if (found)
+        entries->entries[at].inode = inode;
+    else
+        entries_insert(entries, at, name, inode);
     if (view == CACHE) {
         inode->links++;
         inode_recharge(inode);
     }
+    if (found)
+        entry_gone(old, view);
 }
 
 void entries_clone(struct inode *directory, enum view to, enum view from)
@@ -190,7 +202,7 @@ bool path_part(const char **path, char *part, size_t size)
     do {
         while (**path == '/')
             (*path)++;
-        length = strcspn(*path, "/");
+        length = (size_t)(strchrnul(*path, '/') - *path);
         if (length == 0)
             return false;
         ASSERT(length < size);

@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -684,8 +686,17 @@ static bool asks_for_help(int count, char **arguments)
     return false;
 }
 
+/* One run after the other takes the same memory: it need not go back to the
+ * kernel in between, which would hand out zeroed pages again. */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, INT_MAX);
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
 int main(int count, char **arguments)
 {
+    keep_memory();
     if (asks_for_help(count, arguments)) {
         fputs(usage, stdout);
         return EXIT_DONE;
