@@ -129,6 +129,7 @@ void node_handle(struct node *node, struct event *event,
 
     world_hash_add(world, words, sizeof words);
     world->events++;
+    node->handled++;
     if (world_keeps_text(world))
         event_text(node, event, key);
     event->now = moment_of(node);

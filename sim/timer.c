@@ -7,6 +7,9 @@
 
 #include "sim/twins.h"
 
+#define SPIN_TURNS 1000
+#define SPIN_US    100000
+
 static int compare(const struct timer *a, const struct timer *b)
 {
     if (a->deadline_us != b->deadline_us)
@@ -46,6 +49,22 @@ static void on_due(struct happening *happening)
     node_arrive(timers->node, &timers->fire);
 }
 
+/* A timer that is started again for now, and again, while the node hears of
+ * nothing else, would take a processor for itself. */
+static bool spins(struct timers *timers, const struct timer *timer)
+{
+    struct node *node = timers->node;
+
+    if (timer != timers->last || node->handled != timers->last_handled + 1) {
+        timers->same_count = 0;
+        timers->same_since_us = node->world->now_us;
+    }
+    timers->last = timer;
+    timers->last_handled = node->handled;
+    return ++timers->same_count > SPIN_TURNS &&
+           node->world->now_us - timers->same_since_us < SPIN_US;
+}
+
 /* One a turn: what arrived in between comes in between. */
 static void on_fire(struct delivery *delivery)
 {
@@ -62,6 +81,7 @@ static void on_fire(struct delivery *delivery)
     arrange(timers);
     key.a = (uint64_t)timer->deadline_us;
     key.b = timer->sequence;
+    ASSERT(!spins(timers, timer));
     node_handle(timers->node, &event, &key);
 }
 

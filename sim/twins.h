@@ -136,6 +136,11 @@ struct timers {
     uint64_t next_sequence;
     struct happening due;
     struct delivery fire;
+    /* whether the node does nothing but to run one timer */
+    const struct timer *last;
+    uint64_t last_handled;
+    int64_t same_since_us;
+    unsigned same_count;
 };
 void timers_init(struct timers *timers, struct node *node);
 void timers_drop(struct timers *timers);
@@ -176,6 +181,7 @@ struct node {
     struct world *world;
     char *name;
     uint32_t index;
+    uint64_t handled; /* events, of all its processes */
     const struct node_kind *kind;
     void *context;
     size_t heap_bytes_max;

@@ -448,8 +448,9 @@ static void on_brokers(struct brokers_listener *listener,
     if (controller->state != CONTROLLER_LOADING &&
         controller->state != CONTROLLER_ACTIVE)
         return;
+    list_splice(&controller->intents, &controller->unread);
     if (controller->brokers_loaded && same_brokers(controller, brokers)) {
-        controller_run(controller); /* something may wait for this reading */
+        controller_run(controller);
         return;
     }
     live = heap_alloc(heap, (brokers->count + 1) * sizeof *live);
@@ -516,6 +517,7 @@ void controller_init(struct controller *controller, struct seam *seam,
     controller->balance.fire = balance_fire;
     controller->brokers_listener.on_brokers = on_brokers;
     list_init(&controller->intents);
+    list_init(&controller->unread);
     brokers_init(&controller->brokers, seam, coord,
                  &controller->brokers_listener);
 }
@@ -524,6 +526,7 @@ static void fail_intents(struct controller *controller, enum error error)
 {
     struct list *node;
 
+    list_splice(&controller->intents, &controller->unread);
     while ((node = list_pop(&controller->intents)) != NULL)
         intent_finish(container_of(node, struct intent, node), error);
 }

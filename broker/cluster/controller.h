@@ -158,6 +158,7 @@ struct controller {
     uint32_t live_count;
     /* what is to be decided */
     struct list intents;
+    struct list unread; /* of them: these wait for a reading of the brokers */
     bool decide_all;
     bool balance_all;     /* leaders go back to the preferred replicas */
     bool brokers_changed; /* to be told in `changes` */

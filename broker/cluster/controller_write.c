@@ -367,8 +367,9 @@ static bool stage_intent(struct controller *controller, struct intent *intent)
             return true;
         }
         if (!controller_has_read(controller, intent)) {
+            list_append(&controller->unread, &intent->node);
             brokers_read(&controller->brokers, true);
-            return false;
+            return true;
         }
         if (!stage_items(controller, intent))
             return false;
