@@ -25,7 +25,8 @@ struct replica {
     size_t held_first;  /* those before are below the log start */
     bool present;       /* some fact told of it, since the disk was wiped */
     bool up;
-    int64_t down_us;     /* when it went down last */
+    bool open;           /* its node has told of it since it started */
+    int64_t down_us;     /* when it went down last that was open */
     bool damaged;        /* its disk was: nothing stored counts as promised */
     bool rotten;         /* likewise, and not only until it opens again */
     bool reported;       /* it has damage that is not mended ... */

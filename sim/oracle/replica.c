@@ -142,6 +142,7 @@ static void opened(struct replica *replica, const struct fact *fact)
     if (!replica->present || fact->end_offset < replica->log_start)
         start_over(replica, fact->offset);
     replica->present = true;
+    replica->open = true;
     replica->damaged = false;
     replica->reported = false;
     replica->outlived = false;
@@ -167,6 +168,7 @@ static void appended(struct partition *partition, struct replica *replica,
 
     note_birth(partition, fact, batch.born_us);
     replica->present = true;
+    replica->open = true;
     append(replica, &batch);
 }
 
@@ -281,7 +283,9 @@ static void change_replica(struct replica *replica, enum node_change change,
         return;
     case NODE_CRASHED:
         replica->up = false;
-        replica->down_us = now_us;
+        if (replica->open)
+            replica->down_us = now_us;
+        replica->open = false;
         break;
     case NODE_WIPED:
         replica->up = false;

@@ -610,6 +610,23 @@ static void test_a_batch_found_at_a_start_was_born_before(void **state)
     assert_silent(*state);
 }
 
+/* Nor the next time, when it fell again before it had opened its log. */
+static void test_who_falls_again_wrote_nothing_in_between(void **state)
+{
+    good_run(*state);
+    judge_node(*state, 1, NODE_CRASHED);
+    judge_time(*state, 7 * SECOND);
+    judge_node(*state, 1, NODE_STARTED);
+    judge_node(*state, 1, NODE_CRASHED);
+    judge_time(*state, 8 * SECOND);
+    judge_node(*state, 1, NODE_STARTED);
+    fact(*state, 1, FACT_OPENED, 0, 3, 0);
+    append(*state, 0, 2, 52);
+    append(*state, 2, 2, 52);
+    remove_three(*state, 11 * SECOND);
+    assert_silent(*state);
+}
+
 /* Retention is one minute, then two seconds: old enough at once; then a
  * minute again: for a while a broker may not have heard. */
 static bool removal_is_fine(int64_t wait_us)
@@ -778,6 +795,7 @@ int main(void)
         CASE(test_young_removed),
         CASE(test_a_batch_that_comes_back_is_as_old_as_it_was),
         CASE(test_a_batch_found_at_a_start_was_born_before),
+        CASE(test_who_falls_again_wrote_nothing_in_between),
         CASE(test_uncommitted_removed),
         CASE(test_old_not_removed),
         CASE(test_not_whole),
