@@ -99,14 +99,20 @@ static void plan_release(struct plan *plan)
 
 /* ---- pages ---- */
 
-/* Nothing is asked for that a page cannot show. */
-static int check_page(const struct options *options, bool single)
+/* Before the run; nothing is asked for that a page cannot show. */
+static int open_page(struct options *options, bool single)
 {
     if (options->has_beside && options->html == NULL)
         return fail(EXIT_USAGE, "--beside goes with --html");
     if (options->html != NULL && !single)
         return fail(EXIT_USAGE, "--html is for a single run: one scenario and "
                                 "one seed");
+    if (options->html == NULL)
+        return EXIT_DONE;
+    options->page = fopen(options->html, "w");
+    if (options->page == NULL)
+        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->html,
+                    strerror(errno));
     return EXIT_DONE;
 }
 
@@ -114,16 +120,12 @@ static int check_page(const struct options *options, bool single)
 static int write_page(const struct options *options,
                       const struct page_plan *plan, int code)
 {
-    FILE *file;
     bool good;
 
-    if (options->html == NULL || code > EXIT_FAILED)
+    if (options->page == NULL || code > EXIT_FAILED)
         return code;
-    file = fopen(options->html, "w");
-    good = file != NULL && page_write(file, plan);
-    if (file != NULL && fclose(file) != 0)
-        good = false;
-    if (!good)
+    good = page_write(options->page, plan);
+    if (fclose(options->page) != 0 || !good)
         return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->html,
                     strerror(errno));
     return code;
@@ -252,7 +254,7 @@ static int run_there(const struct options *options, const struct plan *plan)
 
 static int run_here(struct options *options, const struct plan *plan)
 {
-    int code = check_page(options, plan->count * options->seeds == 1);
+    int code = open_page(options, plan->count * options->seeds == 1);
 
     if (code == EXIT_DONE)
         code = open_cases(options);
@@ -281,10 +283,11 @@ static int command_run(int count, char **arguments)
 
 /* ---- crash everywhere ---- */
 
-static int strike_one(const struct options *options, const struct plan *plan,
+static int strike_one(struct options *options, const struct plan *plan,
                       enum strike_how how)
 {
     struct run_strike strike = {.how = how};
+    int code;
 
     if (options->node != NULL || options->limit > 0 || options->seeds > 1)
         return fail(EXIT_USAGE, "--at is for a single run: it goes with --seed "
@@ -294,8 +297,9 @@ static int strike_one(const struct options *options, const struct plan *plan,
                     "--at takes a broker of the scenario and the number of its "
                     "disk operation, as b1:17 or b1:17+, and not '%s'",
                     options->at);
-    if (check_page(options, true) != EXIT_DONE)
-        return EXIT_USAGE;
+    code = open_page(options, true);
+    if (code != EXIT_DONE)
+        return code;
     return page_of_file(options, plan->scenarios[0], &strike,
                         sweep(options, plan, &strike));
 }
@@ -371,9 +375,10 @@ static int command_crash_everywhere(int count, char **arguments)
 
 /* ---- explore ---- */
 
-static int explore_one(const struct options *options, const struct plan *plan)
+static int explore_one(struct options *options, const struct plan *plan)
 {
     struct run_strike strike;
+    int code;
 
     if (options->futures > 0 || options->limit > 0 || options->seeds > 1)
         return fail(EXIT_USAGE, "--at is for a single run: it goes with "
@@ -383,8 +388,9 @@ static int explore_one(const struct options *options, const struct plan *plan)
                     "--at takes a turn and a future of it, as 1234:2, and not "
                     "'%s'",
                     options->at);
-    if (check_page(options, true) != EXIT_DONE)
-        return EXIT_USAGE;
+    code = open_page(options, true);
+    if (code != EXIT_DONE)
+        return code;
     return page_of_file(options, plan->scenarios[0], &strike,
                         sweep(options, plan, &strike));
 }
@@ -561,7 +567,7 @@ static int command_swarm(int count, char **arguments)
         code = fail(EXIT_USAGE, "--print and --trace are for a single run: "
                                 "one --seed");
     if (code == EXIT_DONE)
-        code = check_page(&options, single);
+        code = open_page(&options, single && !options.print);
     if (code == EXIT_DONE)
         code = open_cases(&options);
     if (code == EXIT_DONE)

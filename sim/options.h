@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3 };
 
@@ -50,6 +51,7 @@ struct options {
     const char *out;
     const char *world;   /* "real" or "both" */
     struct junit *cases; /* those of --junit, once it is open */
+    FILE *page;          /* that of --html, once it is open */
 };
 
 /* Says it to standard error; gives the code back. */

@@ -14,7 +14,6 @@ static const struct {
     {"any client", TARGET_ANY_CLIENT}, {"any zookeeper", TARGET_ANY_ZOOKEEPER},
     {"brokers", TARGET_BROKERS},       {"clients", TARGET_CLIENTS},
     {"zookeepers", TARGET_ZOOKEEPERS}, {"everybody", TARGET_EVERYBODY},
-    {"*", TARGET_EVERYBODY},
 };
 
 static const struct {
@@ -216,6 +215,13 @@ static void complain_node(struct loader *loader, yaml_node_t *node,
                      text, word, word);
             return;
         }
+    }
+    if (*text != '\0' && text[strspn(text, "0123456789")] == '\0') {
+        complain(loader, node,
+                 "'%s' names no node: brokers are b1, b2, ..., clients c1 and "
+                 "servers of ZooKeeper z1",
+                 text);
+        return;
     }
     if (strchr(text, '(') == NULL)
         snprintf(word, sizeof word, "%s", text);

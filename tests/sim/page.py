@@ -196,7 +196,8 @@ def check_complaints(passing):
              f"{arguments}: code {run.returncode}, {run.stderr}")
         need(not os.path.exists(f"{SPARE}/no.html"), "it wrote a page")
     run = kqsim("run", passing, "--html", f"{SPARE}/no/such/page.html")
-    need(run.returncode == 3, f"no such folder: code {run.returncode}")
+    need(run.returncode == 3 and not run.stdout,
+         f"no such folder: code {run.returncode}, after {run.stdout}")
 
 
 def main():

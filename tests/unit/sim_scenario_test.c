@@ -436,6 +436,9 @@ static void test_unknown_names(void **state)
     complains_at(HEAD "steps:\n  - {at: 1s, kill: leder(orders/0)}\n",
                  "x.yaml:8:20: 'leder(orders/0)' names no node, did you mean "
                  "'leader'? (");
+    complains(HEAD "steps:\n  - {at: 1s, kill: 2}\n",
+              "x.yaml:8:20: '2' names no node: brokers are b1, b2, ..., "
+              "clients c1 and servers of ZooKeeper z1\n");
     complains(HEAD "steps:\n  - {at: 1s, kill: leader}\n",
               "x.yaml:8:20: 'leader' names no node: write "
               "leader(TOPIC/NUMBER), such as leader(orders/0)\n");
