@@ -42,6 +42,8 @@ struct type {
     size_t field_count;
     const char *(*key)(size_t n);
     bool ranged; /* within minimum and maximum of the field */
+    /* instead: writes the members of its JSON Schema */
+    void (*put)(FILE *out, const struct field *field);
 };
 
 struct field {
@@ -140,6 +142,8 @@ field_reader read_topic;     /* int64_t, index */
 field_reader read_partition; /* two int64_t: topic and partition */
 field_reader read_move;      /* the same; partition -1: the topic */
 extern const struct type type_topic, type_target, type_partition;
+/* JSON Schema of a node, or of `other` ('|' and a word, or nothing). */
+void target_schema(FILE *out, const char *other);
 bool parse_target(struct loader *loader, yaml_node_t *node,
                   struct target *target);
 bool parse_place(struct loader *loader, yaml_node_t *node, const char *text,

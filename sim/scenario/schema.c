@@ -32,7 +32,9 @@ static void put_fields(FILE *out, const struct type *type);
 static void put_value(FILE *out, const struct field *field,
                       const struct type *type)
 {
-    if (type->fields != NULL) {
+    if (type->put != NULL) {
+        type->put(out, field);
+    } else if (type->fields != NULL) {
         put_fields(out, type);
     } else if (type->key != NULL) {
         fputs("\"type\": \"object\", \"propertyNames\": {", out);

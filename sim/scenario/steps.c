@@ -268,8 +268,24 @@ QUALIFIER(copy_rate, has_copy_rate, read_size, copy_rate, .schema = SCHEMA_SIZE)
 #undef SPAN
 #undef COUNT
 
+static void put_action(FILE *out, const struct field *field)
+{
+    switch (takes_of[field->minimum]) {
+    case TAKES_TOPIC:
+    case TAKES_MOVE:
+    case TAKES_ZNODE:
+        fputs("\"type\": \"string\"", out);
+        return;
+    case TAKES_PLACE:
+        fputs(SCHEMA_PLACE, out);
+        return;
+    default:
+        target_schema(out, field->minimum == STEP_HEAL ? "|all" : "");
+    }
+}
+
 static const struct type type_action = {
-    .read = read_action, .shape = TYPE_MANY, .schema = "\"type\": \"string\""};
+    .read = read_action, .shape = TYPE_MANY, .put = put_action};
 static const char *nth_damage(size_t n)
 {
     return n < COUNT_OF(damages) ? damages[n] : NULL;

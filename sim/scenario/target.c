@@ -258,6 +258,22 @@ bool parse_target(struct loader *loader, yaml_node_t *node,
     return false;
 }
 
+void target_schema(FILE *out, const char *other)
+{
+    fputs("\"type\": \"string\", \"pattern\": \"^([bcz][0-9]+", out);
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        fprintf(out, "|%s", words[i].name);
+    for (size_t i = 0; i < COUNT_OF(roles); i++)
+        fprintf(out, "|%s\\\\(.+/[0-9]+\\\\)", roles[i].name);
+    fprintf(out, "%s)$\"", other);
+}
+
+static void put_target(FILE *out, const struct field *field)
+{
+    (void)field;
+    target_schema(out, "");
+}
+
 static void read_target(struct loader *loader, yaml_node_t *node, void *to,
                         const struct field *field)
 {
@@ -268,6 +284,6 @@ static void read_target(struct loader *loader, yaml_node_t *node, void *to,
 #define SCHEMA_TEXT "\"type\": \"string\""
 
 const struct type type_topic = {.read = read_topic, .schema = SCHEMA_TEXT};
-const struct type type_target = {.read = read_target, .schema = SCHEMA_TEXT};
+const struct type type_target = {.read = read_target, .put = put_target};
 const struct type type_partition = {.read = read_partition,
                                     .schema = SCHEMA_PLACE};
