@@ -19,6 +19,8 @@
 
 #define FUTURES_MAX 1000
 
+static const char *program; /* as it was called */
+
 static const char usage[] =
     "usage: kqsim run FILE|DIR... [--seed S | --seeds N [--from S]]\n"
     "                 [--jobs J] [--json] [--junit FILE] [--trace FILE]\n"
@@ -613,7 +615,7 @@ static int command_new(int count, char **arguments)
     if (fclose(file) != 0 || !good)
         return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", arguments[0],
                     strerror(errno));
-    printf("%s is written. Next: kqsim run %s --seeds 20\n", arguments[0],
+    printf("%s is written. Next: %s run %s --seeds 20\n", arguments[0], program,
            arguments[0]);
     return EXIT_DONE;
 }
@@ -703,6 +705,8 @@ static void keep_memory(void)
 int main(int count, char **arguments)
 {
     keep_memory();
+    program = arguments[0];
+    report_called(program);
     if (asks_for_help(count, arguments)) {
         fputs(usage, stdout);
         return EXIT_DONE;

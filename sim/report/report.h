@@ -56,6 +56,8 @@ struct chronicle *chronicle_again(const struct scenario *scenario,
                                   uint64_t seed,
                                   const struct run_report *report);
 
+/* How the program was called, for lines to paste; kept, not copied. */
+void report_called(const char *program);
 /* The line that makes this run again. */
 void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
                    const struct run_report *report);

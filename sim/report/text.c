@@ -11,6 +11,13 @@
 /* A rate may well not fire in a few runs. */
 #define SWEEP_RUNS_MIN 10
 
+static const char *called = "kqsim";
+
+void report_called(const char *program)
+{
+    called = program;
+}
+
 static void tell_failure(FILE *out, const struct scenario *scenario,
                          uint64_t seed, const struct run_report *report,
                          const struct chronicle *chronicle)
@@ -53,10 +60,10 @@ void report_failure_recorded(FILE *out, const struct scenario *scenario,
 {
     tell_failure(out, scenario, seed, report, chronicle);
     fprintf(out,
-            "  try it again: kqsim run %s --seed %" PRIu64
+            "  try it again: %s run %s --seed %" PRIu64
             " --world %s # the same steps come at the same times, and no more "
             "than that is the same\n",
-            scenario->path, seed, world_name());
+            called, scenario->path, seed, world_name());
 }
 
 static void put_skipped(void *context, const char *sentence)
@@ -76,28 +83,28 @@ void report_replay(FILE *out, const struct scenario *scenario, uint64_t seed,
 
     if (scenario->drawn) {
         fprintf(out,
-                "kqsim swarm --seed %" PRIu64
+                "%s swarm --seed %" PRIu64
                 " --trace trace.txt # --print shows the scenario\n",
-                seed);
+                called, seed);
         return;
     }
     if (report->strike.nth == 0) {
-        fprintf(out, "kqsim run %s --seed %" PRIu64 " --trace trace.txt\n",
+        fprintf(out, "%s run %s --seed %" PRIu64 " --trace trace.txt\n", called,
                 scenario->path, seed);
         return;
     }
     strike_format(&report->strike, at);
     if (report->strike.how == STRIKE_FUTURE) {
         fprintf(out,
-                "kqsim explore %s --seed %" PRIu64
-                " --at %s --trace trace.txt\n",
-                scenario->path, seed, at);
+                "%s explore %s --seed %" PRIu64 " --at %s --trace trace.txt\n",
+                called, scenario->path, seed, at);
         return;
     }
     fprintf(out,
-            "kqsim crash-everywhere %s --seed %" PRIu64
+            "%s crash-everywhere %s --seed %" PRIu64
             " --how %s --at %s --trace trace.txt # ",
-            scenario->path, seed, strike_how_name(report->strike.how), at);
+            called, scenario->path, seed, strike_how_name(report->strike.how),
+            at);
     if (report->struck)
         fprintf(
             out, "%s, %s%s\n", disk_operation_name(report->struck_at.operation),

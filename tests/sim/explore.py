@@ -51,7 +51,7 @@ def told(run):
     """What is told of the failure replays it."""
     said = kqsim("explore", sys.argv[2], "--seed", str(run["seed"]), "--limit",
                  LIMIT).stdout
-    lines = re.findall(r"replay it: kqsim (explore .*) --trace", said)
+    lines = re.findall(r"replay it: \S+ (explore .*) --trace", said)
     check(lines, f"it does not say how to replay a failure: {said}")
     replayed = kqsim(*lines[0].split())
     check(replayed.returncode == 1 and "whole-again" in replayed.stdout,

@@ -131,7 +131,7 @@ def check_verdict(data, report):
     need(last[4] == report["message"], "it says something else")
     need(run["touched"] and run["touched"][-1] == len(run["events"]) - 1,
          "what was touched does not end with the verdict")
-    need(run["replay"].startswith("kqsim run "), "no command replays it")
+    need(run["replay"].startswith(f"{KQSIM} run "), "no command replays it")
 
 
 def check_hostile_name(passing):
@@ -157,7 +157,7 @@ def check_text(scenario, seed):
     text = kqsim("run", scenario, "--seed", str(seed)).stdout
     for pattern in (r" is broken: ", r"\n  where: \S+, .*at [\d.]+ s\n",
                     r"\n  what befell \S+, in order:\n", r"leads in epoch",
-                    r"\n  replay it: kqsim run ", r"the work begins"):
+                    r"\n  replay it: \S+ run ", r"the work begins"):
         need(re.search(pattern, text), f"'{pattern}' is not in\n{text}")
     need(text.count("\n") < 80, f"{text.count(chr(10))} lines are too many")
 
