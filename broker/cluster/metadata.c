@@ -426,6 +426,7 @@ void metadata_init(struct metadata *metadata, struct seam *seam,
     RB_INIT(&metadata->by_id);
     list_init(&metadata->reads);
     list_init(&metadata->queued);
+    metadata->bulk_reads_max = BULK_READS_DEFAULT;
     defects_init(&metadata->defects, seam);
     metadata->brokers_listener.on_brokers = on_brokers;
     brokers_init(&metadata->brokers, seam, coord, &metadata->brokers_listener);

@@ -27,59 +27,15 @@
 #include "seam/memory.h"
 #include "seam/trace.h"
 
-#define RETRY_US           100000
-#define LOOK_US_MAX        8000000
-#define DOUBT_US           1000000
-#define BULK_READS_DEFAULT 512
-
-static void read_done(struct coord_request *request);
-
-static struct metadata_read *read_new(struct metadata *metadata,
-                                      enum read_kind kind)
-{
-    struct metadata_read *read = heap_alloc(metadata->seam->heap, sizeof *read);
-
-    read->request.done = read_done;
-    read->metadata = metadata;
-    read->kind = kind;
-    list_init(&read->node);
-    list_init(&read->queued);
-    list_append(&metadata->reads, &read->node);
-    return read;
-}
-
-static void read_free(struct metadata_read *read)
-{
-    struct heap *heap = read->metadata->seam->heap;
-
-    list_remove(&read->node);
-    list_remove(&read->queued);
-    heap_free(heap, read->name);
-    heap_free(heap, read);
-}
-
-void metadata_drop_reads(struct metadata *metadata)
-{
-    list_for_each_safe (node, &metadata->reads)
-        read_free(container_of(node, struct metadata_read, node));
-}
-
-void metadata_forget_reads(struct metadata *metadata, struct topic *topic)
-{
-    list_for_each (node, &metadata->reads) {
-        struct metadata_read *read =
-            container_of(node, struct metadata_read, node);
-
-        if (read->topic == topic)
-            read->topic = NULL;
-    }
-}
+#define RETRY_US    100000
+#define LOOK_US_MAX 8000000
+#define DOUBT_US    1000000
 
 /* ---- starting ---- */
 
 static void read_changes(struct metadata *metadata)
 {
-    struct metadata_read *read = read_new(metadata, READ_CHANGES);
+    struct metadata_read *read = metadata_read_new(metadata, READ_CHANGES);
 
     coord_get(metadata->coord, &read->request, ZNODE_CHANGES, true,
               &metadata->changes_watch);
@@ -87,103 +43,22 @@ static void read_changes(struct metadata *metadata)
 
 static void read_controller(struct metadata *metadata)
 {
-    struct metadata_read *read = read_new(metadata, READ_CONTROLLER);
+    struct metadata_read *read = metadata_read_new(metadata, READ_CONTROLLER);
 
     coord_get(metadata->coord, &read->request, ZNODE_CONTROLLER, true, NULL);
 }
 
 static void read_children(struct metadata *metadata)
 {
-    struct metadata_read *read = read_new(metadata, READ_TOPICS);
+    struct metadata_read *read = metadata_read_new(metadata, READ_TOPICS);
 
     coord_children(metadata->coord, &read->request, ZNODE_TOPICS, true, NULL);
-}
-
-static void ask_topic(struct metadata_read *read)
-{
-    char path[ZNODE_PATH_BYTES];
-
-    znode_topic_path(path, read->name);
-    coord_get(read->metadata->coord, &read->request, path, false, NULL);
-}
-
-static void ask_chunk(struct metadata_read *read, bool sync)
-{
-    char path[ZNODE_PATH_BYTES];
-
-    znode_chunk_path(path, read->topic->name, read->chunk);
-    coord_get(read->metadata->coord, &read->request, path, sync, NULL);
-}
-
-/* ---- many readings ---- */
-
-/* A server answers one session in order: whoever asked for ten thousands of
- * znodes at once would have to wait for all of them before it is elected. */
-static void ask_queued(struct metadata *metadata)
-{
-    while (metadata->bulk_reads < metadata->bulk_reads_max &&
-           !list_empty(&metadata->queued)) {
-        struct metadata_read *read = container_of(list_pop(&metadata->queued),
-                                                  struct metadata_read, queued);
-
-        if (read->kind == READ_CHUNK && read->topic == NULL) {
-            read_free(read); /* deleted meanwhile */
-            continue;
-        }
-        read->bulk = true;
-        metadata->bulk_reads++;
-        if (read->kind == READ_TOPIC)
-            ask_topic(read);
-        else
-            ask_chunk(read, false);
-    }
-}
-
-static void enqueue(struct metadata_read *read)
-{
-    struct metadata *metadata = read->metadata;
-
-    list_append(&metadata->queued, &read->queued);
-    ask_queued(metadata);
-    if (!list_empty(&metadata->queued))
-        SOMETIMES(metadata->seam->trace, READS_QUEUED);
-}
-
-static void drop_queued(struct metadata *metadata)
-{
-    struct list *node;
-
-    while ((node = list_pop(&metadata->queued)) != NULL)
-        read_free(container_of(node, struct metadata_read, queued));
-}
-
-struct metadata_read *metadata_read_topic(struct metadata *metadata,
-                                          const char *name)
-{
-    struct metadata_read *read = read_new(metadata, READ_TOPIC);
-
-    read->name = heap_strdup(metadata->seam->heap, name);
-    enqueue(read);
-    return read;
-}
-
-void metadata_read_chunk(struct metadata *metadata, struct topic *topic,
-                         uint32_t chunk, bool sync)
-{
-    struct metadata_read *read = read_new(metadata, READ_CHUNK);
-
-    read->topic = topic;
-    read->chunk = chunk;
-    if (sync)
-        ask_chunk(read, true);
-    else
-        enqueue(read);
 }
 
 static void confirm(struct metadata_read *of, enum chunk_condition condition)
 {
     struct metadata *metadata = of->metadata;
-    struct metadata_read *read = read_new(metadata, READ_CONFIRM);
+    struct metadata_read *read = metadata_read_new(metadata, READ_CONFIRM);
     char path[ZNODE_PATH_BYTES];
 
     read->topic = of->topic;
@@ -198,7 +73,7 @@ static void confirm(struct metadata_read *of, enum chunk_condition condition)
 static void check(struct metadata *metadata, enum read_kind kind,
                   const char *path)
 {
-    struct metadata_read *read = read_new(metadata, kind);
+    struct metadata_read *read = metadata_read_new(metadata, kind);
 
     coord_get(metadata->coord, &read->request, path, true, NULL);
 }
@@ -284,7 +159,6 @@ void metadata_read_init(struct metadata *metadata)
     metadata->retry.fire = retry_fire;
     metadata->look.fire = look_fire;
     metadata->look_us = LOOK_US;
-    metadata->bulk_reads_max = BULK_READS_DEFAULT;
 }
 
 void metadata_scan(struct metadata *metadata)
@@ -348,7 +222,7 @@ void metadata_stop(struct metadata *metadata)
     timer_stop(metadata->seam->timers, &metadata->look);
     coord_watch_cancel(metadata->coord, &metadata->changes_watch);
     brokers_stop(&metadata->brokers);
-    drop_queued(metadata);
+    metadata_drop_queued(metadata);
 }
 
 void metadata_refresh(struct metadata *metadata, struct topic *topic,
@@ -450,7 +324,7 @@ static void renew(struct metadata_read *of, struct topic *topic,
                   const Kq__TopicNode *node)
 {
     struct metadata *metadata = of->metadata;
-    struct metadata_read *read = read_new(metadata, READ_RENEWAL);
+    struct metadata_read *read = metadata_read_new(metadata, READ_RENEWAL);
     char path[ZNODE_PATH_BYTES];
 
     topic->seen = true;
@@ -796,7 +670,7 @@ static void settle(struct metadata *metadata)
     look_again(metadata);
 }
 
-static void read_done(struct coord_request *request)
+void metadata_read_done(struct coord_request *request)
 {
     struct metadata_read *read =
         container_of(request, struct metadata_read, request);
@@ -816,8 +690,8 @@ static void read_done(struct coord_request *request)
         got(read);
     if (read->bulk)
         metadata->bulk_reads--;
-    read_free(read);
-    ask_queued(metadata);
+    metadata_read_free(read);
+    metadata_ask_queued(metadata);
     if (list_empty(&metadata->reads))
         settle(metadata);
     else

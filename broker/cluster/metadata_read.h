@@ -48,17 +48,31 @@ struct metadata_read {
 void metadata_read_init(struct metadata *metadata);
 /* All is read again, as soon as nothing is being read. */
 void metadata_scan_soon(struct metadata *metadata);
-/* The topic goes: readings of it are to be dropped when they arrive. */
-void metadata_forget_reads(struct metadata *metadata, struct topic *topic);
-/* At release, when the coordinator will not answer any more. */
-void metadata_drop_reads(struct metadata *metadata);
+/* A reading has come back. */
+void metadata_read_done(struct coord_request *request);
 
+/* cluster/metadata_ask.c. Znodes of topics are read in bulk: so many at once.
+ */
+#define BULK_READS_DEFAULT 512
+
+/* One that is about to be asked for: fill the rest and ask. */
+struct metadata_read *metadata_read_new(struct metadata *metadata,
+                                        enum read_kind kind);
+void metadata_read_free(struct metadata_read *read);
 struct metadata_read *metadata_read_topic(struct metadata *metadata,
                                           const char *name);
 /* What is read because of something that was just read needs no sync of its
  * own: a session never sees an older state than it has seen. */
 void metadata_read_chunk(struct metadata *metadata, struct topic *topic,
                          uint32_t chunk, bool sync);
+/* One of the bulk came back. */
+void metadata_ask_queued(struct metadata *metadata);
+/* The session is over: what is not asked for will not be. */
+void metadata_drop_queued(struct metadata *metadata);
+/* The topic goes: readings of it are to be dropped when they arrive. */
+void metadata_forget_reads(struct metadata *metadata, struct topic *topic);
+/* At release, when the coordinator will not answer any more. */
+void metadata_drop_reads(struct metadata *metadata);
 
 /* cluster/metadata_defects.c: what cannot be used. What stands still while a
  * znode is damaged, and what to do. */
