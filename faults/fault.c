@@ -11,7 +11,6 @@
 #include <fiu.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +24,17 @@ static fault_answer *the_answer;
 static void *the_context;
 static _Thread_local enum fault_point asked_about;
 static bool listens; /* to fiu-ctrl */
-static struct {
-    atomic_uint nth; /* of the rule that counts these */
-    atomic_uint asked;
-    atomic_uint fired;
-} counts[FAULT_COUNT];
+
+/* What the rule of a switch has counted; another rule begins anew. */
+struct counts {
+    unsigned nth;
+    uint64_t rule_and_limit;
+    uint64_t asked;
+    uint64_t fired;
+};
+static struct counts counts[FAULT_COUNT][FAULT_SWITCHES];
+static char switches[FAULT_COUNT][FAULT_SWITCHES][FAULT_SWITCH_BYTES];
+static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
 
 static const struct fault_description descriptions[FAULT_COUNT] = {
 #define FAULT(name, text, happens, holds) {text, happens, holds},
@@ -54,34 +59,69 @@ bool fault_by_name(const char *name, enum fault_point *point)
     return false;
 }
 
-/* In a process that listens; the numbers are those of fault_listen(). */
-static bool is_its_turn(enum fault_point point, unsigned nth, uintptr_t limit)
+void fault_switch_name(enum fault_point point, unsigned number,
+                       char name[FAULT_SWITCH_BYTES])
 {
-    unsigned asked;
+    ASSERT(point < FAULT_COUNT && number < FAULT_SWITCHES);
+    if (number == 0)
+        snprintf(name, FAULT_SWITCH_BYTES, "%s", descriptions[point].name);
+    else
+        snprintf(name, FAULT_SWITCH_BYTES, "%s#%u", descriptions[point].name,
+                 number);
+}
 
-    if (atomic_exchange(&counts[point].nth, nth) != nth) { /* another rule */
-        atomic_store(&counts[point].asked, 0);
-        atomic_store(&counts[point].fired, 0);
+/* Under the lock; the numbers are those of fault_listen(). */
+static bool is_its_turn(struct counts *counted, unsigned nth,
+                        uint64_t rule_and_limit)
+{
+    uint32_t limit = (uint32_t)rule_and_limit;
+
+    if (counted->nth != nth || counted->rule_and_limit != rule_and_limit)
+        *counted =
+            (struct counts){.nth = nth, .rule_and_limit = rule_and_limit};
+    counted->asked++;
+    return (nth <= 1 || counted->asked == nth - 1) &&
+           (limit == 0 || counted->fired < limit);
+}
+
+static void tell_fired(enum fault_point point, uint64_t rule)
+{
+    if (rule == 0)
+        dprintf(STDERR_FILENO, "fault %s\n", descriptions[point].name);
+    else
+        dprintf(STDERR_FILENO, "fault %s %llu\n", descriptions[point].name,
+                (unsigned long long)rule);
+}
+
+/* As in the simulator: all rules are asked, and the first whose turn it is
+ * fires. */
+static bool ask_switches(enum fault_point point)
+{
+    bool fires = false;
+
+    pthread_mutex_lock(&counting);
+    for (unsigned i = 0; i < FAULT_SWITCHES; i++) {
+        struct counts *counted = &counts[point][i];
+        int failnum = fiu_fail(switches[point][i]);
+
+        if (failnum == 0 ||
+            !is_its_turn(counted, (unsigned)failnum,
+                         (uintptr_t)fiu_failinfo()) ||
+            fires)
+            continue;
+        counted->fired++;
+        tell_fired(point, counted->rule_and_limit >> FAULT_RULE_SHIFT);
+        fires = true;
     }
-    asked = atomic_fetch_add(&counts[point].asked, 1) + 1;
-    if (nth > 1 && asked != nth - 1)
-        return false;
-    if (limit > 0 && atomic_load(&counts[point].fired) >= limit)
-        return false;
-    atomic_fetch_add(&counts[point].fired, 1);
-    dprintf(STDERR_FILENO, "fault %s\n", descriptions[point].name);
-    return true;
+    pthread_mutex_unlock(&counting);
+    return fires;
 }
 
 bool fault_ask(enum fault_point point)
 {
-    int failnum;
-
     asked_about = point;
-    failnum = fiu_fail(descriptions[point].name);
-    if (failnum == 0 || !listens)
-        return failnum != 0;
-    return is_its_turn(point, (unsigned)failnum, (uintptr_t)fiu_failinfo());
+    return listens ? ask_switches(point)
+                   : fiu_fail(descriptions[point].name) != 0;
 }
 
 /* libfiu's thread takes no signal from the process. */
@@ -106,6 +146,9 @@ void fault_listen(void)
         fputs("faults cannot be enabled: no pipes can be made\n", stderr);
         return;
     }
+    for (unsigned i = 0; i < FAULT_COUNT; i++)
+        for (unsigned j = 0; j < FAULT_SWITCHES; j++)
+            fault_switch_name((enum fault_point)i, j, switches[i][j]);
     listens = true;
     for (unsigned i = 0; i < FAULT_COUNT; i++)
         fault_armed[i] = true;

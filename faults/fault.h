@@ -39,12 +39,21 @@ bool fault_ask(enum fault_point point);
 #define FAULT_EACH_ALONE  false
 #endif
 
-/* The switch of a real process: from now on fiu-ctrl(1) enables points by
+/* The switches of a real process: from now on fiu-ctrl(1) enables points by
  * their names, through pipes called $KQ_FAULTS-PID.in and .out (/tmp/fiu-ctrl).
  * failnum=N with N > 1: only the (N-1)-th asking since then fires; failinfo=N:
- * at most so many do. Each that fires is a line "fault NAME" on standard
+ * at most N do, if N > 0. Each that fires is a line "fault NAME" on standard
  * error. Once. */
 void fault_listen(void);
+
+/* A point has several switches, for so many rules about it at a time, each of
+ * which counts for itself: NAME, NAME#1, NAME#2 and so on. A rule may have a
+ * number R: failinfo=N + (R << 32), and its lines are "fault NAME R". */
+#define FAULT_SWITCHES     4
+#define FAULT_SWITCH_BYTES 48
+#define FAULT_RULE_SHIFT   32
+void fault_switch_name(enum fault_point point, unsigned number,
+                       char name[FAULT_SWITCH_BYTES]);
 
 /* The pipes of a process: "in" and "out". */
 #define FAULT_PIPES_VARIABLE "KQ_FAULTS"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Faults of a scenario in brokers that have fault points (kafkaesqued-faults),
- * enabled through the pipes of libfiu's remote control. A point of a process
- * has one switch: of several rules about it the first that is not used up
- * holds it.
+ * enabled through the pipes of libfiu's remote control. Each rule holds a
+ * switch of its own in every broker that it is about, until its span or its
+ * limit is over; while all FAULT_SWITCHES of a point are held, a rule more
+ * about it waits. Askings are counted by each broker for itself.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,8 @@
 struct rule {
     struct world *world;
     struct world_fault fault;
-    bool active; /* its span has begun and is not over */
+    unsigned number; /* 1 and up */
+    bool active;     /* its span has begun and is not over */
     uint64_t fired;
 };
 
@@ -51,56 +53,91 @@ static bool is_used_up(const struct rule *rule)
            (rule->fault.limit > 0 && rule->fired >= rule->fault.limit);
 }
 
-/* The rule that holds this switch; NULL: none. */
-static struct rule *holder(const struct node *node, enum fault_point point)
+static bool is_about(const struct rule *rule, const struct node *node,
+                     enum fault_point point)
 {
-    const struct world *world = node->world;
-
-    for (unsigned i = 0; i < world->rule_count; i++) {
-        struct rule *rule = world->rules[i];
-
-        if (rule->active && rule->fault.point == point &&
-            (rule->fault.node == NULL || rule->fault.node == node) &&
-            !is_used_up(rule))
-            return rule;
-    }
-    return NULL;
+    return rule->active && rule->fault.point == point &&
+           (rule->fault.node == NULL || rule->fault.node == node) &&
+           !is_used_up(rule);
 }
 
-/* As fault_listen() takes it. */
-static void write_command(const struct rule *rule, enum fault_point point,
-                          char command[COMMAND_BYTES])
+static void tell(struct node *node, const char *command)
 {
-    const char *name = fault_describe(point)->name;
-    char limit[32] = "";
-
-    if (rule != NULL && rule->fault.limit > 0)
-        snprintf(limit, sizeof limit, ",failinfo=%llu",
-                 (unsigned long long)(rule->fault.limit - rule->fired));
-    if (rule == NULL)
-        snprintf(command, COMMAND_BYTES, "disable name=%s\n", name);
-    else if (rule->fault.nth_count > 0)
-        snprintf(command, COMMAND_BYTES, "enable name=%s,failnum=%llu\n", name,
-                 (unsigned long long)rule->fault.nths[0] + 1);
-    else
-        snprintf(command, COMMAND_BYTES,
-                 "enable_random name=%s,probability=%.6f%s\n", name,
-                 rule->fault.rate, limit);
-}
-
-static void set_switch(struct node *node, enum fault_point point)
-{
-    char command[COMMAND_BYTES];
     char answers[64];
 
-    if (node->faults_in < 0)
-        return;
-    write_command(holder(node, point), point, command);
     if (write(node->faults_in, command, strlen(command)) < 0 &&
         errno != EPIPE) /* it has ended */
         real_failed("%s takes no faults: %s", node->name, strerror(errno));
     while (read(node->faults_out, answers, sizeof answers) > 0)
         continue;
+}
+
+static void turn_off(struct node *node, enum fault_point point, unsigned at)
+{
+    char name[FAULT_SWITCH_BYTES], command[COMMAND_BYTES];
+
+    fault_switch_name(point, at, name);
+    snprintf(command, sizeof command, "disable name=%s\n", name);
+    tell(node, command);
+    node->switches[point][at] = NULL;
+}
+
+/* As fault_listen() takes it. */
+static void turn_on(struct node *node, enum fault_point point, unsigned at,
+                    const struct rule *rule)
+{
+    char name[FAULT_SWITCH_BYTES], command[COMMAND_BYTES];
+    uint64_t left = rule->fault.limit ? rule->fault.limit - rule->fired : 0;
+    unsigned long long info = (uint64_t)rule->number << FAULT_RULE_SHIFT;
+
+    info |= left < UINT32_MAX ? left : UINT32_MAX;
+    fault_switch_name(point, at, name);
+    if (rule->fault.nth_count > 0)
+        snprintf(command, sizeof command,
+                 "enable name=%s,failnum=%llu,failinfo=%llu\n", name,
+                 (unsigned long long)rule->fault.nths[0] + 1, info);
+    else
+        snprintf(command, sizeof command,
+                 "enable_random name=%s,probability=%.6f,failinfo=%llu\n", name,
+                 rule->fault.rate, info);
+    tell(node, command);
+    node->switches[point][at] = rule;
+}
+
+static bool has_switch(const struct node *node, const struct rule *rule)
+{
+    for (unsigned i = 0; i < FAULT_SWITCHES; i++)
+        if (node->switches[rule->fault.point][i] == rule)
+            return true;
+    return false;
+}
+
+/* The next rule that waits for a switch; NULL: none. */
+static const struct rule *waiting(const struct node *node,
+                                  enum fault_point point)
+{
+    const struct world *world = node->world;
+
+    for (unsigned i = 0; i < world->rule_count; i++)
+        if (is_about(world->rules[i], node, point) &&
+            !has_switch(node, world->rules[i]))
+            return world->rules[i];
+    return NULL;
+}
+
+static void set_switches_of(struct node *node, enum fault_point point)
+{
+    for (unsigned i = 0; node->faults_in >= 0 && i < FAULT_SWITCHES; i++) {
+        const struct rule *rule = node->switches[point][i];
+
+        if (rule != NULL && is_about(rule, node, point))
+            continue;
+        if (rule != NULL)
+            turn_off(node, point, i);
+        rule = waiting(node, point);
+        if (rule != NULL)
+            turn_on(node, point, i, rule);
+    }
 }
 
 static void set_switches(struct rule *rule)
@@ -109,7 +146,7 @@ static void set_switches(struct rule *rule)
         struct node *node = rule->world->nodes[i];
 
         if (rule->fault.node == NULL || rule->fault.node == node)
-            set_switch(node, rule->fault.point);
+            set_switches_of(node, rule->fault.point);
     }
 }
 
@@ -138,7 +175,8 @@ unsigned world_add_fault(struct world *world, const struct world_fault *fault)
     struct rule *rule = calloc(1, sizeof *rule);
 
     ASSERT(rules != NULL && rule != NULL);
-    *rule = (struct rule){.world = world, .fault = *fault};
+    *rule = (struct rule){
+        .world = world, .fault = *fault, .number = world->rule_count + 1};
     world->rules = rules;
     rules[world->rule_count] = rule;
     world_at(world, fault->from_us, begin, rule);
@@ -147,17 +185,18 @@ unsigned world_add_fault(struct world *world, const struct world_fault *fault)
     return world->rule_count++;
 }
 
-void faults_fired(struct node *node, const char *name)
+void faults_fired(struct node *node, const char *name, unsigned number)
 {
+    struct world *world = node->world;
     struct rule *rule;
     enum fault_point point;
 
     if (!fault_by_name(name, &point))
         return;
-    node->world->points[point]++;
-    rule = holder(node, point);
-    if (rule == NULL)
+    world->points[point]++;
+    if (number == 0 || number > world->rule_count)
         return;
+    rule = world->rules[number - 1];
     rule->fired++;
     if (is_used_up(rule))
         set_switches(rule);
@@ -186,8 +225,7 @@ void faults_listen(struct node *node)
         return;
     node->faults_in = open_pipe(node, "in", O_WRONLY);
     for (unsigned i = 0; node->faults_in >= 0 && i < FAULT_COUNT; i++)
-        if (holder(node, (enum fault_point)i) != NULL)
-            set_switch(node, (enum fault_point)i);
+        set_switches_of(node, (enum fault_point)i);
 }
 
 void faults_close(struct node *node)
@@ -198,6 +236,7 @@ void faults_close(struct node *node)
         close(node->faults_out);
     node->faults_in = -1;
     node->faults_out = -1;
+    memset(node->switches, 0, sizeof node->switches);
 }
 
 void faults_release(struct world *world)

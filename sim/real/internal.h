@@ -101,6 +101,8 @@ void facts_tell(struct world *world);
 
 /* ---- the world and its nodes ---- */
 
+struct rule; /* faults.c */
+
 struct node {
     struct world *world;
     char name[NODE_NAME_BYTES];
@@ -119,6 +121,7 @@ struct node {
     struct facts facts;
     int faults_in; /* pipes of its fault points; -1: not open */
     int faults_out;
+    const struct rule *switches[FAULT_COUNT][FAULT_SWITCHES]; /* who has it */
     /* a client */
     struct loop *loop;
     void *object;
@@ -191,12 +194,11 @@ void real_heed_signals(void);
 
 #define FAULT_PIPES "fiu" /* how their names begin, in a broker's directory */
 
-struct rule;
 /* A broker that is up, as long as its pipes are not open. */
 void faults_listen(struct node *node);
 void faults_close(struct node *node);
-/* It says that this point fired. */
-void faults_fired(struct node *node, const char *name);
+/* It says that this point fired, by the rule of this number (0: by none). */
+void faults_fired(struct node *node, const char *name, unsigned number);
 void faults_release(struct world *world);
 
 /* ---- the network: network.c; addresses without one: place.c ---- */

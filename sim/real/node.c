@@ -96,6 +96,19 @@ static const struct {
     {"Z ERROR ", TRACE_ERROR},
 };
 
+/* "fault NAME" and, behind it, which rule it was. */
+static void tell_fault(struct node *node, const char *line)
+{
+    char name[FAULT_SWITCH_BYTES] = "", text[FAULT_SWITCH_BYTES + 8];
+    unsigned rule = 0;
+
+    if (sscanf(line, "fault %47s %u", name, &rule) < 1)
+        return;
+    snprintf(text, sizeof text, "fault %s", name);
+    told_note(node, text);
+    faults_fired(node, name, rule);
+}
+
 /* As broker/real/trace.c writes them; else it is a last word. */
 static void tell_line(struct node *node, const char *line)
 {
@@ -110,10 +123,9 @@ static void tell_line(struct node *node, const char *line)
             observer->on_log(observer, node, levels[i].level, at + 2);
         return;
     }
-    if (strncmp(line, "fault ", 6) == 0) {
-        told_note(node, line);
-        faults_fired(node, line + 6);
-    } else if (strncmp(line, "kafkaesqued: ", 13) == 0)
+    if (strncmp(line, "fault ", 6) == 0)
+        tell_fault(node, line);
+    else if (strncmp(line, "kafkaesqued: ", 13) == 0)
         snprintf(node->why, sizeof node->why, "%s", line + 13);
     else if (strstr(line, "assertion failed") != NULL && node->why[0] == '\0')
         snprintf(node->why, sizeof node->why, "%s", line);
