@@ -14,7 +14,7 @@
 
 #define SUBJECT_BYTES 400
 #define VALUE_BYTES   400
-#define LINE_BYTES    (SUBJECT_BYTES + VALUE_BYTES + 8)
+#define LINE_BYTES    (2 * (SUBJECT_BYTES + VALUE_BYTES)) /* all escaped */
 #define RESULT        "result"
 #define NOTHING       "-"
 #define ENDLESS       "..."
@@ -404,11 +404,46 @@ struct outcome *outcome_new(const struct run_report *report,
 
 /* ---- as text ---- */
 
+/* A line is SUBJECT, a tab, VALUE: within them \t, \n and \\ stand for a tab,
+ * the end of a line and a backslash. */
+static const char escaped[] = "\t\n\\";
+static const char letters_of[] = "tn\\";
+
+static void put_escaped(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        const char *found = strchr(escaped, *text);
+
+        if (found != NULL)
+            fprintf(out, "\\%c", letters_of[found - escaped]);
+        else
+            putc(*text, out);
+    }
+}
+
+/* In its place. */
+static void unescape(char *text)
+{
+    char *to = text;
+
+    for (const char *at = text; *at != '\0'; at++) {
+        const char *found =
+            *at == '\\' && at[1] != '\0' ? strchr(letters_of, at[1]) : NULL;
+
+        *to++ = found != NULL ? escaped[found - letters_of] : *at;
+        at += found != NULL;
+    }
+    *to = '\0';
+}
+
 void outcome_write(FILE *out, const struct outcome *outcome)
 {
-    for (size_t i = 0; i < outcome->count; i++)
-        fprintf(out, "%s\t%s\n", outcome->entries[i].subject,
-                outcome->entries[i].value);
+    for (size_t i = 0; i < outcome->count; i++) {
+        put_escaped(out, outcome->entries[i].subject);
+        putc('\t', out);
+        put_escaped(out, outcome->entries[i].value);
+        putc('\n', out);
+    }
     fputc('\n', out);
 }
 
@@ -425,6 +460,8 @@ struct outcome *outcome_read(FILE *in)
         if (tab == NULL)
             continue;
         *tab = '\0';
+        unescape(line);
+        unescape(tab + 1);
         entry = entry_of(outcome, line);
         snprintf(entry->value, sizeof entry->value, "%s", tab + 1);
     }

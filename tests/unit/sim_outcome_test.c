@@ -167,6 +167,48 @@ static void what_brokers_say_is_counted_without_numbers(void **state)
     chronicle_free(other);
 }
 
+static struct outcome *through_text(const struct outcome *outcome)
+{
+    FILE *file = tmpfile();
+    struct outcome *back;
+
+    assert_non_null(file);
+    outcome_write(file, outcome);
+    rewind(file);
+    back = outcome_read(file);
+    assert_non_null(back);
+    assert_null(outcome_read(file));
+    fclose(file);
+    return back;
+}
+
+static void any_text_comes_back_as_it_was(void **state)
+{
+    static const char why[] = "\n\ttab \"quoted\" 'too'\r\n\nc:\\new\\\\t \\";
+    struct chronicle *chronicle = fail_over(0, 1, "b2+b3");
+    struct run_report report = {.result = RUN_FAIL};
+    struct outcome *outcome, *back;
+    char *text = NULL;
+    size_t size;
+    FILE *out;
+
+    (void)state;
+    snprintf(report.message, sizeof report.message, "%s", why);
+    chronicle_log(chronicle, 3000, 0, TRACE_WARN, why);
+    outcome = outcome_new(&report, chronicle);
+    back = through_text(outcome);
+    out = open_memstream(&text, &size);
+    outcome_compare(out, outcome, back);
+    fclose(out);
+    assert_null(strstr(text, "differs"));
+    assert_non_null(strstr(text, why));
+    assert_non_null(strstr(strstr(text, why) + 1, why));
+    free(text);
+    outcome_free(back);
+    outcome_free(outcome);
+    chronicle_free(chronicle);
+}
+
 static void an_outcome_comes_back_from_text(void **state)
 {
     struct chronicle *chronicle = fail_over(0, 1, "b2+b3");
@@ -215,6 +257,7 @@ int main(void)
         cmocka_unit_test(another_order_is_a_difference),
         cmocka_unit_test(records_given_up_are_counted_by_error),
         cmocka_unit_test(what_brokers_say_is_counted_without_numbers),
+        cmocka_unit_test(any_text_comes_back_as_it_was),
         cmocka_unit_test(an_outcome_comes_back_from_text),
     };
 
