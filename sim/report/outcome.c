@@ -14,7 +14,7 @@
 
 #define SUBJECT_BYTES 400
 #define VALUE_BYTES   400
-#define LINE_BYTES    (2 * (SUBJECT_BYTES + VALUE_BYTES)) /* all escaped */
+#define LINE_BYTES    (2 * (SUBJECT_BYTES + VALUE_BYTES + 1)) /* all escaped */
 #define RESULT        "result"
 #define NOTHING       "-"
 #define ENDLESS       "..."
@@ -23,7 +23,8 @@
 struct entry {
     char subject[SUBJECT_BYTES];
     char value[VALUE_BYTES];
-    uint64_t count;   /* of what is counted; else 0 */
+    bool counted; /* value is the figure of count; else that is 0 */
+    uint64_t count;
     size_t last;      /* where the last word of a sequence begins */
     unsigned repeats; /* of that word */
 };
@@ -77,6 +78,7 @@ static void add_count(struct outcome *outcome, const char *subject,
 {
     struct entry *entry = entry_of(outcome, subject);
 
+    entry->counted = true;
     entry->count += count;
     snprintf(entry->value, sizeof entry->value, "%" PRIu64, entry->count);
 }
@@ -404,7 +406,8 @@ struct outcome *outcome_new(const struct run_report *report,
 
 /* ---- as text ---- */
 
-/* A line is SUBJECT, a tab, VALUE: within them \t, \n and \\ stand for a tab,
+/* A line is KIND, SUBJECT, a tab, VALUE; KIND is '#' of what is counted, else
+ * '='. Within the other two \t, \n and \\ stand for a tab,
  * the end of a line and a backslash. */
 static const char escaped[] = "\t\n\\";
 static const char letters_of[] = "tn\\";
@@ -439,6 +442,7 @@ static void unescape(char *text)
 void outcome_write(FILE *out, const struct outcome *outcome)
 {
     for (size_t i = 0; i < outcome->count; i++) {
+        putc(outcome->entries[i].counted ? '#' : '=', out);
         put_escaped(out, outcome->entries[i].subject);
         putc('\t', out);
         put_escaped(out, outcome->entries[i].value);
@@ -462,7 +466,11 @@ struct outcome *outcome_read(FILE *in)
         *tab = '\0';
         unescape(line);
         unescape(tab + 1);
-        entry = entry_of(outcome, line);
+        if (line[0] == '#') {
+            add_count(outcome, line + 1, strtoull(tab + 1, NULL, 10));
+            continue;
+        }
+        entry = entry_of(outcome, line + 1);
         snprintf(entry->value, sizeof entry->value, "%s", tab + 1);
     }
     if (outcome->count > 0)
@@ -481,47 +489,60 @@ bool outcome_is_good(const struct outcome *outcome)
 
 /* ---- comparing ---- */
 
-static const char *value_in(const struct outcome *outcome, const char *subject)
-{
-    const struct entry *entry = find(outcome, subject);
-
-    return entry == NULL || entry->value[0] == '\0' ? NOTHING : entry->value;
-}
-
 /* Which broker has which letter. */
 static bool is_chance(const char *subject)
 {
     return strncmp(subject, BROKER_SUBJECT, strlen(BROKER_SUBJECT)) == 0;
 }
 
-/* Calls for each subject of one and, after these, of the other alone. Gives
- * back how many are alike. */
-static size_t each_difference(const struct outcome *sim,
-                              const struct outcome *real,
-                              void (*tell)(void *context, const char *subject,
-                                           const char *a, const char *b),
-                              void *context)
+/* How a subject compares. Counts are of the same kind of thing: how many there
+ * were hangs on time, that there were any does not. */
+enum comparison { ALIKE, FIGURES, DIFFERENT };
+
+static enum comparison compare(const struct entry *a, const struct entry *b)
 {
-    size_t alike = 0;
+    const struct entry *one = a ? a : b;
 
-    for (size_t i = 0; i < sim->count; i++) {
-        const char *subject = sim->entries[i].subject;
-        const char *a = value_in(sim, subject);
-        const char *b = value_in(real, subject);
+    if (one->counted) {
+        uint64_t in_a = a ? a->count : 0, in_b = b ? b->count : 0;
 
-        if (is_chance(subject))
-            continue;
-        if (strcmp(a, b) == 0)
-            alike++;
-        else
-            tell(context, subject, a, b);
+        if (in_a == in_b)
+            return ALIKE;
+        return in_a > 0 && in_b > 0 ? FIGURES : DIFFERENT;
     }
-    for (size_t i = 0; i < real->count; i++)
-        if (find(sim, real->entries[i].subject) == NULL &&
-            !is_chance(real->entries[i].subject))
-            tell(context, real->entries[i].subject, NOTHING,
-                 value_in(real, real->entries[i].subject));
-    return alike;
+    return a && b && strcmp(a->value, b->value) == 0 ? ALIKE : DIFFERENT;
+}
+
+static const char *value_of(const struct entry *entry)
+{
+    return entry == NULL || entry->value[0] == '\0' ? NOTHING : entry->value;
+}
+
+typedef void telling(void *context, const char *subject, const char *a,
+                     const char *b);
+
+/* Calls for each subject of one and, after these, of the other alone, that
+ * compares so; tell may be NULL. Gives back how many did. */
+static size_t each(const struct outcome *sim, const struct outcome *real,
+                   enum comparison wanted, telling *tell, void *context)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < sim->count + real->count; i++) {
+        bool both = i < sim->count;
+        const char *subject = both ? sim->entries[i].subject
+                                   : real->entries[i - sim->count].subject;
+        const struct entry *a = find(sim, subject);
+        const struct entry *b = find(real, subject);
+
+        if ((!both && a != NULL) || is_chance(subject) ||
+            compare(a, b) != wanted)
+            continue;
+        if (tell != NULL)
+            tell(context, subject, value_of(a), value_of(b));
+        count++;
+    }
+    return count;
 }
 
 static void tell_words(void *context, const char *subject, const char *a,
@@ -531,6 +552,12 @@ static void tell_words(void *context, const char *subject, const char *a,
             a, b);
 }
 
+static void tell_figures(void *context, const char *subject, const char *a,
+                         const char *b)
+{
+    fprintf(context, "      %s: %s in the simulator, %s in reality\n", subject,
+            a, b);
+}
 static void tell_letters(FILE *out, const struct outcome *sim,
                          const struct outcome *real)
 {
@@ -541,26 +568,30 @@ static void tell_letters(FILE *out, const struct outcome *sim,
         subject[sizeof subject - 2] = letter;
         if (find(sim, subject) != NULL || find(real, subject) != NULL)
             fprintf(out, " %c (%s in the simulator, %s in reality)", letter,
-                    value_in(sim, subject), value_in(real, subject));
+                    value_of(find(sim, subject)),
+                    value_of(find(real, subject)));
     }
     fputc('\n', out);
+}
+
+static void tell_alike(void *context, const char *subject, const char *a,
+                       const char *b)
+{
+    (void)b;
+    fprintf(context, "      %s: %s\n", subject, a);
 }
 
 void outcome_compare(FILE *out, const struct outcome *sim,
                      const struct outcome *real)
 {
-    size_t alike;
-
     tell_letters(out, sim, real);
-    alike = each_difference(sim, real, tell_words, out);
-    fprintf(out, "  alike in both worlds: %zu things\n", alike);
-    for (size_t i = 0; i < sim->count; i++) {
-        const char *subject = sim->entries[i].subject;
-
-        if (!is_chance(subject) &&
-            strcmp(value_in(sim, subject), value_in(real, subject)) == 0)
-            fprintf(out, "      %s: %s\n", subject, value_in(sim, subject));
-    }
+    each(sim, real, DIFFERENT, tell_words, out);
+    fprintf(out, "  counted in both worlds: %zu things\n",
+            each(sim, real, FIGURES, NULL, NULL));
+    each(sim, real, FIGURES, tell_figures, out);
+    fprintf(out, "  alike in both worlds: %zu things\n",
+            each(sim, real, ALIKE, NULL, NULL));
+    each(sim, real, ALIKE, tell_alike, out);
 }
 
 static void tell_object(void *context, const char *subject, const char *a,
@@ -578,16 +609,24 @@ static void tell_object(void *context, const char *subject, const char *a,
     fputc('}', list->out);
 }
 
+static void put_list(FILE *out, const char *key, const struct outcome *sim,
+                     const struct outcome *real, enum comparison wanted)
+{
+    struct report_list list = {out, false};
+
+    fprintf(out, ",\"%s\":[", key);
+    each(sim, real, wanted, tell_object, &list);
+    putc(']', out);
+}
+
 void outcome_compare_json(FILE *out, const struct scenario *scenario,
                           uint64_t seed, const struct outcome *sim,
                           const struct outcome *real)
 {
-    struct report_list list = {out, false};
-    size_t alike;
-
     fputs("{\"scenario\":", out);
     report_put_string(out, scenario->path);
-    fprintf(out, ",\"seed\":%" PRIu64 ",\"differences\":[", seed);
-    alike = each_difference(sim, real, tell_object, &list);
-    fprintf(out, "],\"alike\":%zu}\n", alike);
+    fprintf(out, ",\"seed\":%" PRIu64, seed);
+    put_list(out, "differences", sim, real, DIFFERENT);
+    put_list(out, "figures", sim, real, FIGURES);
+    fprintf(out, ",\"alike\":%zu}\n", each(sim, real, ALIKE, NULL, NULL));
 }

@@ -26,7 +26,8 @@ struct outcome *outcome_read(FILE *in);
 /* The run passed. */
 bool outcome_is_good(const struct outcome *outcome);
 
-/* Where the simulator and the real world differed, a sentence each. */
+/* Where the simulator and the real world differed; what was counted in both,
+ * though not as often; and what is alike. A line each. */
 void outcome_compare(FILE *out, const struct outcome *sim,
                      const struct outcome *real);
 /* The same as one object on one line. */

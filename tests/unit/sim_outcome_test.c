@@ -83,6 +83,21 @@ static char *compared(const struct chronicle *one, const struct chronicle *two,
     return text;
 }
 
+static struct outcome *through_text(const struct outcome *outcome)
+{
+    FILE *file = tmpfile();
+    struct outcome *back;
+
+    assert_non_null(file);
+    outcome_write(file, outcome);
+    rewind(file);
+    back = outcome_read(file);
+    assert_non_null(back);
+    assert_null(outcome_read(file));
+    fclose(file);
+    return back;
+}
+
 static void brokers_are_named_by_what_they_do(void **state)
 {
     struct chronicle *sim = fail_over(0, 1, "b2+b3");
@@ -113,11 +128,62 @@ static void another_order_is_a_difference(void **state)
     assert_non_null(strstr(text, "differs: leaders of orders/0\n"
                                  "      sim   A B\n"
                                  "      real  A B A\n"));
-    assert_non_null(strstr(text, "differs: logs: opened\n"
-                                 "      sim   1\n"
-                                 "      real  2\n"));
-    assert_non_null(strstr(text, "differs: records acknowledged\n"));
     free(text);
+    chronicle_free(sim);
+    chronicle_free(real);
+}
+
+static void counts_differ_when_one_of_them_is_nothing(void **state)
+{
+    struct chronicle *sim = fail_over(0, 1, "b2+b3");
+    struct chronicle *real = fail_over(0, 1, "b2+b3");
+    char *text;
+
+    (void)state;
+    opened(real, 2);
+    text = compared(sim, real, 8);
+    assert_null(strstr(text, "differs"));
+    assert_non_null(
+        strstr(text, "  counted in both worlds: 2 things\n"
+                     "      records acknowledged: 7 in the simulator, 8 in "
+                     "reality\n"
+                     "      logs: opened: 1 in the simulator, 2 in reality\n"));
+    free(text);
+    text = compared(sim, real, 0);
+    assert_non_null(strstr(text, "differs: records acknowledged\n"
+                                 "      sim   7\n"
+                                 "      real  0\n"));
+    assert_null(strstr(text, "differs: logs"));
+    assert_non_null(strstr(text, "counted in both worlds: 1 things"));
+    free(text);
+    chronicle_free(sim);
+    chronicle_free(real);
+}
+
+static void programs_are_told_counts_and_kinds_apart(void **state)
+{
+    struct chronicle *sim = fail_over(0, 1, "b2+b3");
+    struct chronicle *real = fail_over(0, 1, "b2+b3");
+    struct scenario scenario = {.path = (char[]){"a.yaml"}};
+    struct run_report report = {.result = RUN_PASS, .records.acked = 7};
+    struct outcome *one = outcome_new(&report, sim), *two, *back;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    report.records.acked = 8;
+    two = outcome_new(&report, real);
+    back = through_text(one);
+    outcome_compare_json(out, &scenario, 3, back, two);
+    fclose(out);
+    assert_non_null(strstr(text, "\"seed\":3,\"differences\":[],\"figures\":["
+                                 "{\"subject\":\"records acknowledged\","
+                                 "\"sim\":\"7\",\"real\":\"8\"}],\"alike\":"));
+    free(text);
+    outcome_free(one);
+    outcome_free(two);
+    outcome_free(back);
     chronicle_free(sim);
     chronicle_free(real);
 }
@@ -159,27 +225,12 @@ static void what_brokers_say_is_counted_without_numbers(void **state)
     chronicle_log(other, 3000, 1, TRACE_INFO, "nobody counts this");
     text = compared(chronicle, other, 7);
     assert_non_null(strstr(text,
-                           "differs: times brokers said \"session #x# over\"\n"
-                           "      sim   2\n      real  1\n"));
+                           "times brokers said \"session #x# over\": 2 in the "
+                           "simulator, 1 in reality\n"));
     assert_null(strstr(text, "nobody"));
     free(text);
     chronicle_free(chronicle);
     chronicle_free(other);
-}
-
-static struct outcome *through_text(const struct outcome *outcome)
-{
-    FILE *file = tmpfile();
-    struct outcome *back;
-
-    assert_non_null(file);
-    outcome_write(file, outcome);
-    rewind(file);
-    back = outcome_read(file);
-    assert_non_null(back);
-    assert_null(outcome_read(file));
-    fclose(file);
-    return back;
 }
 
 static void any_text_comes_back_as_it_was(void **state)
@@ -255,6 +306,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(brokers_are_named_by_what_they_do),
         cmocka_unit_test(another_order_is_a_difference),
+        cmocka_unit_test(counts_differ_when_one_of_them_is_nothing),
+        cmocka_unit_test(programs_are_told_counts_and_kinds_apart),
         cmocka_unit_test(records_given_up_are_counted_by_error),
         cmocka_unit_test(what_brokers_say_is_counted_without_numbers),
         cmocka_unit_test(any_text_comes_back_as_it_was),
