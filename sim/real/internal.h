@@ -54,10 +54,16 @@ void real_make_directory(const char *path);
 FILE *real_create(const char *path);
 void real_finish(FILE *file, const char *path);
 
-/* Starts it in this directory, its output behind its log. It ends with this
- * process. Ends the program when that fails. */
+struct program {
+    const char *directory; /* where it runs */
+    char *const *argv;     /* ends with NULL */
+    const char *variable;  /* "NAME=VALUE" of its environment; NULL: none */
+};
+
+/* Starts it, its output behind its log. It ends with this process. Ends the
+ * program when that fails. */
 void process_start(struct world *world, struct process *process,
-                   const char *directory, char *const *argv);
+                   const struct program *program);
 void process_signal(const struct process *process, int signal);
 /* Whether it has ended, and how (waitpid(2)). */
 bool process_has_ended(struct process *process, int *status);

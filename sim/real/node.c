@@ -154,10 +154,12 @@ static void write_settings(struct node *node, char path[PATH_MAX])
 static void broker_start_process(struct node *node)
 {
     char directory[PATH_MAX], disk[PATH_MAX], config[PATH_MAX];
-    char facts[PATH_MAX], name[32], program[PATH_MAX], pipes[PATH_MAX];
-    char *argv[] = {program, "--config", config, "--facts", facts, NULL};
+    char facts[PATH_MAX], name[32], path[PATH_MAX], pipes[PATH_MAX];
+    char variable[PATH_MAX + sizeof FAULT_PIPES_VARIABLE];
+    char *argv[] = {path, "--config", config, "--facts", facts, NULL};
+    struct program program = {disk, argv, variable};
 
-    snprintf(program, sizeof program, "%s", real_options()->broker);
+    snprintf(path, sizeof path, "%s", real_options()->broker);
     real_path(node->world, node->name, NULL, directory);
     real_path(node->world, node->name, "disk", disk);
     real_make_directory(directory);
@@ -167,8 +169,8 @@ static void broker_start_process(struct node *node)
     real_path(node->world, node->name, name, facts);
     facts_open(&node->facts, facts);
     real_path(node->world, node->name, FAULT_PIPES, pipes);
-    setenv(FAULT_PIPES_VARIABLE, pipes, 1);
-    process_start(node->world, &node->process, disk, argv);
+    snprintf(variable, sizeof variable, FAULT_PIPES_VARIABLE "=%s", pipes);
+    process_start(node->world, &node->process, &program);
 }
 
 static void note_assertion(struct node *node, int status)

@@ -72,9 +72,27 @@ void real_remove(const char *path)
 
 /* ---- life ---- */
 
+/* A variable, which counts by being the first of its name, and what this
+ * program has. It is made before the child is there, and nothing is set here:
+ * threads of libraries read. Free it with free(). */
+static char **environment_of(const struct program *program)
+{
+    size_t used = program->variable != NULL, count = 0;
+    char **environment;
+
+    while (environ[count] != NULL)
+        count++;
+    environment = calloc(used + count + 1, sizeof *environment);
+    ASSERT(environment != NULL);
+    environment[0] = (char *)(uintptr_t)program->variable;
+    memcpy(environment + used, environ, count * sizeof *environment);
+    return environment;
+}
+
 /* In the child, which leaves all else to its parent. */
-static _Noreturn void become(const struct host *host, const char *directory,
-                             const char *log, char *const *argv)
+static _Noreturn void become(const struct host *host,
+                             const struct program *program, const char *log,
+                             char *const *environment)
 {
     sigset_t none;
     int to;
@@ -88,21 +106,23 @@ static _Noreturn void become(const struct host *host, const char *directory,
     signal(SIGTERM, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
     to = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
-    if (to < 0 || dup2(to, 1) < 0 || dup2(to, 2) < 0 || chdir(directory) != 0)
+    if (to < 0 || dup2(to, 1) < 0 || dup2(to, 2) < 0 ||
+        chdir(program->directory) != 0)
         _exit(EXEC_FAILED);
     close(0);
     if (open("/dev/null", O_RDONLY) != 0)
         _exit(EXEC_FAILED);
     close_range(3, ~0U, 0);
-    execvp(argv[0], argv);
-    fprintf(stderr, "cannot start %s: %s\n", argv[0], strerror(errno));
+    execvpe(program->argv[0], program->argv, environment);
+    fprintf(stderr, "cannot start %s: %s\n", program->argv[0], strerror(errno));
     _exit(EXEC_FAILED);
 }
 
 void process_start(struct world *world, struct process *process,
-                   const char *directory, char *const *argv)
+                   const struct program *program)
 {
     const struct host *host = network_host(world, process->name);
+    char **environment = environment_of(program);
     char log[PATH_MAX];
     pid_t parent = getpid();
 
@@ -118,9 +138,10 @@ void process_start(struct world *world, struct process *process,
     if (process->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() == parent)
-            become(host, directory, log, argv);
+            become(host, program, log, environment);
         _exit(EXEC_FAILED);
     }
+    free(environment);
     process->tail.have = 0; /* a line that its last life did not end */
     if (process->tail.file == NULL)
         process->tail.file = fopen(log, "a+e");

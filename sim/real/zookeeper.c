@@ -141,10 +141,11 @@ static void start(struct world *world, struct process *server)
 {
     char directory[PATH_MAX], config[PATH_MAX];
     char *argv[] = {ZOOKEEPER_ARGUMENTS, config, NULL};
+    struct program program = {.directory = directory, .argv = argv};
 
     real_path(world, server->name, NULL, directory);
     real_path(world, server->name, "zoo.cfg", config);
-    process_start(world, server, directory, argv);
+    process_start(world, server, &program);
 }
 
 void world_add_zookeeper(struct world *world, unsigned servers)
