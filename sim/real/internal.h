@@ -226,6 +226,8 @@ void place_address(unsigned block, const char *name,
 struct znodes;
 void znodes_end(struct world *world);
 
+/* A server that ended, and was not ended here, is noticed. */
+void zookeeper_look(struct world *world);
 void zookeeper_end(struct world *world);
 
 #endif

@@ -189,6 +189,21 @@ static void check_stopped(const struct options *options,
         }
 }
 
+/* Without one of its servers a run proves nothing, whatever came of it. */
+static void check_servers(struct run_report *report)
+{
+    char seen[RUN_MESSAGE_BYTES];
+
+    if (real_server_problem() == NULL)
+        return;
+    snprintf(seen, sizeof seen, "%s", report->message);
+    snprintf(report->message, sizeof report->message, "%.500s%s%.180s",
+             real_server_problem(),
+             report->result == RUN_PASS ? "" : "; then: ",
+             report->result == RUN_PASS ? "" : seen);
+    report->result = RUN_ERROR;
+}
+
 /* True when all is well. */
 static bool run_one(const struct options *options,
                     const struct scenario *scenario, uint64_t seed)
@@ -210,6 +225,7 @@ static bool run_one(const struct options *options,
     real_options_set(&real);
     run_scenario(scenario, seed, &extras, report);
     check_stopped(options, scenario, directory, report);
+    check_servers(report);
     report_run(scenario, seed, report, options->json);
     if (!options->json)
         report_skipped(stdout, scenario);

@@ -17,6 +17,10 @@ struct real_options {
  * sentence; NULL: nothing. */
 const char *real_stop_problem(void);
 
+/* Which ZooKeeper server of the last world ended by itself, how, and where its
+ * log is, as a sentence; NULL: none. */
+const char *real_server_problem(void);
+
 /* Borrowed for the life of the worlds to come. */
 void real_options_set(const struct real_options *options);
 const struct real_options *real_options(void);

@@ -135,8 +135,10 @@ void world_free(struct world *world)
     the_world = NULL; /* what fails from here on ends the program at once */
     progress_end();
     world->options.observer = NULL;
-    if (!failing)
-        nodes_stop(world, stop_problem);
+    zookeeper_look(world);
+    if (!failing && real_server_problem() == NULL)
+        nodes_stop(world, stop_problem); /* for which they need the servers */
+    zookeeper_look(world);
     for (uint32_t i = 0; i < world->node_count; i++)
         node_release(world->nodes[i]);
     znodes_end(world);
@@ -245,6 +247,7 @@ bool world_run(struct world *world, int64_t until_us,
     for (;;) {
         real_heed_signals();
         nodes_look(world);
+        zookeeper_look(world);
         facts_tell(world);
         if (is_done(done, context) || run_due(world, done, context))
             return true;

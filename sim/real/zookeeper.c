@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #define READY_US      90000000
 #define LOOK_AGAIN_US 20000
 #define ANSWER_BYTES  4096
+
+static char server_problem[LINE_BYTES];
 
 static struct process *server_of(struct world *world, unsigned number)
 {
@@ -153,6 +156,7 @@ void world_add_zookeeper(struct world *world, unsigned servers)
     int64_t deadline_us = real_now_us() + READY_US;
 
     ASSERT(servers <= REAL_SERVERS_MAX);
+    server_problem[0] = '\0';
     world->server_count = servers;
     for (unsigned i = 1; i <= servers; i++) {
         struct process *server = server_of(world, i);
@@ -172,16 +176,47 @@ void zookeeper_end(struct world *world)
         process_release(server_of(world, i));
 }
 
+const char *real_server_problem(void)
+{
+    return server_problem[0] != '\0' ? server_problem : NULL;
+}
+
+static void tell_end(const struct world *world, const struct process *server,
+                     int status)
+{
+    char log[PATH_MAX], how[64];
+
+    if (WIFSIGNALED(status))
+        snprintf(how, sizeof how, "by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    else
+        snprintf(how, sizeof how, "with exit status %d", WEXITSTATUS(status));
+    real_path(world, server->name, "log", log);
+    snprintf(server_problem, sizeof server_problem,
+             "ZooKeeper server %s ended by itself, %s: its log is %.1024s",
+             server->name, how, log);
+}
+
+void zookeeper_look(struct world *world)
+{
+    for (unsigned i = 1; i <= world->server_count; i++) {
+        struct process *server = server_of(world, i);
+        int status;
+
+        if (process_has_ended(server, &status) && server_problem[0] == '\0')
+            tell_end(world, server, status);
+    }
+}
+
 void world_zookeeper_crash(struct world *world, unsigned server)
 {
+    zookeeper_look(world);
     process_kill(server_of(world, server));
 }
 
 void world_zookeeper_start(struct world *world, unsigned server)
 {
-    int status;
-
-    process_has_ended(server_of(world, server), &status);
+    zookeeper_look(world);
     if (server_of(world, server)->pid == 0)
         start(world, server_of(world, server));
 }

@@ -63,6 +63,10 @@ brokers_run() {
     pgrep -f -- "--config $TMPDIR/kqreal"
 }
 
+logs_are_there() {
+    find "$TMPDIR" -path '*/disk/data/*' -name '*.log' | grep -q .
+}
+
 no_trace() { # of what
     if left >/dev/null || [ -n "$(ls -A "$TMPDIR")" ]; then
         failed "$1 left something: $(left | paste -sd' ') $(ls "$TMPDIR")"
@@ -91,6 +95,27 @@ if ls "$TMPDIR"/kqreal.*/b1/log >/dev/null; then
 else
     failed "no logs of the run that failed are kept"
 fi
+
+# A ZooKeeper server that ends, though no step says so.
+short patient <<'END'
+heal-within: 1s
+END
+"$KQSIM" run --world real "$CLUSTER/patient.yaml" >"$CLUSTER/out" 2>&1 &
+pid=$!
+other "$pid"
+eventually 60 logs_are_there || failed "no log of orders/0 was made"
+kill -TERM "$(pgrep -f -- "$TMPDIR/kqreal.*/z1/zoo.cfg")"
+wait "$pid"
+code=$?
+ended='ZooKeeper server z1 ended by itself, with exit status 143: its log is '
+if [ "$code" -ne 1 ] || ! grep -q '^ERROR ' "$CLUSTER/out" ||
+    ! log=$(grep -oP "$ended\K[^ ;]*" "$CLUSTER/out") || [ ! -f "$log" ]; then
+    failed "exit $code when a server ended by itself"
+    tail -n 5 "$CLUSTER/out"
+else
+    say "ok: exit 1: $ended$log"
+fi
+rm -rf "$TMPDIR"/kqreal.*
 
 # Brokers that give up for no reason.
 mkdir "$CLUSTER/broken"

@@ -25,6 +25,7 @@ static const char *settings(void *context)
 }
 
 static const struct node_kind broker = {.settings = settings};
+static const struct timespec look_again = {0, 1000000};
 static struct world world;
 static struct node node = {.world = &world,
                            .kind = &broker,
@@ -57,7 +58,6 @@ static int end(void **state)
 /* A broker that is a script. */
 static void run_broker(const char *script)
 {
-    static const struct timespec look_again = {0, 1000000};
     static char path[PATH_MAX];
     static const struct real_options options = {.broker = path};
     FILE *file;
@@ -90,11 +90,59 @@ static void a_broker_alone_is_told_where_its_pipes_are(void **state)
     assert_null(getenv(FAULT_PIPES_VARIABLE));
 }
 
+static void start_server(const char *script)
+{
+    char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char *)(uintptr_t)script,
+                    NULL};
+    struct program program = {.directory = world.directory, .argv = argv};
+    char path[PATH_MAX];
+
+    snprintf(world.servers[0].name, sizeof world.servers[0].name, "z1");
+    real_path(&world, "z1", NULL, path);
+    real_make_directory(path);
+    world.server_count = 1;
+    process_start(&world, &world.servers[0], &program);
+}
+
+static void a_server_that_is_ended_here_is_no_problem(void **state)
+{
+    (void)state;
+    start_server("exec sleep 100");
+    zookeeper_look(&world);
+    world_zookeeper_crash(&world, 1);
+    zookeeper_look(&world);
+    assert_null(real_server_problem());
+    zookeeper_end(&world);
+}
+
+static void a_server_that_ends_by_itself_is_named(void **state)
+{
+    char expected[PATH_MAX + 128];
+
+    (void)state;
+    start_server("exit 7");
+    for (unsigned i = 0; i < LOOKS_MAX && !real_server_problem(); i++) {
+        zookeeper_look(&world);
+        nanosleep(&look_again, NULL);
+    }
+    snprintf(expected, sizeof expected,
+             "ZooKeeper server z1 ended by itself, with exit status 7: its log "
+             "is %s/z1/log",
+             world.directory);
+    assert_non_null(real_server_problem());
+    assert_string_equal(real_server_problem(), expected);
+    zookeeper_end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             a_broker_alone_is_told_where_its_pipes_are, begin, end),
+        cmocka_unit_test_setup_teardown(
+            a_server_that_is_ended_here_is_no_problem, begin, end),
+        cmocka_unit_test_setup_teardown(a_server_that_ends_by_itself_is_named,
+                                        begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
