@@ -14,6 +14,8 @@
 #include "sim/report/hand_over.h"
 #include "sim/report/outcome.h"
 
+#define VERIFY_S 120 /* for the logs of one directory */
+
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3 };
 
 static const char usage[] =
@@ -137,30 +139,16 @@ static bool flips_bits(const struct scenario *scenario)
     return false;
 }
 
-/* kq log verify of one log directory, with its words in a file beside it. */
 static void verify(const struct options *options, const char *log_directory,
                    struct run_report *report)
 {
-    char command[3 * PATH_MAX], line[RUN_MESSAGE_BYTES / 2] = "";
-    FILE *words;
-    int status = -1;
+    char words[RUN_MESSAGE_BYTES / 2];
 
-    snprintf(command, sizeof command, "'%s' log verify '%s' 2>&1", options->kq,
-             log_directory);
-    words = popen(command, "re");
-    if (words == NULL)
-        snprintf(line, sizeof line, "it was not started: %s", strerror(errno));
-    else if (fgets(line, sizeof line, words) != NULL)
-        line[strcspn(line, "\n")] = '\0';
-    while (words != NULL && getc(words) != EOF)
-        continue;
-    if (words != NULL)
-        status = pclose(words);
-    if (status == 0)
+    if (verify_log(options->kq, log_directory, VERIFY_S, words, sizeof words))
         return;
     report->result = RUN_FAIL;
     snprintf(report->message, sizeof report->message,
-             "kq log verify of a broker that has stopped says: %s", line);
+             "kq log verify of a broker that has stopped: %s", words);
 }
 
 /* How they stopped, and what they left. What was flipped on purpose and not

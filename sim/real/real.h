@@ -6,6 +6,7 @@
 #define SIM_REAL_REAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct real_options {
     const char *directory; /* of everything: is there, and empty */
@@ -31,6 +32,11 @@ void real_network_begin(void);
 
 /* A file or a directory with all in it is removed. */
 void real_remove(const char *path);
+
+/* kq log verify of one log directory, with so many seconds for it. False, and
+ * what it said first or what befell it, when that is not well. */
+bool verify_log(const char *kq, const char *log_directory, unsigned limit_s,
+                char *words, size_t size);
 
 /* What is missing on this machine, as a sentence; NULL: nothing. */
 const char *real_missing(void);

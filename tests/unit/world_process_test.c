@@ -55,19 +55,25 @@ static int end(void **state)
     return 0;
 }
 
-/* A broker that is a script. */
-static void run_broker(const char *script)
+static void write_script(const char *name, const char *script,
+                         char path[PATH_MAX])
 {
-    static char path[PATH_MAX];
-    static const struct real_options options = {.broker = path};
     FILE *file;
-    unsigned looks = 0;
 
-    real_path(&world, "broker", NULL, path);
+    real_path(&world, name, NULL, path);
     file = real_create(path);
     fputs(script, file);
     fchmod(fileno(file), 0755);
     real_finish(file, path);
+}
+
+static void run_broker(const char *script)
+{
+    static char path[PATH_MAX];
+    static const struct real_options options = {.broker = path};
+    unsigned looks = 0;
+
+    write_script("broker", script, path);
     real_options_set(&options);
     node_start(&node);
     while (node_is_up(&node)) {
@@ -134,6 +140,29 @@ static void a_server_that_ends_by_itself_is_named(void **state)
     zookeeper_end(&world);
 }
 
+static bool verified(const char *script, char words[256])
+{
+    char path[PATH_MAX];
+
+    write_script("kq", script, path);
+    return verify_log(path, "/a log", 1, words, 256);
+}
+
+static void logs_are_verified_within_a_limit(void **state)
+{
+    char words[256];
+
+    (void)state;
+    assert_true(
+        verified("#!/bin/sh\n[ \"$*\" = 'log verify /a log' ]\n", words));
+    assert_false(
+        verified("#!/bin/sh\necho damaged; echo more; exit 1\n", words));
+    assert_string_equal(words, "damaged");
+    assert_false(verified("#!/bin/sh\necho begun; exec sleep 20\n", words));
+    assert_string_equal(words,
+                        "/a log was not read after 1 s, and it was ended");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +172,8 @@ int main(void)
             a_server_that_is_ended_here_is_no_problem, begin, end),
         cmocka_unit_test_setup_teardown(a_server_that_ends_by_itself_is_named,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(logs_are_verified_within_a_limit, begin,
+                                        end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
