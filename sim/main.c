@@ -105,16 +105,17 @@ static void plan_release(struct plan *plan)
 static int open_page(struct options *options, bool single)
 {
     if (options->has_beside && options->html == NULL)
-        return fail(EXIT_USAGE, "--beside goes with --html");
+        return command_failed(EXIT_USAGE, "--beside goes with --html");
     if (options->html != NULL && !single)
-        return fail(EXIT_USAGE, "--html is for a single run: one scenario and "
-                                "one seed");
+        return command_failed(EXIT_USAGE,
+                              "--html is for a single run: one scenario and "
+                              "one seed");
     if (options->html == NULL)
         return EXIT_DONE;
     options->page = fopen(options->html, "w");
     if (options->page == NULL)
-        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->html,
-                    strerror(errno));
+        return command_failed(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                              options->html, strerror(errno));
     return EXIT_DONE;
 }
 
@@ -128,8 +129,8 @@ static int write_page(const struct options *options,
         return code;
     good = page_write(options->page, plan);
     if (fclose(options->page) != 0 || !good)
-        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->html,
-                    strerror(errno));
+        return command_failed(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                              options->html, strerror(errno));
     return code;
 }
 
@@ -171,8 +172,8 @@ static int open_cases(struct options *options)
         return EXIT_DONE;
     options->cases = junit_new(options->junit);
     if (options->cases == NULL)
-        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->junit,
-                    strerror(errno));
+        return command_failed(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                              options->junit, strerror(errno));
     return EXIT_DONE;
 }
 
@@ -180,8 +181,8 @@ static int open_cases(struct options *options)
 static int write_cases(const struct options *options, int code)
 {
     if (options->cases != NULL && !junit_end(options->cases))
-        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->junit,
-                    strerror(errno));
+        return command_failed(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                              options->junit, strerror(errno));
     return code;
 }
 
@@ -191,12 +192,12 @@ static int open_trace(const struct options *options, const struct plan *plan,
     if (options->trace == NULL)
         return EXIT_DONE;
     if (plan->count * options->seeds != 1)
-        return fail(EXIT_USAGE,
-                    "--trace is for a single run: one file and one seed");
+        return command_failed(
+            EXIT_USAGE, "--trace is for a single run: one file and one seed");
     *trace = fopen(options->trace, "w");
     if (*trace == NULL)
-        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->trace,
-                    strerror(errno));
+        return command_failed(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                              options->trace, strerror(errno));
     return EXIT_DONE;
 }
 
@@ -219,8 +220,8 @@ static int sweep(const struct options *options, const struct plan *plan,
         return code;
     code = sweep_run(&all) ? EXIT_DONE : EXIT_FAILED;
     if (all.trace != NULL && fclose(all.trace) != 0)
-        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->trace,
-                    strerror(errno));
+        return command_failed(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                              options->trace, strerror(errno));
     return code;
 }
 
@@ -231,8 +232,9 @@ static int take_scenarios(struct options *options, enum command command,
     int code = options_take(options, command, count, arguments);
 
     if (code == EXIT_DONE && options->files.count == 0)
-        return fail(EXIT_USAGE,
-                    "no scenario: name files or directories that hold *.yaml");
+        return command_failed(
+            EXIT_USAGE,
+            "no scenario: name files or directories that hold *.yaml");
     return code;
 }
 
@@ -248,10 +250,11 @@ static int run_there(const struct options *options, const struct plan *plan)
     const char *problem;
 
     if (options->trace || options->html || options->junit || options->jobs > 1)
-        return fail(EXIT_USAGE, "--trace, --html, --junit and --jobs are for "
-                                "the simulator alone: leave --world out");
+        return command_failed(EXIT_USAGE,
+                              "--trace, --html, --junit and --jobs are for "
+                              "the simulator alone: leave --world out");
     problem = hand_over(&all);
-    return fail(EXIT_ENVIRONMENT, "%s: %s", problem, strerror(errno));
+    return command_failed(EXIT_ENVIRONMENT, "%s: %s", problem, strerror(errno));
 }
 
 static int run_here(struct options *options, const struct plan *plan)
@@ -292,13 +295,15 @@ static int strike_one(struct options *options, const struct plan *plan,
     int code;
 
     if (options->node != NULL || options->limit > 0 || options->seeds > 1)
-        return fail(EXIT_USAGE, "--at is for a single run: it goes with --seed "
-                                "and --how");
+        return command_failed(EXIT_USAGE,
+                              "--at is for a single run: it goes with --seed "
+                              "and --how");
     if (!strike_parse(options->at, plan->scenarios[0]->brokers, &strike))
-        return fail(EXIT_USAGE,
-                    "--at takes a broker of the scenario and the number of its "
-                    "disk operation, as b1:17 or b1:17+, and not '%s'",
-                    options->at);
+        return command_failed(
+            EXIT_USAGE,
+            "--at takes a broker of the scenario and the number of its "
+            "disk operation, as b1:17 or b1:17+, and not '%s'",
+            options->at);
     code = open_page(options, true);
     if (code != EXIT_DONE)
         return code;
@@ -323,8 +328,9 @@ static int strike_all(const struct options *options, const struct plan *plan,
     bool good = true;
 
     if (options->trace || options->html || options->has_beside)
-        return fail(EXIT_USAGE, "--trace, --html and --beside are for a single "
-                                "run: name it by --at");
+        return command_failed(EXIT_USAGE,
+                              "--trace, --html and --beside are for a single "
+                              "run: name it by --at");
     if (reason != NULL) {
         fprintf(stderr, "kqsim: skipped: %s\n", reason);
         return EXIT_DONE;
@@ -335,10 +341,10 @@ static int strike_all(const struct options *options, const struct plan *plan,
             options->node[2] == '\0')
             everywhere.broker = i;
     if (options->node != NULL && everywhere.broker < 0)
-        return fail(EXIT_USAGE,
-                    "--node takes a broker of the scenario, as b1, "
-                    "and not '%s'",
-                    options->node);
+        return command_failed(EXIT_USAGE,
+                              "--node takes a broker of the scenario, as b1, "
+                              "and not '%s'",
+                              options->node);
     for (uint64_t i = 0; i < options->seeds; i++) {
         everywhere.seed = options->first_seed + i;
         good &= everywhere_run(&everywhere);
@@ -355,13 +361,14 @@ static int command_crash_everywhere(int count, char **arguments)
     int code = take_scenarios(&options, COMMAND_EVERYWHERE, count, arguments);
 
     if (code == EXIT_DONE && options.files.count != 1)
-        code = fail(EXIT_USAGE, "kqsim crash-everywhere takes one scenario");
+        code = command_failed(EXIT_USAGE,
+                              "kqsim crash-everywhere takes one scenario");
     if (code == EXIT_DONE && options.how != NULL &&
         !strike_how_parse(options.how, &how))
-        code =
-            fail(EXIT_USAGE,
-                 "--how is power, process, error, full or short, and not '%s'",
-                 options.how);
+        code = command_failed(
+            EXIT_USAGE,
+            "--how is power, process, error, full or short, and not '%s'",
+            options.how);
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)
@@ -383,13 +390,15 @@ static int explore_one(struct options *options, const struct plan *plan)
     int code;
 
     if (options->futures > 0 || options->limit > 0 || options->seeds > 1)
-        return fail(EXIT_USAGE, "--at is for a single run: it goes with "
-                                "--seed");
+        return command_failed(EXIT_USAGE,
+                              "--at is for a single run: it goes with "
+                              "--seed");
     if (!strike_parse_future(options->at, &strike))
-        return fail(EXIT_USAGE,
-                    "--at takes a turn and a future of it, as 1234:2, and not "
-                    "'%s'",
-                    options->at);
+        return command_failed(
+            EXIT_USAGE,
+            "--at takes a turn and a future of it, as 1234:2, and not "
+            "'%s'",
+            options->at);
     code = open_page(options, true);
     if (code != EXIT_DONE)
         return code;
@@ -410,10 +419,12 @@ static int explore_all(const struct options *options, const struct plan *plan)
     bool good = true;
 
     if (options->trace || options->html || options->has_beside)
-        return fail(EXIT_USAGE, "--trace, --html and --beside are for a single "
-                                "run: name it by --at");
+        return command_failed(EXIT_USAGE,
+                              "--trace, --html and --beside are for a single "
+                              "run: name it by --at");
     if (options->futures > FUTURES_MAX)
-        return fail(EXIT_USAGE, "--futures must be at most %d", FUTURES_MAX);
+        return command_failed(EXIT_USAGE, "--futures must be at most %d",
+                              FUTURES_MAX);
     for (uint64_t i = 0; i < options->seeds; i++) {
         explore.seed = options->first_seed + i;
         good &= explore_run(&explore);
@@ -428,7 +439,7 @@ static int command_explore(int count, char **arguments)
     int code = take_scenarios(&options, COMMAND_EXPLORE, count, arguments);
 
     if (code == EXIT_DONE && options.files.count != 1)
-        code = fail(EXIT_USAGE, "kqsim explore takes one scenario");
+        code = command_failed(EXIT_USAGE, "kqsim explore takes one scenario");
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)
@@ -456,22 +467,23 @@ static int write_out(const struct options *options, const char *text)
         problem = errno;
     if (problem == 0)
         return EXIT_DONE;
-    return fail(EXIT_ENVIRONMENT, "cannot write %s: %s",
-                options->out ? options->out : "to standard output",
-                strerror(problem));
+    return command_failed(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                          options->out ? options->out : "to standard output",
+                          strerror(problem));
 }
 
 static int tell_shrunk(const struct options *options, enum shrink_end end,
                        const struct shrunk *shrunk)
 {
     if (end == SHRINK_PASSES)
-        return fail(EXIT_USAGE, "nothing to shrink: seed %" PRIu64 " passes",
-                    options->first_seed);
+        return command_failed(EXIT_USAGE,
+                              "nothing to shrink: seed %" PRIu64 " passes",
+                              options->first_seed);
     if (end == SHRINK_PROVES_NOTHING)
-        return fail(EXIT_USAGE,
-                    "nothing to shrink: no oracle speaks of seed %" PRIu64
-                    ": %s",
-                    options->first_seed, shrunk->message);
+        return command_failed(
+            EXIT_USAGE,
+            "nothing to shrink: no oracle speaks of seed %" PRIu64 ": %s",
+            options->first_seed, shrunk->message);
     fprintf(stderr,
             "left after %" PRIu64 " runs: steps %zu, occurrences of faults "
             "%zu, clients %zu: %s\n",
@@ -509,8 +521,9 @@ static int command_shrink(int count, char **arguments)
     int code = options_take(&options, COMMAND_SHRINK, count, arguments);
 
     if (code == EXIT_DONE && (options.files.count != 1 || !options.has_seed))
-        code = fail(EXIT_USAGE, "kqsim shrink takes one scenario and the "
-                                "--seed of a run that fails");
+        code = command_failed(EXIT_USAGE,
+                              "kqsim shrink takes one scenario and the "
+                              "--seed of a run that fails");
     if (code == EXIT_DONE)
         code = load(&options.files, &plan);
     if (code == EXIT_DONE)
@@ -537,13 +550,13 @@ static int swarm(const struct options *options)
     if (options->trace != NULL) {
         all.trace = fopen(options->trace, "w");
         if (all.trace == NULL)
-            return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->trace,
-                        strerror(errno));
+            return command_failed(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                                  options->trace, strerror(errno));
     }
     good = swarm_run(&all);
     if (all.trace != NULL && fclose(all.trace) != 0)
-        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", options->trace,
-                    strerror(errno));
+        return command_failed(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                              options->trace, strerror(errno));
     return good ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -563,11 +576,13 @@ static int command_swarm(int count, char **arguments)
     bool single = !options.has_seeds && options.minutes == 0;
 
     if (code == EXIT_DONE && options.files.count > 0)
-        code = fail(EXIT_USAGE, "kqsim swarm draws its scenarios and takes no "
-                                "file: see kqsim run");
+        code = command_failed(EXIT_USAGE,
+                              "kqsim swarm draws its scenarios and takes no "
+                              "file: see kqsim run");
     if (code == EXIT_DONE && (options.print || options.trace) && !single)
-        code = fail(EXIT_USAGE, "--print and --trace are for a single run: "
-                                "one --seed");
+        code = command_failed(EXIT_USAGE,
+                              "--print and --trace are for a single run: "
+                              "one --seed");
     if (code == EXIT_DONE)
         code = open_page(&options, single && !options.print);
     if (code == EXIT_DONE)
@@ -606,15 +621,17 @@ static int command_new(int count, char **arguments)
     bool good;
 
     if (count != 1)
-        return fail(EXIT_USAGE, "kqsim new takes the name of one new file");
+        return command_failed(EXIT_USAGE,
+                              "kqsim new takes the name of one new file");
     file = fopen(arguments[0], "wx");
     if (file == NULL)
-        return fail(errno == EEXIST ? EXIT_USAGE : EXIT_ENVIRONMENT,
-                    "cannot write %s: %s", arguments[0], strerror(errno));
+        return command_failed(errno == EEXIST ? EXIT_USAGE : EXIT_ENVIRONMENT,
+                              "cannot write %s: %s", arguments[0],
+                              strerror(errno));
     good = fputs(scenario_template, file) >= 0;
     if (fclose(file) != 0 || !good)
-        return fail(EXIT_ENVIRONMENT, "cannot write %s: %s", arguments[0],
-                    strerror(errno));
+        return command_failed(EXIT_ENVIRONMENT, "cannot write %s: %s",
+                              arguments[0], strerror(errno));
     printf("%s is written. Next: %s run %s --seeds 20\n", arguments[0], program,
            arguments[0]);
     return EXIT_DONE;
@@ -624,7 +641,7 @@ static int command_schema(int count, char **arguments)
 {
     (void)arguments;
     if (count != 0)
-        return fail(EXIT_USAGE, "kqsim schema takes no argument");
+        return command_failed(EXIT_USAGE, "kqsim schema takes no argument");
     scenario_schema(stdout);
     return EXIT_DONE;
 }
@@ -633,7 +650,7 @@ static int command_faults(int count, char **arguments)
 {
     (void)arguments;
     if (count != 0)
-        return fail(EXIT_USAGE, "kqsim faults takes no argument");
+        return command_failed(EXIT_USAGE, "kqsim faults takes no argument");
     for (size_t i = 0; i < FAULT_COUNT; i++) {
         const struct fault_description *fault =
             fault_describe((enum fault_point)i);
@@ -648,7 +665,7 @@ static int command_oracles(int count, char **arguments)
 {
     (void)arguments;
     if (count != 0)
-        return fail(EXIT_USAGE, "kqsim oracles takes no argument");
+        return command_failed(EXIT_USAGE, "kqsim oracles takes no argument");
     for (size_t i = 0; i < ORACLE_COUNT; i++)
         printf("%-28s %-4s %s\n", oracle_name((enum oracle_id)i),
                oracle_invariant((enum oracle_id)i),
@@ -660,7 +677,7 @@ static int command_marks(int count, char **arguments)
 {
     (void)arguments;
     if (count != 0)
-        return fail(EXIT_USAGE, "kqsim marks takes no argument");
+        return command_failed(EXIT_USAGE, "kqsim marks takes no argument");
 #define MARK(name, text, sentence) printf("%-34s %s\n", text, sentence);
 #include "seam/marks.def"
 #undef MARK

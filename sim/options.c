@@ -16,7 +16,7 @@
 
 #define JOBS_MAX 256
 
-int fail(int code, const char *format, ...)
+int command_failed(int code, const char *format, ...)
 {
     va_list arguments;
 
@@ -65,8 +65,9 @@ static int walk_directory(struct files *files, const char *path)
     int code = EXIT_DONE;
 
     if (count < 0)
-        return fail(EXIT_ENVIRONMENT, "cannot read the directory %s: %s", path,
-                    strerror(errno));
+        return command_failed(EXIT_ENVIRONMENT,
+                              "cannot read the directory %s: %s", path,
+                              strerror(errno));
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
         char inner[4096];
@@ -88,8 +89,9 @@ static int walk(struct files *files, const char *path)
     struct stat status;
 
     if (stat(path, &status) != 0)
-        return fail(EXIT_USAGE, "there is no scenario file or directory %s: %s",
-                    path, strerror(errno));
+        return command_failed(EXIT_USAGE,
+                              "there is no scenario file or directory %s: %s",
+                              path, strerror(errno));
     if (S_ISDIR(status.st_mode))
         return walk_directory(files, path);
     files_add(files, path);
@@ -162,8 +164,9 @@ static int not_its_own(const struct option *option, enum command command)
             snprintf(of + strlen(of), sizeof of - strlen(of), "%s%s",
                      *of ? ", " : "", names[i].name);
     }
-    return fail(EXIT_USAGE, "%s belongs to kqsim %s, and not to kqsim %s",
-                option->name, of, own);
+    return command_failed(EXIT_USAGE,
+                          "%s belongs to kqsim %s, and not to kqsim %s",
+                          option->name, of, own);
 }
 
 static int take_number(const struct option *option, const char *text,
@@ -175,8 +178,9 @@ static int take_number(const struct option *option, const char *text,
     if (text != NULL && *text >= '0' && *text <= '9')
         *number = strtoull(text, &end, 10);
     if (end == NULL || *end != '\0' || errno != 0 || *number < option->minimum)
-        return fail(EXIT_USAGE, "%s needs a whole number of at least %" PRIu64,
-                    option->name, option->minimum);
+        return command_failed(EXIT_USAGE,
+                              "%s needs a whole number of at least %" PRIu64,
+                              option->name, option->minimum);
     return EXIT_DONE;
 }
 
@@ -185,8 +189,9 @@ static int take_world(const char *text, const char **world)
     if (text == NULL ||
         (strcmp(text, "sim") != 0 && strcmp(text, "real") != 0 &&
          strcmp(text, "both") != 0))
-        return fail(EXIT_USAGE, "--world is sim, real or both, and not '%s'",
-                    text ? text : "");
+        return command_failed(EXIT_USAGE,
+                              "--world is sim, real or both, and not '%s'",
+                              text ? text : "");
     *world = strcmp(text, "sim") == 0 ? NULL : text;
     return EXIT_DONE;
 }
@@ -211,7 +216,8 @@ static int take_value(const struct option *option, struct options *options,
     }
     *(const char **)(void *)to = text;
     return text ? EXIT_DONE
-                : fail(EXIT_USAGE, "%s needs %s", option->name, option->needs);
+                : command_failed(EXIT_USAGE, "%s needs %s", option->name,
+                                 option->needs);
 }
 
 /* The option of this name; `value`: what follows it after "=", or NULL. */
@@ -235,12 +241,13 @@ static int take_option(struct options *options, enum command command, int count,
     const struct option *option = find(arguments[*at], &value);
 
     if (option == NULL)
-        return fail(EXIT_USAGE, "there is no option %s: see kqsim --help",
-                    arguments[*at]);
+        return command_failed(EXIT_USAGE,
+                              "there is no option %s: see kqsim --help",
+                              arguments[*at]);
     if ((option->commands & (unsigned)command) == 0)
         return not_its_own(option, command);
     if (option->kind == FLAG && value != NULL)
-        return fail(EXIT_USAGE, "%s takes no value", option->name);
+        return command_failed(EXIT_USAGE, "%s takes no value", option->name);
     if (option->kind != FLAG && value == NULL) {
         ++*at;
         value = *at < count ? arguments[*at] : NULL;
@@ -263,11 +270,14 @@ int options_take(struct options *options, enum command command, int count,
     if (code != EXIT_DONE)
         return code;
     if (options->has_seed && options->has_seeds)
-        return fail(EXIT_USAGE, "--seed and --seeds exclude each other");
+        return command_failed(EXIT_USAGE,
+                              "--seed and --seeds exclude each other");
     if (options->has_seed && options->has_from)
-        return fail(EXIT_USAGE, "--from goes with --seeds, not with --seed");
+        return command_failed(EXIT_USAGE,
+                              "--from goes with --seeds, not with --seed");
     if (options->jobs > JOBS_MAX)
-        return fail(EXIT_USAGE, "--jobs must be at most %d", JOBS_MAX);
+        return command_failed(EXIT_USAGE, "--jobs must be at most %d",
+                              JOBS_MAX);
     return EXIT_DONE;
 }
 

@@ -55,7 +55,7 @@ struct options {
 };
 
 /* Says it to standard error; gives the code back. */
-int fail(int code, const char *format, ...)
+int command_failed(int code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* What follows the command; the scenario files in what is named. EXIT_DONE, or
