@@ -73,13 +73,13 @@ def commit_number():
 
 
 def sizes():
-    """The values of ci/sizes that are numbers."""
+    """The values of ci/sizes that are numbers or one word."""
     values = {}
     with open(f"{ROOT}/ci/sizes", encoding="utf-8") as file:
         for line in file:
             name, _, value = line.split("#")[0].strip().partition("=")
-            if value.isdigit():
-                values[name] = int(value)
+            if value and '"' not in value:
+                values[name] = int(value) if value.isdigit() else value
     return values
 
 
