@@ -77,6 +77,34 @@ static void ring_and_window_find_it_too(void **state)
     heap_destroy(heap);
 }
 
+/* However long a segment is, its index is not: every second entry goes, and
+ * the one before it stands for what that one stood for. */
+static void a_full_index_keeps_every_second_entry(void **state)
+{
+    struct heap *heap = heap_new(4 << 20);
+    struct index index = {0};
+
+    (void)state;
+    for (int64_t i = 0; i <= INDEX_ENTRIES_MAX; i++)
+        index_note(
+            &index, heap, 1,
+            &(struct batch_header){.base_offset = i * 3, .max_timestamp_ms = i},
+            (uint64_t)i * 200);
+    assert_int_equal(index.count, INDEX_ENTRIES_MAX / 2 + 1);
+    for (size_t i = 0; i < index.count; i++) {
+        const struct index_entry *entry = &index.entries[i];
+        bool last = i + 1 == index.count;
+
+        assert_int_equal(entry->offset, i * 6);
+        assert_int_equal(entry->position, i * 400);
+        assert_int_equal(entry->max_timestamp_ms, last ? 2 * i : 2 * i + 1);
+    }
+    assert_int_equal(index_floor(&index, 3), 0);
+    assert_int_equal(index_floor(&index, 6), 1);
+    index_release(&index, heap);
+    heap_destroy(heap);
+}
+
 /* Read from every offset, by the tables in memory, and after a restart by
  * the index files. */
 static void a_log_grows_over_32_bits(void **state)
@@ -111,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(index_finds_what_lies_past_32_bits),
         cmocka_unit_test(ring_and_window_find_it_too),
+        cmocka_unit_test(a_full_index_keeps_every_second_entry),
         cmocka_unit_test(a_log_grows_over_32_bits),
     };
 

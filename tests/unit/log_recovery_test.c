@@ -466,6 +466,60 @@ static void a_cut_after_a_start_forgets_no_producer(void **state)
     assert_int_equal(check(log, 6, &base), ERROR_OUT_OF_ORDER_SEQUENCE);
 }
 
+/* Another life of it has written here since. */
+static void an_older_epoch_of_a_producer_is_refused(void **state)
+{
+    struct world *world = *state;
+    struct batch_header header = {
+        .producer_id = 77, .record_count = 1, .base_sequence = 1};
+    struct log *log;
+    int64_t base;
+
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_create(world, 0, &world_settings);
+    world_append(world, log,
+                 &(struct world_batch){
+                     .epoch = 1, .producer_id = 77, .producer_epoch = 4});
+    for (unsigned round = 0; round < 2; round++) {
+        header.producer_epoch = 3;
+        assert_int_equal(log_check_producer(log, &header, &base),
+                         ERROR_FENCED_PRODUCER);
+        header.producer_epoch = 4;
+        assert_int_equal(log_check_producer(log, &header, &base), ERROR_NONE);
+        assert_int_equal(world_crash(world), ERROR_NONE);
+        log = world_log(world, 0);
+    }
+}
+
+/* Who has not written for the longest time is forgotten, and the log knows
+ * that it forgets. */
+static void producers_are_not_more_than_there_is_room_for(void **state)
+{
+    struct world *world = *state;
+    struct batch_header header = {.record_count = 1};
+    struct producers producers;
+
+    producers_init(&producers, world->seam->heap);
+    for (int64_t id = 0; id < PRODUCERS_MAX; id++) {
+        header.producer_id = header.base_offset = id;
+        producers_note(&producers, &header);
+    }
+    header.producer_id = 0;
+    header.base_sequence = 1;
+    header.base_offset++;
+    producers_note(&producers, &header); /* it is idle no more */
+    assert_false(producers.forgetful);
+    header.producer_id = PRODUCERS_MAX;
+    header.base_offset++;
+    producers_note(&producers, &header);
+    assert_int_equal(producers.count, PRODUCERS_MAX);
+    assert_true(producers.forgetful);
+    assert_non_null(producers_find(&producers, 0));
+    assert_null(producers_find(&producers, 1));
+    assert_non_null(producers_find(&producers, 2));
+    producers_clear(&producers, false);
+}
+
 static void a_damaged_snapshot_is_not_needed(void **state)
 {
     struct world *world = *state;
@@ -561,6 +615,8 @@ int main(void)
         TEST_UNMARKED(producers_are_known_across_restarts),
         TEST(a_cut_restores_what_producers_had_written),
         TEST(a_cut_after_a_start_forgets_no_producer),
+        TEST(an_older_epoch_of_a_producer_is_refused),
+        TEST(producers_are_not_more_than_there_is_room_for),
         TEST(a_damaged_snapshot_is_not_needed),
         TEST(a_full_disk_is_known),
         TEST(a_failed_write_fences_the_directory),

@@ -387,6 +387,66 @@ static void offsets_are_found_by_time(void **state)
     assert_int_equal(offset, -1);
 }
 
+static int64_t by_time(struct world *world, struct log *log, int64_t time_ms,
+                       int64_t limit)
+{
+    enum error error;
+    int64_t offset;
+
+    while ((error = log_offset_by_time(log, time_ms, limit, &offset)) ==
+           ERROR_AGAIN)
+        world_run(world, 5);
+    assert_int_equal(error, ERROR_NONE);
+    return offset;
+}
+
+/* What is deleted, or not committed yet, is nobody's answer. */
+static void what_cannot_be_read_is_not_found_by_time(void **state)
+{
+    struct world *world = *state;
+    struct log *log = world_create(world, 0, &world_settings);
+
+    for (int64_t i = 0; i < 100; i++)
+        world_append(world, log,
+                     &(struct world_batch){.epoch = 1, .timestamp_ms = i * 10});
+    log_set_high_watermark(log, 100);
+    log_advance_start(log, 30);
+    world_settle(world);
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(by_time(world, log, 0, 100), 30);
+        assert_int_equal(by_time(world, log, 290, 100), 30);
+        assert_int_equal(by_time(world, log, 990, 90), -1);
+        assert_int_equal(by_time(world, log, 300, 30), -1);
+        assert_int_equal(by_time(world, log, 500, 44), -1); /* its segment */
+        world_shutdown(world);
+        assert_int_equal(world_open(world), ERROR_NONE);
+        log = world_log(world, 0); /* reads its indexes again */
+    }
+}
+
+/* Who was told of an epoch twice notes it once; nobody goes back. */
+static void an_epoch_is_noted_once(void **state)
+{
+    struct world *world = *state;
+    struct log *log = world_create(world, 0, &world_settings);
+    uint32_t epoch;
+    int64_t end;
+
+    world_fill(world, log, 30, &(struct world_batch){.epoch = 2});
+    world_begin_epoch(world, log, 9);
+    world_begin_epoch(world, log, 9);
+    assert_int_equal(log_last_epoch(log), 9);
+    world->answered = false;
+    log_begin_epoch(log, 5, world_answered, world);
+    assert_false(world->answered); /* from within no call */
+    world_until(world, &world->answered);
+    assert_int_equal(world->answer, ERROR_FENCED_EPOCH);
+    assert_int_equal(log_last_epoch(log), 9);
+    assert_true(log_epoch_end(log, 5, &epoch, &end));
+    assert_int_equal(epoch, 2);
+    assert_int_equal(end, 30);
+}
+
 static void epochs_are_known_across_restarts(void **state)
 {
     struct world *world = *state;
@@ -668,6 +728,8 @@ int main(void)
         TEST(an_idle_log_rolls_unless_it_is_empty),
         TEST(a_reader_of_the_end_does_not_wait_after_a_start),
         TEST(offsets_are_found_by_time),
+        TEST(what_cannot_be_read_is_not_found_by_time),
+        TEST(an_epoch_is_noted_once),
         TEST(epochs_are_known_across_restarts),
         TEST(a_log_is_removed_and_made_again),
         TEST(logs_come_in_the_order_of_their_keys),
