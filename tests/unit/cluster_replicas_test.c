@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When a broker deletes a log that is not assigned to it any more.
+ * Replicas of one broker: when it deletes a log that is not assigned to it any
+ * more, what it takes as a leader and from whom, and whose clock it believes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -305,6 +306,191 @@ static void a_topic_that_is_deleted_while_it_stops_does_not_come_back(
     assert_log(fixture, false);
 }
 
+/* ---- what a leader takes ---- */
+
+#define OTHER 20
+#define EPOCH 4
+
+/* It leads, in sync with the other one; nothing follows from that by itself. */
+static struct partition *lead(struct fixture *fixture)
+{
+    struct partition *partition;
+
+    read_state(fixture, 1, SELF);
+    partition = replicas_find(&fixture->replicas, &key);
+    assert_non_null(partition->log);
+    partition->role = PARTITION_LEADER;
+    partition->role_epoch = EPOCH;
+    partition->state.leader = SELF;
+    partition->state.leader_epoch = EPOCH;
+    partition->state.fresh = false;
+    partition->state.isr = (struct replica_set){2, {{OTHER, 1}, {SELF, 7}}};
+    partition->followers[0] = (struct follower){
+        .replica = {OTHER, 1}, .counted_offset = -1, .durable_offset = -1};
+    partition->followers[1] = (struct follower){.replica = {SELF, 0}};
+    return partition;
+}
+
+static void stop_leading(struct partition *partition)
+{
+    partition->role = PARTITION_NONE;
+}
+
+/* What is appended is no batch, so that nothing is if it may be. */
+#define TAKEN ERROR_INVALID_BATCH
+
+static enum error append(struct partition *partition, int32_t acks)
+{
+    static struct log_append unused;
+    uint8_t nothing[8] = {0};
+    int64_t base_offset;
+
+    return partition_append(partition, acks, &unused, nothing, sizeof nothing,
+                            &base_offset);
+}
+
+static void who_does_not_lead_takes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct partition *partition = lead(fixture);
+
+    assert_int_equal(append(partition, -1), TAKEN);
+    partition->state.fresh = true;
+    assert_int_equal(append(partition, -1), ERROR_NOT_LEADER);
+    partition->state.fresh = false;
+    partition->resigning = true;
+    assert_int_equal(append(partition, -1), ERROR_NOT_LEADER);
+    partition->resigning = false;
+    partition->give_way_until_us = INT64_MAX;
+    assert_int_equal(append(partition, -1), ERROR_NOT_LEADER);
+    partition->give_way_until_us = 0;
+    partition->outdone = true;
+    assert_int_equal(append(partition, -1), ERROR_NOT_LEADER);
+    partition->outdone = false;
+    partition->role = PARTITION_FOLLOWER;
+    assert_int_equal(append(partition, -1), ERROR_NOT_LEADER);
+    stop_leading(partition);
+}
+
+static void a_leader_takes_what_it_can_promise(void **state)
+{
+    struct fixture *fixture = *state;
+    struct partition *partition = lead(fixture);
+
+    partition->state.min = 3;
+    assert_int_equal(append(partition, -1), ERROR_NOT_ENOUGH_REPLICAS);
+    partition->state.min = 2;
+    assert_int_equal(append(partition, -1), TAKEN);
+    assert_int_equal(append(partition, 1), ERROR_LEASE_EXPIRED);
+    assert_int_equal(append(partition, 0), ERROR_LEASE_EXPIRED);
+    stop_leading(partition);
+}
+
+/* Who wrote what is damaged is not known: a batch that comes again would be
+ * taken twice. It waits for what is mended, unless nobody can do that. */
+static void a_leader_unsure_of_producers_waits(void **state)
+{
+    struct fixture *fixture = *state;
+    struct partition *partition = lead(fixture);
+    struct log *log = partition->log;
+
+    partition->high_watermark = 9; /* all that is damaged is committed */
+    log->unsure = true;
+    log->damaged = true;
+    log->damage_offset = 3;
+    log->damage_end_offset = 5;
+    assert_int_equal(append(partition, -1), ERROR_NOT_LEADER);
+    partition->beyond_mending = true; /* all were asked, in vain */
+    assert_int_equal(append(partition, -1), TAKEN);
+    partition->beyond_mending = false;
+    partition->state.isr.count = 1; /* there is nobody to ask */
+    partition->state.isr.members[0] = (struct replica){SELF, 7};
+    assert_int_equal(append(partition, -1), TAKEN);
+    log->damaged = false; /* mended, and being read again */
+    assert_int_equal(append(partition, -1), ERROR_NOT_LEADER);
+    log->unsure = false;
+    assert_int_equal(append(partition, -1), TAKEN);
+    log->damage_offset = log->damage_end_offset = 0;
+    partition->high_watermark = 0;
+    stop_leading(partition);
+}
+
+static void only_committed_records_are_deleted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct partition *partition = lead(fixture);
+    struct floor_waiter waiter = {.floor = 5};
+
+    partition->state.log_start_floor = 5;
+    assert_int_equal(partition_raise_floor(partition, &waiter), ERROR_NONE);
+    waiter.floor = 6;
+    partition->high_watermark = 5;
+    partition->epoch_start_offset = 9; /* it may know of more soon */
+    assert_int_equal(partition_raise_floor(partition, &waiter),
+                     ERROR_OFFSET_NOT_AVAILABLE);
+    partition->epoch_start_offset = 5;
+    assert_int_equal(partition_raise_floor(partition, &waiter),
+                     ERROR_OFFSET_OUT_OF_RANGE);
+    partition->role = PARTITION_FOLLOWER;
+    assert_int_equal(partition_raise_floor(partition, &waiter),
+                     ERROR_NOT_LEADER);
+    stop_leading(partition);
+}
+
+static void positions_that_cannot_be_are_not_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct partition *partition = lead(fixture);
+    const struct follower_fetch good = {.replica = {OTHER, 1},
+                                        .leader_epoch = EPOCH};
+    struct follower_fetch fetch = good;
+    struct divergence divergence;
+    int64_t counted, durable;
+
+    fetch.replica.broker_id = 30;
+    assert_int_equal(partition_follower_fetch(partition, &fetch, &divergence),
+                     ERROR_NOT_REPLICA);
+    assert_false(partition_follower_at(partition, 30, &counted, &durable));
+    fetch = good;
+    fetch.leader_epoch = EPOCH - 1;
+    assert_int_equal(partition_follower_fetch(partition, &fetch, &divergence),
+                     ERROR_FENCED_EPOCH);
+    fetch = good;
+    fetch.replica.broker_epoch = 0; /* a former life of it */
+    assert_int_equal(partition_follower_fetch(partition, &fetch, &divergence),
+                     ERROR_STALE_BROKER_EPOCH);
+    fetch = good;
+    fetch.counted_offset = 1; /* past what it fetched */
+    assert_int_equal(partition_follower_fetch(partition, &fetch, &divergence),
+                     ERROR_INVALID_ARGUMENT);
+    fetch = good;
+    fetch.durable_offset = 1;
+    assert_int_equal(partition_follower_fetch(partition, &fetch, &divergence),
+                     ERROR_INVALID_ARGUMENT);
+    assert_false(partition_follower_at(partition, OTHER, &counted, &durable));
+    stop_leading(partition);
+}
+
+/* ---- the clock ---- */
+
+static void a_clock_that_jumped_is_believed_at_an_operators_word(void **state)
+{
+    struct fixture *fixture = *state;
+    struct replicas *replicas = &fixture->replicas;
+    struct moment *now = &fixture->world->seam->now;
+    const int64_t hour_ms = 3600000;
+    int64_t before_ms;
+
+    assert_int_equal(replicas_clock(replicas, true), 0);
+    before_ms = replicas_now_ms(replicas);
+    now->wall_ms += hour_ms;
+    assert_int_equal(replicas_clock(replicas, false), hour_ms);
+    assert_int_equal(replicas_now_ms(replicas), before_ms);
+    assert_int_equal(replicas_clock(replicas, true), 0);
+    assert_int_equal(replicas_now_ms(replicas), before_ms + hour_ms);
+    now->wall_ms -= hour_ms;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +510,19 @@ int main(void)
             what_is_assigned_again_while_it_stops_begins_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_topic_that_is_deleted_while_it_stops_does_not_come_back, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(who_does_not_lead_takes_nothing, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_leader_takes_what_it_can_promise,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_leader_unsure_of_producers_waits,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(only_committed_records_are_deleted,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            positions_that_cannot_be_are_not_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_clock_that_jumped_is_believed_at_an_operators_word, setup,
             teardown),
     };
 

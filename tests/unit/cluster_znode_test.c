@@ -128,6 +128,77 @@ static void what_cannot_be_is_named(void **state)
     assert_wrong(&to.node, "reassignment");
 }
 
+/* 1 and 2 had it, 3 comes and 2 goes: all of the original are there, and who is
+ * to go stands last. */
+static Kq__PartitionState *moved(struct written *to)
+{
+    static uint32_t original[REPLICAS_MAX], added, removed;
+
+    written(to);
+    original[0] = 1;
+    original[1] = 2;
+    added = 3;
+    removed = 2;
+    to->replicas[1] = 3;
+    to->replicas[2] = 2;
+    to->node.original = original;
+    to->node.n_original = 2;
+    to->node.adding = &added;
+    to->node.n_adding = 1;
+    to->node.removing = &removed;
+    to->node.n_removing = 1;
+    return &to->node;
+}
+
+static void a_reassignment_that_cannot_be_is_named(void **state)
+{
+    struct partition_state decoded;
+    struct written to;
+
+    (void)state;
+    assert_null(znode_partition_decode(moved(&to), &decoded));
+    assert_int_equal(decoded.target_count, 2);
+    assert_int_equal(decoded.original_count, 2);
+    assert_int_equal(decoded.copy_rate, 0);
+    moved(&to)->has_copy_rate = 1;
+    to.node.copy_rate = 1000;
+    assert_null(znode_partition_decode(&to.node, &decoded));
+    assert_int_equal(decoded.copy_rate, 1000);
+    moved(&to)->n_original = 0; /* but somebody comes and goes */
+    assert_wrong(&to.node, "reassignment");
+    moved(&to)->n_original = 0;
+    to.node.n_removing = 0;
+    assert_wrong(&to.node, "reassignment");
+    moved(&to)->n_original = 4;
+    assert_wrong(&to.node, "reassignment");
+    moved(&to)->n_removing = 3; /* nobody would stay */
+    to.node.removing = to.replicas;
+    assert_wrong(&to.node, "reassignment");
+    moved(&to)->original[1] = 1;
+    assert_wrong(&to.node, "reassignment");
+    moved(&to)->original[1] = 9;
+    assert_wrong(&to.node, "reassignment");
+    moved(&to)->removing[0] = 1;
+    assert_wrong(&to.node, "reassignment");
+}
+
+static void a_successor_that_cannot_be_is_named(void **state)
+{
+    struct partition_state decoded;
+    struct written to;
+
+    (void)state;
+    written(&to)->has_successor = 1;
+    to.node.successor = 1;
+    assert_null(znode_partition_decode(&to.node, &decoded));
+    assert_true(decoded.handing_over);
+    to.node.successor = 3;
+    assert_wrong(&to.node, "follow its leader");
+    to.node.successor = 1;
+    to.node.has_leader = 0;
+    assert_wrong(&to.node, "follow its leader");
+}
+
 static void assert_same(const struct partition_state *a,
                         const struct partition_state *b)
 {
@@ -188,11 +259,35 @@ static void a_state_is_read_as_it_was_written(void **state)
     loop_free(loop);
 }
 
+static void names_of_topics_are_names_of_znodes(void **state)
+{
+    char name[251];
+
+    (void)state;
+    memset(name, 'a', sizeof name);
+    name[249] = '\0';
+    assert_true(topic_name_valid(name));
+    assert_true(topic_name_valid("Orders_2.eu-west"));
+    assert_true(topic_name_valid("..."));
+    name[249] = 'a';
+    name[250] = '\0';
+    assert_false(topic_name_valid(name));
+    assert_false(topic_name_valid(""));
+    assert_false(topic_name_valid("."));
+    assert_false(topic_name_valid(".."));
+    assert_false(topic_name_valid("a/b"));
+    assert_false(topic_name_valid("a b"));
+    assert_false(topic_name_valid("\xc3\xa4"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_hold_replicas_of_the_partition),
         cmocka_unit_test(what_cannot_be_is_named),
+        cmocka_unit_test(a_reassignment_that_cannot_be_is_named),
+        cmocka_unit_test(a_successor_that_cannot_be_is_named),
+        cmocka_unit_test(names_of_topics_are_names_of_znodes),
         cmocka_unit_test(a_state_is_read_as_it_was_written),
     };
 
