@@ -147,6 +147,29 @@ static void a_checkpoint_that_cannot_be_costs_trust_not_data(void **state)
     world_shutdown(world);
 }
 
+/* As it may be read only when all of it is right that can be told. */
+static void damage_is_not_taken_for_a_later_version(void **state)
+{
+    static const size_t flipped[] = {1, 9, 17, HEADER + 3};
+    struct world *world = *state;
+    struct forgery bad;
+    char path[200];
+
+    world_filled(world, 50);
+    world_create(world, 1, &world_settings);
+    world_shutdown(world);
+    snprintf(path, sizeof path, "%s/checkpoint", world->path);
+    for (size_t i = 0; i < sizeof flipped / sizeof flipped[0]; i++) {
+        load_file(&bad, path);
+        store_u32(bad.data + 4, load_u32(bad.data + 4) + 1);
+        store_file(&bad, path);
+        world_flip(path, (long)flipped[i]);
+        assert_lost(world);
+    }
+    world_cut(path, HEADER - 1); /* and not even a header */
+    assert_lost(world);
+}
+
 /* ---- an index ---- */
 
 /* The summary has a checksum of its own. */
@@ -357,6 +380,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_checkpoint_that_cannot_be_costs_trust_not_data),
+        TEST(damage_is_not_taken_for_a_later_version),
         TEST(entries_that_cannot_be_are_made_again),
         TEST(an_index_that_does_not_hold_what_it_says_is_made_again),
         TEST(a_snapshot_that_cannot_be_is_not_needed),
