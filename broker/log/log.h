@@ -305,6 +305,7 @@ struct log_mend {
     unsigned changes;    /* ... of its damage, when the mending began */
     bool busy;           /* until done() */
     bool marked;         /* a start will read again what is written */
+    enum error refusal;  /* of a write that may be done later */
     bool fresh;          /* the name of the file may not be durable */
     int64_t base_offset; /* of the segment */
     int64_t end_offset;  /* of what is to be mended in it */

@@ -293,12 +293,25 @@ static void synced(struct disk_request *request)
     disk_sync_directory(mend->seam->disk, request, body_of(mend->log)->path);
 }
 
+static void refused(struct disk_request *request)
+{
+    struct log_mend *mend = container_of(request, struct log_mend, request);
+
+    if (request->error != ERROR_NONE)
+        failed(mend, request->error, "sync");
+    else
+        finish(mend, mend->refusal);
+}
+
 static void written(struct disk_request *request)
 {
     struct log_mend *mend = container_of(request, struct log_mend, request);
 
     if (request->error == ERROR_DISK_FULL || request->error == ERROR_BUSY) {
-        finish(mend, request->error);
+        /* some of it may lie there, and be found whole by the next look */
+        mend->refusal = request->error;
+        request->done = refused;
+        disk_sync(mend->seam->disk, request, &mend->file, 1);
         return;
     }
     if (request->error != ERROR_NONE) {

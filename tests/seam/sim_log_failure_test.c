@@ -508,9 +508,8 @@ static bool all_there_is(struct shelf *shelf)
            pass(shelf) && shut_down(shelf);
 }
 
-/* It does not say that it is mended before it durably is; but after a write
- * that found no space, and was all there nevertheless, the next look takes what
- * was never synced for whole: then the mark makes a start look again (L13). */
+/* It does not say that it is mended before it durably is; nor after a write
+ * that found no space and was all there nevertheless (L13). */
 static bool a_mend(struct shelf *shelf)
 {
     uint8_t stored[sizeof shelf->whole];
@@ -520,8 +519,7 @@ static bool a_mend(struct shelf *shelf)
     assert_int_equal(
         node_stored(shelf->node->node, DAMAGED, stored, sizeof stored),
         sizeof stored);
-    if (!is_marked(shelf))
-        assert_memory_equal(stored, shelf->whole, sizeof stored);
+    assert_memory_equal(stored, shelf->whole, sizeof stored);
     return pass(shelf) && shut_down(shelf);
 }
 
