@@ -217,7 +217,7 @@ static void draw_producer(struct draw *draw, int64_t topic)
                "  - {topic: t%" PRId64 ", clients: %" PRId64 ", rate: %" PRId64
                "/s, batch: %" PRId64 ", record-size: %" PRId64
                "B, acks: %s, in-flight: %" PRId64 "}",
-               topic, clients, magnitude(draw, SUBJECT_CLIENTS, 5, 80),
+               topic, clients, magnitude(draw, SUBJECT_CLIENTS, 5, 40),
                magnitude(draw, SUBJECT_CLIENTS, 1, 16),
                magnitude(draw, SUBJECT_CLIENTS, 40, 800),
                topic == 0 ? "all" : acks[between(draw, SUBJECT_CLIENTS, 0, 5)],
