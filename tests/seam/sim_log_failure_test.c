@@ -17,7 +17,7 @@
 #define FIRST       "logs/" TOPIC "-0/00000000000000000000.log"
 #define FIRST_OTHER "logs/" TOPIC "-1/00000000000000000000.log"
 #define DAMAGED     "logs/" TOPIC "-0/00000000000000000005.log"
-#define SEEDS       5
+#define SEEDS       3
 
 static const struct partition_key key = {{{7}}, 0};
 static const struct partition_key other = {{{7}}, 1};
