@@ -116,6 +116,7 @@ beside() { # function
         PASSED=0 FAILED=0 FAILED_STEPS=()
         LOGS=$LOGS/beside
         mkdir -p "$LOGS"
+        rm -f "$LOGS/sum"
         "$1" >"$LOGS/steps"
         echo "PASSED=\$((PASSED + $PASSED)) FAILED=\$((FAILED + $FAILED))" \
             "FAILED_STEPS+=(${FAILED_STEPS[*]})" >"$LOGS/sum"
@@ -124,9 +125,17 @@ beside() { # function
 }
 
 join() {
+    local code
+
     wait "$BESIDE_PID"
+    code=$?
     BESIDE_PID=
     cat "$LOGS/beside/steps"
+    if [ "$code" -ne 0 ] || [ ! -f "$LOGS/beside/sum" ]; then
+        echo "what ran beside ended early, with code $code"
+        FAILED=$((FAILED + 1)) FAILED_STEPS+=(beside)
+        return 1
+    fi
     # shellcheck disable=SC1091
     . "$LOGS/beside/sum"
 }
