@@ -273,7 +273,9 @@ static void named(struct disk_request *request)
         return;
     }
     mend->fresh = false;
-    if (!came_back(mend))
+    if (mend->refusal != ERROR_NONE)
+        finish(mend, mend->refusal);
+    else if (!came_back(mend))
         look(mend);
 }
 
@@ -293,32 +295,22 @@ static void synced(struct disk_request *request)
     disk_sync_directory(mend->seam->disk, request, body_of(mend->log)->path);
 }
 
-static void refused(struct disk_request *request)
-{
-    struct log_mend *mend = container_of(request, struct log_mend, request);
-
-    if (request->error != ERROR_NONE)
-        failed(mend, request->error, "sync");
-    else
-        finish(mend, mend->refusal);
-}
-
 static void written(struct disk_request *request)
 {
     struct log_mend *mend = container_of(request, struct log_mend, request);
 
-    if (request->error == ERROR_DISK_FULL || request->error == ERROR_BUSY) {
-        /* some of it may lie there, and be found whole by the next look */
-        mend->refusal = request->error;
-        request->done = refused;
-        disk_sync(mend->seam->disk, request, &mend->file, 1);
+    if (request->error == ERROR_BUSY) {
+        finish(mend, request->error);
         return;
     }
-    if (request->error != ERROR_NONE) {
+    if (request->error != ERROR_NONE && request->error != ERROR_DISK_FULL) {
         failed(mend, request->error, "write");
         return;
     }
-    if (mend->file_size < mend->position + mend->iov.iov_len)
+    /* some of it may lie there all the same, for the next look to find */
+    mend->refusal = request->error;
+    if (mend->refusal == ERROR_NONE &&
+        mend->file_size < mend->position + mend->iov.iov_len)
         mend->file_size = mend->position + mend->iov.iov_len;
     request->done = synced;
     disk_sync(mend->seam->disk, request, &mend->file, 1);
