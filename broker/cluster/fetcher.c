@@ -14,6 +14,7 @@
 #include "seam/memory.h"
 #include "seam/trace.h"
 
+#define FETCH_BYTES_MAX  (8u << 20)
 #define BACK_OFF_US      100000
 #define BACK_OFF_FULL_US 1000000 /* no space: that does not change soon */
 #define CALL_BACK_US     10000
@@ -636,6 +637,14 @@ static void fill_part(struct partition *partition, Kq__FetchPartition *part)
     part->refused_watermark = (uint64_t)partition->high_watermark;
 }
 
+/* Of all its partitions; a leader is not told how large a frame may be. */
+static uint32_t bytes_at_once(const struct fetcher *fetcher)
+{
+    uint32_t half = fetcher->replicas->identity->frame_bytes_max / 2;
+
+    return half < FETCH_BYTES_MAX ? half : FETCH_BYTES_MAX;
+}
+
 static void send_fetch(struct fetcher *fetcher, struct fetch *fetch,
                        Kq__FetchPartition **pointers, size_t count)
 {
@@ -649,7 +658,7 @@ static void send_fetch(struct fetcher *fetcher, struct fetch *fetch,
     request.replica = &identity;
     request.max_wait_ms = (uint32_t)options->fetch_wait_ms;
     request.min_bytes = 1;
-    request.max_bytes = 8u << 20;
+    request.max_bytes = bytes_at_once(fetcher);
     request.n_partitions = count;
     request.partitions = pointers;
     message.body_case = KQ__MESSAGE__BODY_FETCH_REQUEST;
