@@ -293,8 +293,9 @@ static bool channel_fits(const struct channel *channel,
                          uint64_t attachment_length)
 {
     uint64_t length = header_size + attachment_length;
-    size_t header_max = message_is_answer(message) ? FRAME_ANSWER_BYTES_MAX
-                                                   : FRAME_HEADER_BYTES_MAX;
+    size_t header_max = message_is_answer(message) && !channel->peer_is_broker
+                            ? FRAME_ANSWER_BYTES_MAX
+                            : FRAME_HEADER_BYTES_MAX;
 
     return header_size <= FRAME_PREFIX_BYTES + header_max &&
            length <= channel->peer_frame_bytes_max;
@@ -316,6 +317,8 @@ struct output *channel_put(struct channel *channel, const Kq__Message *message,
         return NULL;
     output =
         output_new(channel->seam->heap, message, size, pieces, piece_count);
+    if (output == NULL)
+        return NULL;
     output->sent = channel_output_sent;
     output->channel = channel;
     output->done = done;

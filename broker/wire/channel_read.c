@@ -163,10 +163,12 @@ static void channel_end_prefix(struct channel *channel)
 
     if (channel->state != CHANNEL_READY && limit > CHANNEL_HELLO_BYTES_MAX)
         limit = CHANNEL_HELLO_BYTES_MAX;
-    error = frame_prefix_decode(channel->prefix_bytes, limit,
-                                channel->outbound ? FRAME_ANSWER_BYTES_MAX
-                                                  : FRAME_HEADER_BYTES_MAX,
-                                &channel->prefix);
+    error =
+        frame_prefix_decode(channel->prefix_bytes, limit,
+                            channel->outbound && !channel->identity->is_broker
+                                ? FRAME_ANSWER_BYTES_MAX
+                                : FRAME_HEADER_BYTES_MAX,
+                            &channel->prefix);
     if (error != ERROR_NONE) {
         channel_fail(channel, error, "the lengths of a frame");
         return;

@@ -6,6 +6,8 @@
  */
 #include "wire/output.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "seam/memory.h"
 
@@ -85,8 +87,14 @@ struct output *output_new(struct heap *heap, const Kq__Message *message,
                           size_t piece_count)
 {
     size_t sends = (piece_count + 1) * sizeof(struct output_send);
-    struct output *output = heap_alloc(heap, sizeof *output + sends + size);
+    size_t total = sizeof(struct output) + sends + size;
+    struct output *output = size > FRAME_PREFIX_BYTES + FRAME_HEADER_BYTES_MAX
+                                ? heap_try_alloc(heap, total)
+                                : heap_alloc(heap, total);
 
+    if (output == NULL)
+        return NULL;
+    memset(output, 0, sizeof *output + sends);
     output->heap = heap;
     list_init(&output->node);
     output->sends = (struct output_send *)(void *)(output + 1);

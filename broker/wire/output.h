@@ -31,7 +31,8 @@ struct output {
 uint64_t pieces_length(const struct channel_piece *pieces, size_t count);
 
 /* Encodes the message (whose frame is `size` bytes without the attachment);
- * borrows the pieces' bytes until sent(), the array until return. */
+ * borrows the pieces' bytes until sent(), the array until return. NULL: there
+ * is no memory for so long an answer. */
 struct output *output_new(struct heap *heap, const Kq__Message *message,
                           size_t size, const struct channel_piece *pieces,
                           size_t piece_count);
