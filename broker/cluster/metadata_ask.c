@@ -3,8 +3,6 @@
  * Readings that are under way or about to be. Those of topics and their states
  * that a reading of all begins come by ten thousands: they wait in a queue.
  */
-#include <string.h>
-
 #include "cluster/metadata_read.h"
 #include "seam/memory.h"
 #include "seam/trace.h"

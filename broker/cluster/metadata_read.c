@@ -691,6 +691,8 @@ void metadata_read_done(struct coord_request *request)
     if (read->bulk)
         metadata->bulk_reads--;
     metadata_read_free(read);
+    if (metadata->reads_failed) /* all is read again */
+        metadata_drop_queued(metadata);
     metadata_ask_queued(metadata);
     if (list_empty(&metadata->reads))
         settle(metadata);

@@ -65,9 +65,9 @@ struct metadata_read *metadata_read_topic(struct metadata *metadata,
  * own: a session never sees an older state than it has seen. */
 void metadata_read_chunk(struct metadata *metadata, struct topic *topic,
                          uint32_t chunk, bool sync);
-/* One of the bulk came back. */
+/* As many of the queue as may be under way. */
 void metadata_ask_queued(struct metadata *metadata);
-/* The session is over: what is not asked for will not be. */
+/* What is not asked for will not be. */
 void metadata_drop_queued(struct metadata *metadata);
 /* The topic goes: readings of it are to be dropped when they arrive. */
 void metadata_forget_reads(struct metadata *metadata, struct topic *topic);
