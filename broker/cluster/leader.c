@@ -784,13 +784,14 @@ void partition_review_isr(struct partition *partition)
             replica_set_add(&isr, follower->replica);
         }
     }
+    if (partition->state.fresh ? !all_have_logs(partition, &isr)
+                               : isr.count == partition->state.isr.count)
+        return;
     if (isr.count < partition->state.isr.count)
         SOMETIMES(seam->trace, ISR_SHRUNK);
     if (isr.count > partition->state.isr.count)
         SOMETIMES(seam->trace, ISR_EXPANDED);
-    if (partition->state.fresh ? all_have_logs(partition, &isr)
-                               : isr.count != partition->state.isr.count)
-        propose(partition, &isr, 0);
+    propose(partition, &isr, 0);
 }
 
 void partition_retain(struct partition *partition, int64_t now_ms)
@@ -829,14 +830,15 @@ void partition_alter_done(struct partition *partition, enum error error)
         return;
     case ERROR_CORRUPT: /* the states cannot be written */
     case ERROR_INELIGIBLE_REPLICA:
-        if (partition->alter_attempts == 1) {
-            withdraw(partition);
+        if (partition->alter_attempts == 1 ||
+            (partition->state.fresh && !partition->resigning)) {
+            withdraw(partition); /* nothing is appended while it is fresh */
             return;
         }
         /* An earlier try may still be on its way and be accepted later. Until
          * a state with a higher partition epoch bars it, the watermark must
          * wait for the proposed members too. */
-        partition->retracting = true;
+        partition->retracting = !partition->state.fresh;
         break;
     case ERROR_FENCED_EPOCH:
     case ERROR_STALE_PARTITION_EPOCH:

@@ -555,8 +555,8 @@ void partition_set_state(struct partition *partition, struct topic *topic,
         partition_apply_floor(partition);
     }
     if (partition->role == PARTITION_LEADER) {
-        leader_review_outdone(partition);
         leader_progress(partition);
+        partition_review_isr(partition);
     }
 }
 

@@ -162,7 +162,7 @@ void partition_update(struct partition *partition);
 void partition_configure(struct partition *partition);
 /* The state counts on records that this replica does not have: named from
  * before this registration, and there is no log, or a lossy or older one, and
- * some leader has begun (else there was nothing to lose). It must be
+ * it is fresh no more (else there was nothing to lose). It must be
  * reported before the log may be created or take a role. */
 bool partition_is_lost(const struct partition *partition);
 /* The state names it under an epoch that the log's directory was not used

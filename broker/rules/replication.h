@@ -52,7 +52,7 @@ struct partition_state {
     struct replica_set eligible;
     uint32_t min; /* ISR size that lets the high watermark move */
     bool lazy;
-    bool fresh; /* no leader has begun: nothing was ever written (R10) */
+    bool fresh; /* not all of the ISR had logs: nothing was written (R10) */
     int64_t log_start_floor;
     /* In this leader epoch one began to lead with what it had, committed or
      * not; 0: never. What was committed before may be gone (R11). */
