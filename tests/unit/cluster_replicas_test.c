@@ -286,6 +286,52 @@ static void what_is_assigned_again_while_it_stops_begins_anew(void **state)
     assert_log(fixture, false);
 }
 
+/* Of a topic of two. */
+static struct partition *second(struct fixture *fixture)
+{
+    struct partition_key other = {key.topic_id, 1};
+
+    return replicas_find(&fixture->replicas, &other);
+}
+
+static bool has_log(void *context)
+{
+    return second(context)->log != NULL;
+}
+
+/* The topic is altered while it is being made (R8). */
+static void a_new_log_lives_by_the_settings_of_when_it_is_there(void **state)
+{
+    struct fixture *fixture = *state;
+    const uint32_t replicas[] = {20, SELF};
+    struct live_broker brokers[] = {{SELF, 7, true, false},
+                                    {20, 5, true, false}};
+    struct live_brokers live = {2, brokers}, nobody = {0, NULL};
+    struct topic *topic = read_topic(fixture, 2);
+    Kq__TopicConfig entry = KQ__TOPIC_CONFIG__INIT;
+    Kq__TopicConfig *entries[] = {&entry};
+    Kq__TopicNode node = KQ__TOPIC_NODE__INIT;
+    struct partition_state states[2];
+
+    fixture->replicas.reported = true;
+    partition_state_create(&states[0], replicas, 2, 1, false, &nobody);
+    partition_state_create(&states[1], replicas, 2, 1, false, &live);
+    assert_true(metadata_apply_chunk(
+        &fixture->metadata, topic, &(struct chunk_states){0, 1, 2, states, 0}));
+    assert_false(has_log(fixture));
+    fixture->replicas.reported = false; /* it takes no role when it is made */
+    entry.key = (char *)(uintptr_t) "segment.bytes";
+    entry.value = (char *)(uintptr_t) "123456";
+    node.topic_id.data = topic->id.bytes;
+    node.topic_id.len = sizeof topic->id.bytes;
+    node.partition_count = 2;
+    node.configs = entries;
+    node.n_configs = 1;
+    metadata_apply_topic(&fixture->metadata, "orders", 2, &node);
+    world_until_true(fixture->world, has_log, fixture);
+    assert_int_equal(second(fixture)->log->settings.segment_bytes, 123456);
+}
+
 static void a_topic_that_is_deleted_while_it_stops_does_not_come_back(
     void **state)
 {
@@ -508,6 +554,9 @@ int main(void)
             a_state_that_is_read_late_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(
             what_is_assigned_again_while_it_stops_begins_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_new_log_lives_by_the_settings_of_when_it_is_there, setup,
+            teardown),
         cmocka_unit_test_setup_teardown(
             a_topic_that_is_deleted_while_it_stops_does_not_come_back, setup,
             teardown),
