@@ -51,9 +51,9 @@ static void on_due(struct happening *happening)
 
 /* A timer that is started again for now, and again, while the node hears of
  * nothing else, would take a processor for itself. */
-static bool spins(struct timers *timers, const struct timer *timer)
+static void note_turn(struct timers *timers, const struct timer *timer)
 {
-    struct node *node = timers->node;
+    const struct node *node = timers->node;
 
     if (timer != timers->last || node->handled != timers->last_handled + 1) {
         timers->same_count = 0;
@@ -61,8 +61,13 @@ static bool spins(struct timers *timers, const struct timer *timer)
     }
     timers->last = timer;
     timers->last_handled = node->handled;
-    return ++timers->same_count > SPIN_TURNS &&
-           node->world->now_us - timers->same_since_us < SPIN_US;
+    timers->same_count++;
+}
+
+static bool spins(const struct timers *timers)
+{
+    return timers->same_count > SPIN_TURNS &&
+           timers->node->world->now_us - timers->same_since_us < SPIN_US;
 }
 
 /* One a turn: what arrived in between comes in between. */
@@ -81,7 +86,8 @@ static void on_fire(struct delivery *delivery)
     arrange(timers);
     key.a = (uint64_t)timer->deadline_us;
     key.b = timer->sequence;
-    ASSERT(!spins(timers, timer));
+    note_turn(timers, timer);
+    ASSERT(!spins(timers));
     node_handle(timers->node, &event, &key);
 }
 

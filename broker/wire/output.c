@@ -90,7 +90,7 @@ struct output *output_new(struct heap *heap, const Kq__Message *message,
     size_t total = sizeof(struct output) + sends + size;
     struct output *output = size > FRAME_PREFIX_BYTES + FRAME_HEADER_BYTES_MAX
                                 ? heap_try_alloc(heap, total)
-                                : heap_alloc(heap, total);
+                                : heap_alloc_unset(heap, total);
 
     if (output == NULL)
         return NULL;
