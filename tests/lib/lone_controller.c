@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "seam/dispatch.h"
 #include "seam/memory.h"
+
+#define PATIENCE_US 5000000
 
 static void on_topic(struct metadata_listener *listener, struct topic *topic)
 {
@@ -80,6 +83,47 @@ void lone_controller_set_live(struct lone_controller *lone,
     memcpy(controller->live, live, count * sizeof *live);
     controller->live_count = count;
 }
+
+/* ---- asked, and answered at once ---- */
+
+static void on_event(void *node, const struct event *event)
+{
+    struct lone_controller *lone = node;
+
+    lone->seam->now = event->now;
+    event_dispatch(event);
+}
+
+void lone_controller_answered(struct intent *intent)
+{
+    struct lone_controller *lone =
+        container_of(intent, struct lone_controller, asked);
+
+    lone->answered = true;
+    loop_stop(lone->loop);
+}
+
+static void give_up(struct timer *timer)
+{
+    loop_stop(container_of(timer, struct lone_controller, patience)->loop);
+}
+
+bool lone_controller_ask(struct lone_controller *lone,
+                         const struct intent *intent)
+{
+    lone->answered = false;
+    lone->asked = *intent;
+    lone->asked.done = lone_controller_answered;
+    controller_submit(&lone->controller, &lone->asked);
+    lone->patience.fire = give_up;
+    timer_start(lone->seam->timers, &lone->patience,
+                lone->seam->now.monotonic_us + PATIENCE_US);
+    loop_run(lone->loop, on_event, lone);
+    timer_stop(lone->seam->timers, &lone->patience);
+    return lone->answered;
+}
+
+/* ---- staged ---- */
 
 void lone_controller_begin_write(struct lone_controller *lone)
 {

@@ -19,6 +19,9 @@ struct lone_controller {
     struct controller controller;
     struct controller_write write; /* staged into, if it was begun */
     uint32_t told;                 /* partitions that on_states named */
+    struct intent asked;           /* by lone_controller_ask() */
+    bool answered;
+    struct timer patience;
 };
 
 void lone_controller_init(struct lone_controller *lone,
@@ -28,6 +31,13 @@ void lone_controller_release(struct lone_controller *lone);
 /* These are alive from now on; copied. */
 void lone_controller_set_live(struct lone_controller *lone,
                               const struct live_broker *live, uint32_t count);
+
+/* Submits lone->asked, a copy of the intent, and runs until it is answered.
+ * False: it is not, as it wants a write, which nobody would answer. */
+bool lone_controller_ask(struct lone_controller *lone,
+                         const struct intent *intent);
+/* The done() of lone->asked. */
+void lone_controller_answered(struct intent *intent);
 
 /* What is staged goes into lone->write from here on. */
 void lone_controller_begin_write(struct lone_controller *lone);

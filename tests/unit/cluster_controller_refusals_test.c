@@ -13,17 +13,11 @@
 
 #include <cmocka.h>
 
-#include "seam/dispatch.h"
 #include "seam/memory.h"
 #include "tests/lib/lone_controller.h"
 
-#define WAIT_US 5000000
-
 struct fixture {
     struct lone_controller lone;
-    struct intent intent;
-    bool done;
-    struct timer patience;
 };
 
 /* 1 leads, 2 is in sync, both are there and reported. */
@@ -77,49 +71,19 @@ static struct topic *add_topic(struct fixture *fixture, const char *name,
 
 /* ---- asked, and answered at once ---- */
 
-static void on_event(void *node, const struct event *event)
-{
-    struct fixture *fixture = node;
-
-    fixture->lone.seam->now = event->now;
-    event_dispatch(event);
-}
-
-static void intent_done(struct intent *intent)
-{
-    struct fixture *fixture = container_of(intent, struct fixture, intent);
-
-    fixture->done = true;
-    loop_stop(fixture->lone.loop);
-}
-
-static void give_up(struct timer *timer)
-{
-    loop_stop(container_of(timer, struct fixture, patience)->lone.loop);
-}
-
 /* Nothing is sent, or it would not be answered. */
 static void ask(struct fixture *fixture, const struct intent *intent)
 {
-    fixture->done = false;
-    fixture->intent = *intent;
-    fixture->intent.done = intent_done;
-    controller_submit(&fixture->lone.controller, &fixture->intent);
-    fixture->patience.fire = give_up;
-    timer_start(fixture->lone.seam->timers, &fixture->patience,
-                fixture->lone.seam->now.monotonic_us + WAIT_US);
-    loop_run(fixture->lone.loop, on_event, fixture);
-    timer_stop(fixture->lone.seam->timers, &fixture->patience);
-    assert_true(fixture->done);
+    assert_true(lone_controller_ask(&fixture->lone, intent));
 }
 
 static void assert_refused(struct fixture *fixture, const struct intent *intent,
                            enum error error, const char *words)
 {
     ask(fixture, intent);
-    assert_int_equal(fixture->intent.error, error);
-    if (strstr(fixture->intent.detail, words) == NULL)
-        fail_msg("'%s' does not say '%s'", fixture->intent.detail, words);
+    assert_int_equal(fixture->lone.asked.error, error);
+    if (strstr(fixture->lone.asked.detail, words) == NULL)
+        fail_msg("'%s' does not say '%s'", fixture->lone.asked.detail, words);
 }
 
 /* ---- topics ---- */
@@ -191,16 +155,18 @@ static void nothing_is_written_of_a_topic_that_goes(void **state)
     struct fixture *fixture = *state;
     struct topic *news = add_topic(fixture, "news", 1, &led);
     struct topic *kept = add_topic(fixture, "kept", 2, &led);
-    struct intent intent = {
-        .kind = INTENT_DELETE_TOPIC, .done = intent_done, .name = "news"};
     struct staged_chunk *of_news, *of_kept;
 
+    fixture->lone.asked = (struct intent){.kind = INTENT_DELETE_TOPIC,
+                                          .done = lone_controller_answered,
+                                          .name = "news"};
     lone_controller_begin_write(&fixture->lone);
     of_news = controller_stage(&fixture->lone.write, news, 0);
     of_kept = controller_stage(&fixture->lone.write, kept, 0);
     of_news->changed = true;
     of_kept->changed = true;
-    assert_true(controller_stage_delete(&fixture->lone.controller, &intent));
+    assert_true(controller_stage_delete(&fixture->lone.controller,
+                                        &fixture->lone.asked));
     assert_false(of_news->changed);
     assert_true(of_kept->changed);
     assert_ptr_equal(fixture->lone.write.deleted_topic, news);
@@ -242,7 +208,7 @@ static void assert_item(struct fixture *fixture, enum intent_kind kind,
     ask(fixture,
         &(struct intent){
             .kind = kind, .sender = {1, 10}, .items = &asked, .item_count = 1});
-    assert_int_equal(fixture->intent.error, ERROR_NONE);
+    assert_int_equal(fixture->lone.asked.error, ERROR_NONE);
     assert_int_equal(asked.error, error);
 }
 
@@ -352,17 +318,18 @@ static void an_unclean_election_waits_for_room(void **state)
 {
     struct fixture *fixture = *state;
     struct intent_item item = {.broker_id = 1};
-    struct intent intent = {.kind = INTENT_ELECT_UNCLEAN,
-                            .done = intent_done,
-                            .name = "news",
-                            .items = &item,
-                            .item_count = 1};
 
     add_topic(fixture, "news", 1, &led);
+    fixture->lone.asked = (struct intent){.kind = INTENT_ELECT_UNCLEAN,
+                                          .done = lone_controller_answered,
+                                          .name = "news",
+                                          .items = &item,
+                                          .item_count = 1};
     lone_controller_begin_write(&fixture->lone);
     fixture->lone.write.bytes = CONTROLLER_WRITE_BYTES_MAX + 1;
-    assert_false(controller_stage_unclean(&fixture->lone.controller, &intent));
-    assert_false(fixture->done);
+    assert_false(controller_stage_unclean(&fixture->lone.controller,
+                                          &fixture->lone.asked));
+    assert_false(fixture->lone.answered);
 }
 
 /* ---- moves ---- */
@@ -379,7 +346,7 @@ static void assert_not_moved(struct fixture *fixture, const char *topic,
     ask(fixture, &(struct intent){.kind = INTENT_REASSIGN,
                                   .reassignments = &item,
                                   .item_count = 1});
-    assert_int_equal(fixture->intent.error, ERROR_NONE);
+    assert_int_equal(fixture->lone.asked.error, ERROR_NONE);
     assert_int_equal(item.error, error);
     assert_non_null(strstr(item.detail, words));
 }
@@ -431,15 +398,15 @@ static struct partition_state away(void)
 
 static struct intent *elect(struct fixture *fixture, const char *name)
 {
-    fixture->intent = (struct intent){.kind = INTENT_ELECT,
-                                      .done = intent_done,
-                                      .name = name,
-                                      .moved = 99,
-                                      .left = 99};
+    fixture->lone.asked = (struct intent){.kind = INTENT_ELECT,
+                                          .done = lone_controller_answered,
+                                          .name = name,
+                                          .moved = 99,
+                                          .left = 99};
     lone_controller_begin_write(&fixture->lone);
-    assert_true(
-        controller_stage_elect(&fixture->lone.controller, &fixture->intent));
-    return &fixture->intent;
+    assert_true(controller_stage_elect(&fixture->lone.controller,
+                                       &fixture->lone.asked));
+    return &fixture->lone.asked;
 }
 
 static void leaders_go_where_they_are_preferred(void **state)
@@ -497,11 +464,11 @@ static void an_election_waits_for_room(void **state)
     struct partition_state moves = away();
 
     add_topic(fixture, "a", 1, &moves);
-    fixture->intent = (struct intent){.kind = INTENT_ELECT};
+    fixture->lone.asked = (struct intent){.kind = INTENT_ELECT};
     lone_controller_begin_write(&fixture->lone);
     fixture->lone.write.chunk_count = CONTROLLER_WRITE_CHUNKS_MAX;
-    assert_false(
-        controller_stage_elect(&fixture->lone.controller, &fixture->intent));
+    assert_false(controller_stage_elect(&fixture->lone.controller,
+                                        &fixture->lone.asked));
     fixture->lone.write.chunk_count = 0;
 }
 
@@ -516,8 +483,8 @@ static void an_election_that_moves_nobody_is_answered(void **state)
     assert_refused(fixture, &intent, ERROR_NONE, "");
     intent.name = NULL;
     assert_refused(fixture, &intent, ERROR_NONE, "");
-    assert_int_equal(fixture->intent.moved, 0);
-    assert_int_equal(fixture->intent.left, 0);
+    assert_int_equal(fixture->lone.asked.moved, 0);
+    assert_int_equal(fixture->lone.asked.left, 0);
 }
 
 int main(void)

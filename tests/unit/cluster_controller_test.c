@@ -12,18 +12,13 @@
 
 #include <cmocka.h>
 
-#include "seam/dispatch.h"
 #include "seam/memory.h"
 #include "tests/lib/lone_controller.h"
 
-#define TOPICS  (3 * CONTROLLER_WRITE_CHUNKS_MAX)
-#define WAIT_US 5000000
+#define TOPICS (3 * CONTROLLER_WRITE_CHUNKS_MAX)
 
 struct fixture {
     struct lone_controller lone;
-    struct intent intent;
-    bool done;
-    struct timer patience;
 };
 
 static struct topic *add_topic(struct fixture *fixture, uint32_t number,
@@ -67,43 +62,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static void on_event(void *node, const struct event *event)
-{
-    struct fixture *fixture = node;
-
-    fixture->lone.seam->now = event->now;
-    event_dispatch(event);
-}
-
-static void intent_done(struct intent *intent)
-{
-    struct fixture *fixture = container_of(intent, struct fixture, intent);
-
-    fixture->done = true;
-    loop_stop(fixture->lone.loop);
-}
-
-static void give_up(struct timer *timer)
-{
-    loop_stop(container_of(timer, struct fixture, patience)->lone.loop);
-}
-
 /* Submits the intent, and runs until it is answered: a write, which nobody
  * would answer, is not what it needed. */
 static void assert_answered_with(struct fixture *fixture, enum error error,
                                  const struct intent *intent)
 {
-    fixture->done = false;
-    fixture->intent = *intent;
-    fixture->intent.done = intent_done;
-    controller_submit(&fixture->lone.controller, &fixture->intent);
-    fixture->patience.fire = give_up;
-    timer_start(fixture->lone.seam->timers, &fixture->patience,
-                fixture->lone.seam->now.monotonic_us + WAIT_US);
-    loop_run(fixture->lone.loop, on_event, fixture);
-    timer_stop(fixture->lone.seam->timers, &fixture->patience);
-    assert_true(fixture->done);
-    assert_int_equal(fixture->intent.error, error);
+    assert_true(lone_controller_ask(&fixture->lone, intent));
+    assert_int_equal(fixture->lone.asked.error, error);
 }
 
 static void assert_answered(struct fixture *fixture, enum intent_kind kind,
@@ -189,8 +154,9 @@ static void a_topic_too_large_for_one_write_is_refused(void **state)
         live[i] = (struct live_broker){i + 1, 1ull << 40, true, false};
     lone_controller_set_live(&fixture->lone, live, 16);
     assert_answered_with(fixture, ERROR_INVALID_ARGUMENT, &intent);
-    assert_non_null(strstr(fixture->intent.detail, "10000 partitions take"));
-    assert_non_null(strstr(fixture->intent.detail, "fewer partitions"));
+    assert_non_null(
+        strstr(fixture->lone.asked.detail, "10000 partitions take"));
+    assert_non_null(strstr(fixture->lone.asked.detail, "fewer partitions"));
 }
 
 /* The only one who could take over lies in a log directory that is offline:
