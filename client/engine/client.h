@@ -64,17 +64,27 @@ struct client_record {
 
 #define CLIENT_ANY_PARTITION (-1)
 
+/* What became of a record that was produced. */
+struct client_delivery {
+    enum error error;
+    int32_t partition;    /* as it was asked for when it was never sent */
+    int64_t offset;       /* -1 with acks 0 or on an error */
+    struct uuid topic_id; /* of the topic it was last sent to, which another
+                             of the same name may have followed; zero: never
+                             sent */
+};
+
 /* Copies the record into a batch. `partition` may be CLIENT_ANY_PARTITION:
  * by hash of the key, or round the partitions batch by batch without one.
- * done: offset of the record, or -1 with acks 0 or on an error. Errors are
- * final (delivery_timeout_us passed, or not retriable); TIMED_OUT and CLOSED
- * mean that the record may have been written; all others mean that it was
- * not. ERROR_BUSY at once: buffer full, done does not come; wait for a done.
+ * done: its delivery is borrowed until return. Errors are final
+ * (delivery_timeout_us passed, or not retriable); TIMED_OUT and CLOSED mean
+ * that the record may have been written; all others mean that it was not.
+ * ERROR_BUSY at once: buffer full, done does not come; wait for a done.
  * ERROR_TOO_LARGE likewise. done may be NULL; it may produce. */
 enum error client_produce(struct client *client, const char *topic,
                           int32_t partition, const struct client_record *record,
-                          void (*done)(void *context, enum error error,
-                                       int32_t partition, int64_t offset),
+                          void (*done)(void *context,
+                                       const struct client_delivery *delivery),
                           void *context);
 /* Sends what lingers now. */
 void client_flush(struct client *client);
@@ -107,6 +117,7 @@ struct subscription {
     enum client_start start;
     int64_t start_offset; /* where it began, valid once positioned */
     int64_t next_offset;  /* likewise */
+    struct uuid topic_id; /* of the topic they belong to; zero: not known */
     bool positioned;
     bool paused;
     bool active;

@@ -35,6 +35,7 @@ void client_subscribe(struct client *client, struct subscription *subscription,
     subscription->positioned = start == CLIENT_START_OFFSET;
     subscription->next_offset = subscription->positioned ? position : -1;
     subscription->start_offset = subscription->next_offset;
+    subscription->topic_id = (struct uuid){{0}};
     subscription->active = true;
     subscription->private = reader;
     reader->client = client;
@@ -207,6 +208,7 @@ static enum error reader_state(struct reader *reader)
     if (reader->partition >= topic->partition_count)
         return topic_await(reader->client, reader->asked_at_us);
     reader->topic_id = topic->id;
+    reader->subscription->topic_id = topic->id;
     return ERROR_NONE;
 }
 

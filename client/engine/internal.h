@@ -149,8 +149,7 @@ void requests_release(struct client *client);
 /* ---- producing ---- */
 
 struct delivery {
-    void (*done)(void *context, enum error error, int32_t partition,
-                 int64_t offset);
+    void (*done)(void *context, const struct client_delivery *delivery);
     void *context;
 };
 

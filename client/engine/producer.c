@@ -38,8 +38,8 @@ void producer_init(struct client *client)
 
 enum error client_produce(struct client *client, const char *topic_name,
                           int32_t partition, const struct client_record *record,
-                          void (*done)(void *context, enum error error,
-                                       int32_t partition, int64_t offset),
+                          void (*done)(void *context,
+                                       const struct client_delivery *delivery),
                           void *context)
 {
     struct producer *producer = &client->producer;
@@ -97,16 +97,19 @@ void producer_finish(struct client *client, struct bundle *bundle,
 static void bundle_tell(struct client *client, struct bundle *bundle)
 {
     bool known = bundle->error == ERROR_NONE && bundle->base_offset >= 0;
+    struct client_delivery told = {.error = bundle->error,
+                                   .partition =
+                                       (int32_t)bundle->lane->partition,
+                                   .topic_id = bundle->topic_id};
 
     client->producer.buffered -= bundle_memory(bundle);
     for (uint32_t i = 0; i < bundle->record_count; i++) {
         const struct delivery *delivery = &bundle->deliveries[i];
 
         client->producer.unanswered--;
+        told.offset = known ? bundle->base_offset + i : -1;
         if (delivery->done)
-            delivery->done(delivery->context, bundle->error,
-                           (int32_t)bundle->lane->partition,
-                           known ? bundle->base_offset + i : -1);
+            delivery->done(delivery->context, &told);
     }
     bundle_free(client, bundle);
 }
@@ -122,12 +125,14 @@ static void producer_tell(struct client *client)
     while ((node = list_pop(&producer->failed)) != NULL) {
         struct waiting *waiting = container_of(node, struct waiting, node);
         struct delivery *delivery = &waiting->delivery;
+        struct client_delivery told = {.error = waiting->error,
+                                       .partition = waiting->partition,
+                                       .offset = -1};
 
         producer->unanswered--;
         producer->buffered -= waiting->memory;
         if (delivery->done)
-            delivery->done(delivery->context, waiting->error,
-                           waiting->partition, -1);
+            delivery->done(delivery->context, &told);
         heap_free(client->seam->heap, waiting);
     }
 }

@@ -228,22 +228,30 @@ static void chunk_drop(struct chunk *chunk)
     free(chunk);
 }
 
-static void on_delivered(void *context, enum error error, int32_t partition,
-                         int64_t offset)
+static void on_delivered(void *context, const struct client_delivery *delivery)
 {
     struct handed *handed = context;
     struct outbox *outbox = &handed->chunk->client->outbox;
+    enum kq_error error = (enum kq_error)delivery->error;
 
     ASSERT(!handed->answered);
     handed->answered = true;
     outbox->answered++;
     outbox->full = false;
     if (handed->delivered != NULL)
-        handed->delivered(handed->context, (enum kq_error)error, partition,
-                          offset);
-    else if (error != ERROR_NONE && outbox->first_error == KQ_ERROR_NONE)
-        outbox->first_error = (enum kq_error)error;
+        handed->delivered(handed->context, error, delivery->partition,
+                          delivery->offset);
+    else if (error != KQ_ERROR_NONE && outbox->first_error == KQ_ERROR_NONE)
+        outbox->first_error = error;
     chunk_drop(handed->chunk);
+}
+
+static void give_up(struct handed *handed, enum error error)
+{
+    struct client_delivery delivery = {
+        .error = error, .partition = handed->partition, .offset = -1};
+
+    on_delivered(handed, &delivery);
 }
 
 void producing_take(struct kq_client *client)
@@ -280,7 +288,7 @@ static bool feed_chunk(struct kq_client *client, struct chunk *chunk)
             return false;
         outbox->bytes_taken += handed->size;
         if (error != ERROR_NONE)
-            on_delivered(handed, error, handed->partition, -1);
+            give_up(handed, error);
     }
     list_remove(&chunk->feed_node);
     chunk_drop(chunk);
@@ -346,7 +354,7 @@ void producing_cancel(struct kq_client *client)
         chunk->holds++;
         for (struct handed *at = chunk->first; at != NULL; at = at->next)
             if (!at->answered)
-                on_delivered(at, ERROR_CANCELLED, at->partition, -1);
+                give_up(at, ERROR_CANCELLED);
         chunk_drop(chunk);
     }
     tell(client);

@@ -229,6 +229,7 @@ static void note_answer(struct judge *judge, struct partition *partition,
     record->state = event->type == HISTORY_ACKED ? RECORD_ACKED : RECORD_FAILED;
     if (event->type != HISTORY_ACKED)
         return;
+    record->partition = (uint32_t)partition->index;
     record->offset = event->offset;
     if (event->offset >= 0 && record->acks == -1)
         partition_size(partition, event->offset, record->bytes);

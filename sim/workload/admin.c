@@ -437,13 +437,13 @@ static void describe(struct worker *worker)
 /* ---- after faults ---- */
 
 static void written(struct worker *worker, size_t topic, uint32_t index,
-                    enum error error, int64_t offset)
+                    bool kept, int64_t offset)
 {
     struct run_partition *partition =
         &worker->run->topics[topic].partitions[index];
 
     partition->write_open = false;
-    if (error != ERROR_NONE)
+    if (!kept)
         return;
     partition->written = true;
     partition->written_offset = offset;

@@ -128,27 +128,33 @@ struct sent {
     uint64_t sequence;
     int32_t acks;
     void (*done)(struct worker *worker, size_t topic, uint32_t partition,
-                 enum error error, int64_t offset);
+                 bool kept, int64_t offset);
 };
 
-static void sent_done(void *context, enum error error, int32_t partition,
-                      int64_t offset)
+/* A broker that has not heard yet that the topic was deleted may have taken
+ * it: what was promised then was promised of the deleted topic. */
+static void sent_done(void *context, const struct client_delivery *delivery)
 {
     struct sent *sent = context;
     struct worker *worker = sent->worker;
-    struct history event = {.type = error == ERROR_NONE ? HISTORY_ACKED
-                                                        : HISTORY_FAILED,
+    bool acked = delivery->error == ERROR_NONE;
+    bool same = uuid_equal(&delivery->topic_id, &sent->key.topic_id);
+    struct history event = {.type = acked ? HISTORY_ACKED : HISTORY_FAILED,
                             .key = sent->key,
                             .producer = worker->producer,
                             .sequence = sent->sequence,
-                            .offset = offset,
-                            .error = error};
+                            .offset = delivery->offset,
+                            .error = delivery->error};
 
-    ASSERT(partition < 0 || (uint32_t)partition == sent->key.partition);
+    ASSERT(delivery->partition < 0 ||
+           (uint32_t)delivery->partition == sent->key.partition);
+    if (acked)
+        event.key.topic_id = delivery->topic_id;
     worker->host->unanswered[sent->topic]--;
     run_history(worker, &event);
     if (sent->done != NULL)
-        sent->done(worker, sent->topic, sent->key.partition, error, offset);
+        sent->done(worker, sent->topic, sent->key.partition, acked && same,
+                   delivery->offset);
     heap_free(worker->seam->heap, sent);
 }
 

@@ -201,8 +201,9 @@ struct sending {
     int32_t acks;
     bool idempotent;
     bool single;
+    /* kept: acknowledged by the topic that bears the name */
     void (*done)(struct worker *worker, size_t topic, uint32_t partition,
-                 enum error error, int64_t offset);
+                 bool kept, int64_t offset);
 };
 bool worker_send(struct worker *worker, const struct sending *sending);
 void worker_wake(struct worker *worker, int64_t delay_us);

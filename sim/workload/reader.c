@@ -10,14 +10,23 @@
 
 #define LOOK_US 200000
 
+/* The engine may have heard of another topic of this name. */
+static bool reads_what_exists(const struct reader *reader)
+{
+    return uuid_equal(&reader->subscription.topic_id, &reader->key.topic_id);
+}
+
 static struct history event_of(const struct reader *reader,
                                enum history_type type, int64_t offset)
 {
-    return (struct history){.type = type,
+    struct history event = {.type = type,
                             .key = reader->key,
                             .reader = reader->number,
                             .offset = offset,
                             .final = reader->final};
+
+    event.key.topic_id = reader->subscription.topic_id;
+    return event;
 }
 
 static void tell_start(struct reader *reader)
@@ -57,7 +66,7 @@ static void on_end(struct subscription *subscription, int64_t high_watermark)
 
     tell_start(reader);
     run_history(reader->worker, &event);
-    if (!reader->final ||
+    if (!reader->final || !reads_what_exists(reader) ||
         subscription->next_offset <= partition->written_offset)
         return;
     partition->read = true;

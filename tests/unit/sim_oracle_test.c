@@ -220,6 +220,24 @@ static void test_lost_acknowledged(void **state)
     assert_int_equal(judge_violation(*state)->offset, 1);
 }
 
+/* A leader that had not heard of the deletion took it. */
+static void test_acknowledged_by_the_deleted_topic(void **state)
+{
+    const struct uuid old = {{8}};
+    struct history event = {.type = HISTORY_ACKED,
+                            .key = {.topic_id = old, .partition = 0},
+                            .sequence = 2,
+                            .offset = 7};
+
+    judge_topic_is(*state, &old, 0);
+    judge_topic_gone(*state, &old);
+    good_run(*state);
+    sent(*state, 0, 2, true);
+    judge_history(*state, &event);
+    close_run(*state);
+    assert_silent(*state);
+}
+
 static void test_retention_excuses_acknowledged(void **state)
 {
     good_run(*state);
@@ -758,6 +776,7 @@ int main(void)
         cmocka_unit_test(other_settings_are_heard_within_a_while),
         CASE(test_good_run_is_silent),
         CASE(test_lost_acknowledged),
+        CASE(test_acknowledged_by_the_deleted_topic),
         CASE(test_retention_excuses_acknowledged),
         CASE(test_acknowledged_before_durable),
         CASE(test_acknowledged_by_another_tail),
