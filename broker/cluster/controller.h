@@ -95,6 +95,7 @@ struct intent {
     struct replica sender;            /* alter, replica lost */
     uint32_t registration_version;    /* of the sender's znode; replica lost */
     uint64_t changes_read;            /* by the sender; replica lost */
+    bool more;                        /* of this report comes; likewise */
     char *const *damaged;             /* znodes to the sender; likewise */
     size_t damaged_count;
     struct intent_item *items;

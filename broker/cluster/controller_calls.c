@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ReplicaLost: once per registration and per controller, before any role is
- * taken, and again while a leader is outdone. AlterPartition: the proposals of
- * all leaders here, one request at a time; a proposal stays until a newer state
- * is seen.
+ * taken, and again while a leader is outdone; in as many requests, one after
+ * the other, as its replicas take. AlterPartition: the proposals of all leaders
+ * here, one request at a time; a proposal stays until a newer state is seen.
  */
 #include "cluster/controller_calls.h"
 
@@ -15,9 +15,42 @@
 
 #define CALL_TIMEOUT_US 5000000
 #define RETRY_US        100000
-#define ALTER_ITEMS_MAX 500
 
 /* ---- the report ---- */
+
+struct lost_replica {
+    struct partition_key key;
+    bool outdone;
+    uint32_t leader_epoch; /* when it is */
+};
+
+/* What is told is what was the case when it began, all of it: what is heard of
+ * meanwhile is the next one's. */
+struct report {
+    uint32_t controller_epoch;
+    int64_t registration_version;
+    uint64_t changes_read;
+    char **damaged; /* paths of znodes */
+    size_t damaged_count;
+    struct lost_replica *lost;
+    size_t lost_count;
+    size_t told; /* of these, by requests that were answered or are open */
+};
+
+static void report_free(struct replicas *replicas)
+{
+    struct heap *heap = replicas->seam->heap;
+    struct report *report = replicas->report;
+
+    if (report == NULL)
+        return;
+    for (size_t i = 0; i < report->damaged_count; i++)
+        heap_free(heap, report->damaged[i]);
+    heap_free(heap, report->damaged);
+    heap_free(heap, report->lost);
+    heap_free(heap, report);
+    replicas->report = NULL;
+}
 
 static void report_later(struct replicas *replicas)
 {
@@ -60,26 +93,15 @@ static void distrust(struct replicas *replicas)
     channel_close(&replicas->controller.channel, ERROR_TIMED_OUT);
 }
 
-static void report_done(struct call *call, enum error error,
-                        struct frame *frame)
+/* All was told. */
+static void report_end(struct replicas *replicas)
 {
-    struct replicas *replicas =
-        container_of(call, struct replicas, report_call);
     struct partition *next;
 
-    replicas->report_open = false;
-    if (error == ERROR_NONE &&
-        frame->message->body_case == KQ__MESSAGE__BODY_REPLICA_LOST_RESPONSE)
-        error = error_from_code(frame->message->replica_lost_response->error);
-    frame_free(frame);
-    if (error == ERROR_TIMED_OUT)
-        distrust(replicas);
-    report_later(replicas); /* looks whether another one is due */
-    if (error != ERROR_NONE || !replicas->registered)
-        return;
     replicas->reported = true;
-    replicas->reported_to = replicas->report_epoch;
-    replicas->reported_version = replicas->report_version;
+    replicas->reported_to = replicas->report->controller_epoch;
+    replicas->reported_version = replicas->report->registration_version;
+    report_free(replicas);
     for (struct partition *partition = replicas_first(replicas); partition;
          partition = next) {
         next = replicas_next(partition);
@@ -87,55 +109,32 @@ static void report_done(struct call *call, enum error error,
     }
 }
 
-static size_t fill_lost(struct replicas *replicas, Kq__LostReplica *parts,
-                        Kq__LostReplica **pointers)
+static void report_send(struct replicas *replicas);
+
+static void report_done(struct call *call, enum error error,
+                        struct frame *frame)
 {
-    struct partition *partition;
-    size_t count = 0;
+    struct replicas *replicas =
+        container_of(call, struct replicas, report_call);
 
-    for (partition = replicas_first(replicas); partition;
-         partition = replicas_next(partition)) {
-        bool outdone =
-            partition_is_outdone(partition) && partition_is_whole(partition);
-
-        /* also where the state known here does not name it: a leader may
-         * have brought it in under the old registration meanwhile */
-        if (!partition->state_known || partition_is_offline(partition) ||
-            (partition_is_whole(partition) && !outdone))
-            continue;
-        kq__lost_replica__init(&parts[count]);
-        parts[count].has_outdone = outdone;
-        parts[count].outdone = outdone;
-        parts[count].has_leader_epoch = outdone;
-        parts[count].leader_epoch = partition->state.leader_epoch;
-        partition->outdone_told = outdone;
-        parts[count].topic_id.data = partition->key.topic_id.bytes;
-        parts[count].topic_id.len = sizeof partition->key.topic_id.bytes;
-        parts[count].partition = partition->key.partition;
-        pointers[count] = &parts[count];
-        count++;
-    }
-    return count;
-}
-
-/* Borrowed by the list; caller frees it. */
-static char **damaged_paths(struct replicas *replicas, size_t *count)
-{
-    const struct defects *defects = &replicas->metadata->defects;
-    char **paths;
-    size_t limit = 0;
-
-    list_for_each (node, &defects->list)
-        limit++;
-    paths = heap_alloc(replicas->seam->heap, (limit + 1) * sizeof *paths);
-    *count = 0;
-    list_for_each (node, &defects->list) {
-        const struct defect *defect = container_of(node, struct defect, node);
-
-        if (defect->source == DEFECT_SCAN)
-            paths[(*count)++] = defect->path;
-    }
-    return paths;
+    if (error == ERROR_NONE &&
+        frame->message->body_case == KQ__MESSAGE__BODY_REPLICA_LOST_RESPONSE)
+        error = error_from_code(frame->message->replica_lost_response->error);
+    frame_free(frame);
+    if (error == ERROR_TIMED_OUT)
+        distrust(replicas);
+    if (error == ERROR_TOO_LARGE)
+        trace_log(replicas->seam->trace, TRACE_ERROR,
+                  "%zu damaged znodes are too many to be told to the "
+                  "controller: this broker takes no role until they are mended",
+                  replicas->report->damaged_count);
+    report_later(replicas); /* looks whether another one is due */
+    if (error != ERROR_NONE || !replicas->registered)
+        report_free(replicas);
+    else if (replicas->report->told < replicas->report->lost_count)
+        report_send(replicas);
+    else
+        report_end(replicas);
 }
 
 static size_t partition_count(struct replicas *replicas)
@@ -149,47 +148,117 @@ static size_t partition_count(struct replicas *replicas)
     return count;
 }
 
-void replicas_report(struct replicas *replicas)
+static void take_lost(struct replicas *replicas, struct report *report)
+{
+    struct partition *partition;
+
+    report->lost =
+        heap_alloc(replicas->seam->heap,
+                   (partition_count(replicas) + 1) * sizeof *report->lost);
+    for (partition = replicas_first(replicas); partition;
+         partition = replicas_next(partition)) {
+        bool outdone =
+            partition_is_outdone(partition) && partition_is_whole(partition);
+
+        /* also where the state known here does not name it: a leader may
+         * have brought it in under the old registration meanwhile */
+        if (!partition->state_known || partition_is_offline(partition) ||
+            (partition_is_whole(partition) && !outdone))
+            continue;
+        report->lost[report->lost_count++] =
+            (struct lost_replica){partition->key, outdone,
+                                  outdone ? partition->state.leader_epoch : 0};
+        partition->outdone_told = outdone;
+    }
+}
+
+static void take_damaged(struct replicas *replicas, struct report *report)
+{
+    const struct defects *defects = &replicas->metadata->defects;
+    struct heap *heap = replicas->seam->heap;
+    size_t limit = 0;
+
+    list_for_each (node, &defects->list)
+        limit++;
+    report->damaged = heap_alloc(heap, (limit + 1) * sizeof *report->damaged);
+    list_for_each (node, &defects->list) {
+        const struct defect *defect = container_of(node, struct defect, node);
+
+        if (defect->source == DEFECT_SCAN)
+            report->damaged[report->damaged_count++] =
+                heap_strdup(heap, defect->path);
+    }
+}
+
+static void fill_lost(Kq__LostReplica *part, struct lost_replica *lost)
+{
+    kq__lost_replica__init(part);
+    part->topic_id.data = lost->key.topic_id.bytes;
+    part->topic_id.len = sizeof lost->key.topic_id.bytes;
+    part->partition = lost->key.partition;
+    part->has_outdone = part->outdone = lost->outdone;
+    part->has_leader_epoch = lost->outdone;
+    part->leader_epoch = lost->leader_epoch;
+}
+
+/* As many as a request takes of what is not told yet, which may be none. */
+static void report_send(struct replicas *replicas)
 {
     struct heap *heap = replicas->seam->heap;
+    struct report *report = replicas->report;
     Kq__Message message = KQ__MESSAGE__INIT;
     Kq__ReplicaLostRequest request = KQ__REPLICA_LOST_REQUEST__INIT;
     Kq__ReplicaIdentity identity = KQ__REPLICA_IDENTITY__INIT;
-    Kq__LostReplica *parts;
-    Kq__LostReplica **pointers;
-    size_t limit;
+    size_t limit = replicas->options.request_partitions_max;
+    Kq__LostReplica *parts = heap_alloc_unset(heap, limit * sizeof *parts);
+    Kq__LostReplica **pointers =
+        heap_alloc_unset(heap, limit * sizeof *pointers);
+
+    while (report->told < report->lost_count && request.n_lost < limit) {
+        pointers[request.n_lost] = &parts[request.n_lost];
+        fill_lost(&parts[request.n_lost++], &report->lost[report->told++]);
+    }
+    request.lost = pointers;
+    request.has_more = request.more = report->told < report->lost_count;
+    identity.broker_id = replicas->options.broker_id;
+    identity.broker_epoch = replicas->broker_epoch;
+    request.broker = &identity;
+    request.has_registration_version = report->registration_version > 0;
+    request.registration_version = (uint32_t)report->registration_version;
+    request.has_changes_read = 1;
+    request.changes_read = report->changes_read;
+    if (!request.more) {
+        request.damaged = report->damaged;
+        request.n_damaged = report->damaged_count;
+    }
+    message.body_case = KQ__MESSAGE__BODY_REPLICA_LOST_REQUEST;
+    message.replica_lost_request = &request;
+    channel_call(&replicas->controller.channel, &replicas->report_call,
+                 &message, NULL, 0, CALL_TIMEOUT_US);
+    heap_free(heap, pointers);
+    heap_free(heap, parts);
+}
+
+void replicas_report(struct replicas *replicas)
+{
+    struct report *report;
 
     if (!replicas->registered || !replicas->metadata->ready ||
-        replicas->registration_version < 0 || replicas->report_open ||
+        replicas->registration_version < 0 || replicas->report != NULL ||
         !log_directories_in_life(replicas->directories,
                                  replicas->broker_epoch) ||
         !peer_ready(&replicas->controller)) {
         report_later(replicas);
         return;
     }
-    limit = partition_count(replicas) + 1;
-    parts = heap_alloc(heap, limit * sizeof *parts);
-    pointers = heap_alloc(heap, limit * sizeof *pointers);
-    identity.broker_id = replicas->options.broker_id;
-    identity.broker_epoch = replicas->broker_epoch;
-    request.broker = &identity;
-    request.n_lost = fill_lost(replicas, parts, pointers);
-    request.lost = pointers;
-    request.has_registration_version = replicas->registration_version > 0;
-    request.registration_version = (uint32_t)replicas->registration_version;
-    request.has_changes_read = 1;
-    request.changes_read = replicas->metadata->changes_read;
-    request.damaged = damaged_paths(replicas, &request.n_damaged);
-    message.body_case = KQ__MESSAGE__BODY_REPLICA_LOST_REQUEST;
-    message.replica_lost_request = &request;
-    replicas->report_open = true;
-    replicas->report_epoch = replicas->metadata->controller_epoch;
-    replicas->report_version = replicas->registration_version;
-    channel_call(&replicas->controller.channel, &replicas->report_call,
-                 &message, NULL, 0, CALL_TIMEOUT_US);
-    heap_free(heap, request.damaged);
-    heap_free(heap, pointers);
-    heap_free(heap, parts);
+    report = heap_alloc(replicas->seam->heap, sizeof *report);
+    report->controller_epoch = replicas->metadata->controller_epoch;
+    report->registration_version = replicas->registration_version;
+    report->changes_read = replicas->metadata->changes_read;
+    take_lost(replicas, report);
+    take_damaged(replicas, report);
+    replicas->report = report;
+    report_send(replicas);
 }
 
 /* ---- proposals ---- */
@@ -314,15 +383,14 @@ static void send_alters(struct replicas *replicas)
     Kq__Message message = KQ__MESSAGE__INIT;
     Kq__AlterPartitionRequest request = KQ__ALTER_PARTITION_REQUEST__INIT;
     Kq__ReplicaIdentity identity = KQ__REPLICA_IDENTITY__INIT;
-    struct alter_part *parts =
-        heap_alloc_unset(heap, ALTER_ITEMS_MAX * sizeof *parts);
+    size_t limit = replicas->options.request_partitions_max;
+    struct alter_part *parts = heap_alloc_unset(heap, limit * sizeof *parts);
     Kq__AlterPartitionItem **pointers =
-        heap_alloc_unset(heap, ALTER_ITEMS_MAX * sizeof *pointers);
+        heap_alloc_unset(heap, limit * sizeof *pointers);
     struct list *node;
     size_t count = 0;
 
-    while (count < ALTER_ITEMS_MAX &&
-           (node = list_pop(&replicas->alters)) != NULL) {
+    while (count < limit && (node = list_pop(&replicas->alters)) != NULL) {
         struct partition *partition =
             container_of(node, struct partition, alter_node);
 
@@ -422,4 +490,5 @@ void controller_calls_release(struct replicas *replicas)
     timer_stop(replicas->seam->timers, &replicas->report_retry);
     timer_stop(replicas->seam->timers, &replicas->alter_retry);
     peer_release(&replicas->controller);
+    report_free(replicas);
 }

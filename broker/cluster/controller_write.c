@@ -530,7 +530,7 @@ static void committed(struct controller *controller,
     while ((node = list_pop(&write->intents)) != NULL) {
         struct intent *intent = container_of(node, struct intent, node);
 
-        if (intent->kind == INTENT_REPLICA_LOST)
+        if (intent->kind == INTENT_REPLICA_LOST && !intent->more)
             mark_reported(controller, intent);
         intent_finish(intent, ERROR_NONE);
     }
@@ -669,7 +669,7 @@ static void nothing_staged(struct controller *controller,
     while ((node = list_pop(&write->intents)) != NULL) {
         struct intent *intent = container_of(node, struct intent, node);
 
-        if (intent->kind == INTENT_REPLICA_LOST)
+        if (intent->kind == INTENT_REPLICA_LOST && !intent->more)
             mark_reported(controller, intent);
         intent_finish(intent, ERROR_NONE);
     }

@@ -22,10 +22,12 @@ struct replicas_options {
     uint32_t fetch_bytes;
     int64_t retention_check_us;
     int64_t clock_skew_max_ms;
+    uint32_t request_partitions_max;  /* in a request to the controller; > 0 */
     struct log_settings log_settings; /* of topics that do not say */
 };
 
 RB_HEAD(partitions, partition);
+struct report;
 
 /* Embedded by the owner. */
 struct replicas_listener {
@@ -54,15 +56,13 @@ struct replicas {
     /* Version of the registration that says what is offline; -1: none does */
     int64_t registration_version;
     int64_t reported_version; /* the controller knows of */
-    int64_t report_version;   /* that the open report is of */
     bool reported; /* the controller knows what is lost: roles may be taken */
-    bool report_open;
     uint32_t reported_to; /* controller epoch */
     /* calls to the controller */
     struct peer_listener controller_listener;
     struct peer controller;
     struct call report_call;
-    uint32_t report_epoch; /* controller epoch the open report went to */
+    struct report *report; /* under way, or NULL */
     struct call alter_call;
     bool alter_open;
     struct list alters; /* partitions that want something */

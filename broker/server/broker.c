@@ -316,6 +316,7 @@ static void init_parts(struct broker *broker)
         .fetch_bytes = (uint32_t)config->replica_fetch_bytes,
         .retention_check_us = config->retention_check_ms * 1000,
         .clock_skew_max_ms = config->clock_skew_max_ms,
+        .request_partitions_max = (uint32_t)config->request_partitions_max,
         .log_settings = default_settings(config),
     };
 

@@ -378,6 +378,7 @@ void handle_replica_lost(struct session *session, struct frame *frame)
         request->has_registration_version ? request->registration_version : 0;
     control->intent.changes_read =
         request->has_changes_read ? request->changes_read : UINT64_MAX;
+    control->intent.more = request->has_more && request->more;
     control->intent.damaged = request->damaged;
     control->intent.damaged_count = request->n_damaged;
     control->intent.sender = (struct replica){request->broker->broker_id,

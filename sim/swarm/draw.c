@@ -144,6 +144,7 @@ static void draw_cluster(struct draw *draw)
     draw_knob(draw, "controller.coalesce.ms", 1, 100);
     draw_knob(draw, "leader.balance.interval.ms", 100, 5000);
     draw_knob(draw, "zookeeper.max.in.flight.requests", 1, 16);
+    draw_knob(draw, "controller.request.partitions.max", 1, 4);
 }
 
 /* ---- topics ---- */

@@ -214,6 +214,22 @@ static void a_report_from_before_the_last_states_does_not_count(void **state)
     assert_true(controller->live[1].reported);
 }
 
+/* Of those that the next request names nothing is known yet. */
+static void a_part_of_a_report_is_no_report(void **state)
+{
+    struct fixture *fixture = *state;
+    struct controller *controller = &fixture->lone.controller;
+    struct intent report = {
+        .kind = INTENT_REPLICA_LOST, .sender = {2, 20}, .more = true};
+
+    controller->live[1].reported = false;
+    assert_answered_with(fixture, ERROR_NONE, &report);
+    assert_false(controller->live[1].reported);
+    report.more = false;
+    assert_answered_with(fixture, ERROR_NONE, &report);
+    assert_true(controller->live[1].reported);
+}
+
 /* Who did not hear the answer asks again; it is another thing to ask of one
  * that others elected since. */
 static void an_unclean_election_may_be_asked_for_twice(void **state)
@@ -261,6 +277,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_report_from_before_the_last_states_does_not_count, setup,
             teardown),
+        cmocka_unit_test_setup_teardown(a_part_of_a_report_is_no_report, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(
             an_unclean_election_may_be_asked_for_twice, setup, teardown),
     };

@@ -110,6 +110,7 @@ static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     struct replicas_options options = {.broker_id = SELF,
+                                       .request_partitions_max = 500,
                                        .lag_us = 1000000,
                                        .clock_skew_max_ms = 1000,
                                        .log_settings = world_settings};
