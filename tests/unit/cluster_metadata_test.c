@@ -625,6 +625,25 @@ static void what_the_changes_leave_out_is_read(void **state)
     }
 }
 
+/* A controller need not read what it wrote, if it knows all that came before.
+ */
+static void what_was_written_is_known(void **state)
+{
+    struct fixture *fixture = *state;
+    struct metadata *metadata = &fixture->metadata;
+
+    metadata_wrote(metadata, 0, 2, false); /* nothing was read yet */
+    assert_int_equal(metadata->next_sequence, 0);
+    scan(fixture);
+    assert_int_equal(metadata->next_sequence, 5);
+    metadata_wrote(metadata, 6, 8, false); /* another one wrote number 5 */
+    assert_int_equal(metadata->next_sequence, 5);
+    assert_int_equal(metadata->changes_read, 5);
+    metadata_wrote(metadata, 5, 8, false);
+    assert_int_equal(metadata->next_sequence, 8);
+    assert_int_equal(metadata->changes_read, 8);
+}
+
 static void without_changes_all_is_read_again_and_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -762,6 +781,7 @@ int main(void)
         TEST(nothing_is_read_that_a_change_brings),
         TEST(states_that_do_not_come_next_are_read),
         TEST(what_the_changes_leave_out_is_read),
+        TEST(what_was_written_is_known),
         TEST(without_changes_all_is_read_again_and_again),
         TEST(a_new_topic_is_found),
         TEST(a_topic_that_is_deleted_while_it_is_read_is_gone),
