@@ -320,9 +320,12 @@ static void prepare(struct recovery *recovery)
         return;
     if (recovery->bases[0] <= stored->log_start_offset)
         recovery->expected = recovery->bases[0];
-    if (recovery->start.offset < recovery->bases[0])
+    if (recovery->start.offset < recovery->bases[0]) {
+        /* who wrote in between nobody can tell any more */
+        producers_clear(&body->producers, true);
         recovery->start =
             (struct place){recovery->bases[0], recovery->bases[0], 0};
+    }
     if (!has_base(recovery, recovery->start.segment)) {
         for (last = recovery->base_count - 1;
              last > 0 && recovery->bases[last] > recovery->start.offset; last--)

@@ -69,6 +69,16 @@ void exclusive_fail(struct log_body *body, enum error error)
     finish(body, error);
 }
 
+/* Where the scan ended nothing more is read. */
+static void damage_met(struct log_body *body, const struct scan *scan,
+                       int64_t offset, int64_t end_offset)
+{
+    if (scan->result == SCAN_FAILED)
+        damage_unreadable(body, offset, end_offset);
+    else
+        damage_found(body, offset, end_offset);
+}
+
 /* ---- producers ---- */
 
 static void rebuild_next(struct log_body *body, int64_t offset);
@@ -82,19 +92,32 @@ static bool rebuild_batch(struct scan *scan, const struct batch_header *header)
     return true;
 }
 
+/* The rest of the segment cannot be read. It is damage like any other, and who
+ * wrote there is looked for again once it is mended; who wrote behind it is
+ * known. */
+static void rebuild_without(struct log_body *body, const struct scan *scan,
+                            int64_t end_offset)
+{
+    body->producers.forgetful = true;
+    body->log.unsure = true;
+    damage_met(body, scan, body->exclusive.rebuilt.offset, end_offset);
+    rebuild_next(body, end_offset);
+}
+
 static void rebuild_scanned(struct scan *scan)
 {
     struct log_body *body = scan->context;
     struct segment *segment =
         body->segments[segment_at(body, body->exclusive.rebuilt.segment)];
 
-    if (scan->result != SCAN_END) {
+    if (scan->result == SCAN_END) {
+        rebuild_next(body, segment->end_offset);
+    } else if (scan->result == SCAN_BAD || scan->error == ERROR_IO) {
+        rebuild_without(body, scan, segment->end_offset);
+    } else {
         body->producers.forgetful = true;
-        body->log.unsure = true; /* if it is known to be damaged: until then */
         finish(body, ERROR_NONE);
-        return;
     }
-    rebuild_next(body, segment->end_offset);
 }
 
 static void rebuild_opened(struct steps *steps, enum error error)
@@ -150,8 +173,7 @@ static void rebuild_next(struct log_body *body, int64_t offset)
         rebuild_open(body, segment, offset);
         return;
     }
-    job->rebuilt.segment = segment->base_offset;
-    job->rebuilt.position = 0;
+    job->rebuilt = (struct producers_place){offset, segment->base_offset, 0};
     job->scan.key = body->log.key;
     job->scan.seam = body->log.directory->seam;
     job->scan.file = segment->file;
@@ -175,6 +197,7 @@ static void snapshot_read(struct small_file *file, enum error error)
     bool good = error == ERROR_NONE &&
                 producers_decode(&body->producers, file->payload,
                                  file->payload_size, &job->rebuilt) &&
+                job->rebuilt.offset >= body->segments[0]->base_offset &&
                 job->rebuilt.offset <= body->log.log_end_offset;
 
     small_file_release(file);
@@ -184,7 +207,8 @@ static void snapshot_read(struct small_file *file, enum error error)
         rebuild_start(body);
 }
 
-/* From the newest snapshot that is left, else from the start of the log. */
+/* From the newest snapshot that is left, else from the start of the log: who
+ * wrote between a snapshot and the start nobody can tell any more. */
 static void rebuild_start(struct log_body *body)
 {
     struct exclusive_job *job = &body->exclusive;
@@ -457,8 +481,9 @@ static bool find_batch(struct scan *scan, const struct batch_header *header)
 
 /* Where the cut lies cannot be told before what is below it is mended: a cut
  * at the damage would lose batches that this replica was counted for. */
-static void cut_barred(struct log_body *body, int64_t offset)
+static void cut_barred(struct log_body *body, const struct scan *scan)
 {
+    int64_t offset = body->exclusive.cut.offset;
     int64_t end_offset = body->exclusive.offset;
 
     trace_log(body->log.directory->seam->trace, TRACE_WARN,
@@ -466,7 +491,7 @@ static void cut_barred(struct log_body *body, int64_t offset)
               "mended",
               body->path, (long long)offset, (long long)end_offset);
     finish(body, ERROR_CORRUPT);
-    damage_found(body, offset, end_offset);
+    damage_met(body, scan, offset, end_offset);
 }
 
 static void found(struct scan *scan)
@@ -480,7 +505,7 @@ static void found(struct scan *scan)
         return;
     }
     if (scan->result != SCAN_STOPPED && job->cut.offset < job->offset) {
-        cut_barred(body, job->cut.offset);
+        cut_barred(body, scan);
         return;
     }
     job->cut.position = scan->position;

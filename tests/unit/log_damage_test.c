@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "log/internal.h"
 #include "tests/lib/log_world.h"
 
 #define BATCH   180 /* bytes of a batch with a body of 100 */
@@ -629,6 +630,36 @@ static void a_cut_behind_damage_leaves_producers_unsure(void **state)
     assert_int_equal(check(log, 97), ERROR_NONE);
 }
 
+/* Likewise when nobody knew of the damage before; what lies behind it is read
+ * all the same. */
+static void damage_that_producers_are_read_through_is_found(void **state)
+{
+    struct world *world = *state;
+    struct log *log = filled(world, 100);
+    struct copy copy;
+
+    read_copy(world, &copy);
+    for (unsigned base = SEGMENT; base < 100; base += SEGMENT) {
+        char name[32];
+
+        snprintf(name, sizeof name, "%020u.producers", base);
+        unlink(world_file(world, 0, name)); /* not all are kept */
+    }
+    world_flip(file_of(world, 44), 3 * BATCH + 9);
+    assert_int_equal(cut_to(world, log, 97), ERROR_NONE);
+    assert_true(log->damaged);
+    assert_int_equal(log->damage_offset, 47);
+    assert_int_equal(log->damage_end_offset, 66);
+    assert_true(log->unsure);
+    assert_int_equal(check(log, 96), ERROR_DUPLICATE_SEQUENCE);
+    mend(world, log, &copy, 1);
+    assert_false(log->damaged);
+    world_until_true(world, is_sure, log);
+    assert_int_equal(check(log, 96), ERROR_DUPLICATE_SEQUENCE);
+    assert_int_equal(check(log, 97), ERROR_NONE);
+    assert_false(log->body->producers.forgetful);
+}
+
 /* The history was made again over the hole: it only guesses what was there. */
 static void a_guessed_history_names_nothing(void **state)
 {
@@ -773,6 +804,7 @@ int main(void)
         TEST_UNSCRUBBED(a_cut_into_a_missing_file_waits),
         TEST(damage_ends_where_the_log_is_cut),
         TEST(a_cut_behind_damage_leaves_producers_unsure),
+        TEST_UNSCRUBBED(damage_that_producers_are_read_through_is_found),
         TEST_UNSCRUBBED(a_guessed_history_names_nothing),
         TEST(what_nobody_needs_is_filled),
         TEST(a_cut_ends_a_mending),

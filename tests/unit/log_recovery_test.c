@@ -466,6 +466,55 @@ static void a_cut_after_a_start_forgets_no_producer(void **state)
     assert_int_equal(check(log, 6, &base), ERROR_OUT_OF_ORDER_SEQUENCE);
 }
 
+static enum error check_other(struct log *log, int32_t sequence)
+{
+    struct batch_header header = {
+        .producer_id = 78, .record_count = 1, .base_sequence = sequence};
+    int64_t base;
+
+    return log_check_producer(log, &header, &base);
+}
+
+/* The newest snapshot there is lies below the start of the log: what it says is
+ * older than what was deleted, and is not believed. */
+static void a_snapshot_below_the_log_start_tells_nothing(void **state)
+{
+    struct world *world = *state;
+    struct log *log;
+    int64_t base = -1;
+
+    assert_int_equal(world_open(world), ERROR_NONE);
+    log = world_create(world, 0, &world_settings);
+    produce(world, log, 0, 60);
+    world_append(world, log,
+                 &(struct world_batch){.epoch = 1, .producer_id = 78});
+    produce(world, log, 60, 80); /* a snapshot at 66 */
+    world_append(
+        world, log,
+        &(struct world_batch){.epoch = 1, .producer_id = 78, .sequence = 1});
+    log->unsure = true; /* then no snapshot is taken, as after damage */
+    produce(world, log, 80, 100);
+    log->unsure = false;
+    log_set_high_watermark(log, 95);
+    log_advance_start(log, 90);
+    world_settle(world);
+    assert_int_equal(log->body->segments[0]->base_offset, 88);
+    assert_int_equal(log->body->snapshot_count, 1);
+    assert_int_equal(log->body->snapshots[0], 66);
+    for (unsigned round = 0; round < 2; round++) {
+        if (round == 0)
+            world_truncate(world, log, 99);
+        else
+            assert_int_equal(world_crash(world), ERROR_NONE);
+        log = world_log(world, 0);
+        assert_false(log->damaged);
+        assert_int_equal(check(log, 96, &base), ERROR_DUPLICATE_SEQUENCE);
+        assert_int_equal(check(log, 97, &base), ERROR_NONE);
+        assert_int_equal(check_other(log, 2), ERROR_NONE);
+        world_settle(world);
+    }
+}
+
 /* Another life of it has written here since. */
 static void an_older_epoch_of_a_producer_is_refused(void **state)
 {
@@ -615,6 +664,7 @@ int main(void)
         TEST_UNMARKED(producers_are_known_across_restarts),
         TEST(a_cut_restores_what_producers_had_written),
         TEST(a_cut_after_a_start_forgets_no_producer),
+        TEST(a_snapshot_below_the_log_start_tells_nothing),
         TEST(an_older_epoch_of_a_producer_is_refused),
         TEST(producers_are_not_more_than_there_is_room_for),
         TEST(a_damaged_snapshot_is_not_needed),
