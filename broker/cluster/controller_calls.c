@@ -463,6 +463,8 @@ void replicas_on_brokers(struct replicas *replicas)
     if (replicas->registered && replicas->metadata->ready &&
         report_due(replicas))
         replicas_report(replicas);
+    /* who was not known to be alive may join now */
+    replicas_review_at(replicas, replicas->seam->now.monotonic_us);
 }
 
 void controller_calls_init(struct replicas *replicas)

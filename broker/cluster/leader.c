@@ -813,6 +813,7 @@ static void withdraw(struct partition *partition)
     partition->resigning = false;
     partition->review_at_us =
         partition_seam(partition)->now.monotonic_us + REVIEW_PAUSE_US;
+    replicas_review_at(partition->replicas, partition->review_at_us);
 }
 
 void partition_alter_done(struct partition *partition, enum error error)

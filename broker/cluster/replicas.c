@@ -124,13 +124,20 @@ int64_t replicas_clock(struct replicas *replicas, bool believe)
 static void lag_fire(struct timer *timer)
 {
     struct replicas *replicas = container_of(timer, struct replicas, lag_timer);
+    int64_t now_us = replicas->seam->now.monotonic_us;
+    int64_t next_us = now_us + replicas->options.lag_us / 2;
     struct partition *partition;
     bool outdone = false;
 
     look_at_clock(replicas);
     RB_FOREACH(partition, partitions, &replicas->partitions)
     {
+        if (partition->role == PARTITION_LEADER)
+            partition_advance(partition); /* what was refused is tried again */
         partition_review_isr(partition);
+        if (partition->review_at_us > now_us &&
+            partition->review_at_us < next_us)
+            next_us = partition->review_at_us;
         if (partition_is_outdone(partition)) {
             partition->outdone_told = false;
             outdone = true;
@@ -138,9 +145,15 @@ static void lag_fire(struct timer *timer)
     }
     if (outdone) /* perhaps somebody else can serve by now */
         replicas_report(replicas);
-    timer_start(replicas->seam->timers, timer,
-                replicas->seam->now.monotonic_us +
-                    replicas->options.lag_us / 2);
+    timer_start(replicas->seam->timers, timer, next_us);
+}
+
+void replicas_review_at(struct replicas *replicas, int64_t at_us)
+{
+    struct timer *timer = &replicas->lag_timer;
+
+    if (timer_running(timer) && timer->deadline_us > at_us)
+        timer_start(replicas->seam->timers, timer, at_us);
 }
 
 static void retention_fire(struct timer *timer)

@@ -115,6 +115,8 @@ int64_t replicas_clock(struct replicas *replicas, bool believe);
 /* A leader may acknowledge acks=1 and serve reads: the lease holds. */
 bool replicas_lease_holds(const struct replicas *replicas);
 
+/* All leaders here look at their in-sync replicas then, at the latest. */
+void replicas_review_at(struct replicas *replicas, int64_t at_us);
 /* Wishes of partitions. */
 void replicas_want_alter(struct replicas *replicas,
                          struct partition *partition);
