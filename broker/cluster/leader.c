@@ -435,8 +435,12 @@ void leader_start(struct partition *partition)
 
 static enum error may_append(struct partition *partition, int32_t acks)
 {
-    if (partition->role != PARTITION_LEADER || partition->state.fresh)
-        return ERROR_NOT_LEADER; /* or not yet (R10) */
+    if (partition->role != PARTITION_LEADER)
+        return ERROR_NOT_LEADER;
+    if (partition->state.fresh) /* not yet (R10) */
+        return partition->state.isr.count < partition->state.min
+                   ? ERROR_NOT_ENOUGH_REPLICAS
+                   : ERROR_NOT_LEADER;
     if (partition->resigning || gives_way(partition))
         return ERROR_NOT_LEADER; /* or soon not any more (R17) */
     if (partition_is_outdone(partition))
@@ -738,11 +742,13 @@ static void propose(struct partition *partition, const struct replica_set *isr,
 }
 
 /* Who is in the ISR of a fresh partition by its creation alone may be without a
- * log as yet, which would be a lost one if the partition were not fresh (R10).
- */
+ * log as yet, which would be a lost one if the partition were not fresh (R10);
+ * and while it is below `min`, the others that are counted on are such, too. */
 static bool all_have_logs(const struct partition *partition,
                           const struct replica_set *isr)
 {
+    if (isr->count < partition->state.min)
+        return false;
     for (uint32_t i = 0; i < partition->state.replica_count; i++) {
         const struct follower *follower = &partition->followers[i];
 

@@ -535,7 +535,7 @@ enum error partition_state_alter_isr(struct partition_state *state,
             return ERROR_INELIGIBLE_REPLICA;
     }
     partition_state_set_isr(state, isr, NULL);
-    state->fresh = false;
+    state->fresh = state->fresh && isr->count < state->min;
     state->partition_epoch++;
     return ERROR_NONE;
 }

@@ -52,7 +52,7 @@ struct partition_state {
     struct replica_set eligible;
     uint32_t min; /* ISR size that lets the high watermark move */
     bool lazy;
-    bool fresh; /* not all of the ISR had logs: nothing was written (R10) */
+    bool fresh; /* not `min` in sync had logs yet: nothing was written (R10) */
     int64_t log_start_floor;
     /* In this leader epoch one began to lead with what it had, committed or
      * not; 0: never. What was committed before may be gone (R11). */
@@ -203,7 +203,8 @@ bool partition_state_spares(const struct partition_state *state,
                             uint32_t broker_id);
 
 /* A leader asks for a new ISR. ERROR_NONE: done, the epoch is bumped, and the
- * partition is not fresh any more. Nobody joins who is leaving.
+ * partition is not fresh any more if the ISR reaches `min`. Nobody joins who is
+ * leaving.
  * ERROR_FENCED_EPOCH, ERROR_STALE_PARTITION_EPOCH, ERROR_NOT_LEADER,
  * ERROR_INELIGIBLE_REPLICA: unchanged. */
 enum error partition_state_alter_isr(struct partition_state *state,

@@ -403,7 +403,10 @@ static void who_does_not_lead_takes_nothing(void **state)
 
     assert_int_equal(append(partition, -1), TAKEN);
     partition->state.fresh = true;
-    assert_int_equal(append(partition, -1), ERROR_NOT_LEADER);
+    assert_int_equal(append(partition, 1), ERROR_NOT_LEADER);
+    partition->state.min = 3;
+    assert_int_equal(append(partition, 1), ERROR_NOT_ENOUGH_REPLICAS);
+    partition->state.min = 1;
     partition->state.fresh = false;
     partition->resigning = true;
     assert_int_equal(append(partition, -1), ERROR_NOT_LEADER);

@@ -361,6 +361,16 @@ static void a_fresh_partition_has_nothing_to_lose(void **state)
     assert_false(partition.fresh);
     assert_true(partition_state_replica_lost(&partition, 2, 201));
     assert_set(&partition.isr, B1 | B3);
+    partition = fresh(ALL); /* 2 and 3 die before they have logs */
+    cluster_of(&cluster, B1);
+    assert_true(partition_state_decide(&partition, &cluster.live));
+    isr = set_of(B1);
+    assert_int_equal(partition_state_alter_isr(&partition, &leader, 0, 1, &isr,
+                                               &cluster.live),
+                     ERROR_NONE);
+    assert_true(partition.fresh);
+    assert_false(partition_state_replica_lost(&partition, 2, 201));
+    assert_set(&partition.eligible, B2 | B3);
     partition_state_create(&partition, assignment, 1, 1, false, &cluster.live);
     cluster_of(&cluster, 0);
     assert_true(partition_state_decide(&partition, &cluster.live));
