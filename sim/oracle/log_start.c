@@ -9,15 +9,37 @@
 
 #include "sim/oracle/internal.h"
 
-struct log_start_state {
-    struct vector shown; /* int64_t by partition: by leaders, so far */
+/* By a leader; they rise. */
+struct shown {
+    int64_t offset;
+    int64_t us;
 };
 
-static int64_t *shown_of(struct log_start_state *start,
-                         const struct partition *partition)
+struct log_start_state {
+    struct vector partitions; /* struct vector of struct shown, by partition */
+};
+
+static struct vector *all_shown(struct log_start_state *start,
+                                const struct partition *partition)
 {
-    vector_reach(&start->shown, partition->index + 1, sizeof(int64_t));
-    return VECTOR_AT(&start->shown, int64_t, partition->index);
+    vector_reach(&start->partitions, partition->index + 1,
+                 sizeof(struct vector));
+    return VECTOR_AT(&start->partitions, struct vector, partition->index);
+}
+
+/* The highest so far, by this time. */
+static int64_t shown_by(struct log_start_state *start,
+                        const struct partition *partition, int64_t us)
+{
+    const struct vector *all = all_shown(start, partition);
+
+    for (size_t i = all->count; i > 0; i--) {
+        const struct shown *shown = VECTOR_AT(all, struct shown, i - 1);
+
+        if (shown->us <= us)
+            return shown->offset;
+    }
+    return 0;
 }
 
 static void check_node(struct judge *judge, const struct partition *partition,
@@ -33,20 +55,23 @@ static void check_node(struct judge *judge, const struct partition *partition,
                    offset, how);
 }
 
-static void note_leader(struct log_start_state *start,
+static void note_leader(const struct judge *judge,
+                        struct log_start_state *start,
                         const struct partition *partition, int64_t offset)
 {
-    int64_t *shown = shown_of(start, partition);
+    struct shown *shown;
 
-    if (offset > *shown)
-        *shown = offset;
+    if (offset <= shown_by(start, partition, INT64_MAX))
+        return;
+    shown = vector_push(all_shown(start, partition), sizeof *shown);
+    *shown = (struct shown){offset, judge->now_us};
 }
 
 static void check_served(struct judge *judge, struct log_start_state *start,
                          const struct partition *partition, unsigned node,
                          int64_t offset)
 {
-    int64_t shown = *shown_of(start, partition);
+    int64_t shown = shown_by(start, partition, INT64_MAX);
 
     if (offset < partition->ordered_done)
         judge_fail(judge, ORACLE_LOG_START, partition, node, offset,
@@ -73,7 +98,7 @@ static void on_fact(struct judge *judge, void *state,
         check_node(judge, partition, node, fact->offset, "while it ran");
     if (fact->type == FACT_LOG_START &&
         partition->replicas[node].role == FACT_ROLE_LEADER)
-        note_leader(state, partition, fact->offset);
+        note_leader(judge, state, partition, fact->offset);
     else if (fact->type == FACT_SERVED)
         check_served(judge, state, partition, node, fact->offset);
 }
@@ -81,9 +106,12 @@ static void on_fact(struct judge *judge, void *state,
 static void on_history(struct judge *judge, void *state,
                        struct partition *partition, const struct history *event)
 {
-    /* The closing reader comes after everything else. */
+    int64_t shown;
+
+    /* The closing reader comes after everything else but retention. */
     if (!event->final || event->type != HISTORY_POSITIONED)
         return;
+    shown = shown_by(state, partition, event->since_us);
     if (event->offset < partition->ordered_done)
         judge_fail(judge, ORACLE_LOG_START, partition, JUDGE_NODES_MAX,
                    event->offset,
@@ -91,18 +119,21 @@ static void on_history(struct judge *judge, void *state,
                    "; an operator was told that all below %" PRId64 " is gone",
                    judge_place(judge, partition), event->offset,
                    partition->ordered_done);
-    if (event->offset < *shown_of(state, partition))
+    if (event->offset < shown)
         judge_fail(judge, ORACLE_LOG_START, partition, JUDGE_NODES_MAX,
                    event->offset,
                    "the closing reader of %s begins at %" PRId64
                    "; leaders had shown log start %" PRId64,
-                   judge_place(judge, partition), event->offset,
-                   *shown_of(state, partition));
+                   judge_place(judge, partition), event->offset, shown);
 }
 
 static void release(void *state)
 {
-    vector_release(&((struct log_start_state *)state)->shown);
+    struct log_start_state *start = state;
+
+    for (size_t i = 0; i < start->partitions.count; i++)
+        vector_release(VECTOR_AT(&start->partitions, struct vector, i));
+    vector_release(&start->partitions);
 }
 
 const struct oracle oracle_log_start = {.state_size =

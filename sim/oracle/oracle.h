@@ -90,6 +90,7 @@ struct history {
     uint32_t producer; /* SENT, ACKED, FAILED, READ */
     uint64_t sequence; /* likewise; from 0, dense per producer */
     int64_t offset;
+    int64_t since_us; /* POSITIONED: it looks for a place since then */
     uint32_t crc;     /* SENT, READ: of key and value */
     uint32_t bytes;   /* SENT: of key and value */
     enum error error; /* FAILED */

@@ -217,6 +217,7 @@ struct reader {
     unsigned number;
     bool final;
     bool told;         /* where it began */
+    int64_t since_us;  /* it has looked for that */
     bool lost;         /* to be started anew */
     int64_t resume_at; /* -1: from the beginning */
 };

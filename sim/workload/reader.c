@@ -37,6 +37,7 @@ static void tell_start(struct reader *reader)
     if (reader->told)
         return;
     reader->told = true;
+    event.since_us = reader->since_us;
     if (reader->subscription.start == CLIENT_START_EARLIEST)
         run_history(reader->worker, &event);
 }
@@ -105,6 +106,7 @@ static void subscribe(struct reader *reader, bool latest)
     else if (latest)
         start = CLIENT_START_LATEST;
     reader->lost = false;
+    reader->since_us = world_now_us(run->world);
     client_subscribe(reader->worker->client, &reader->subscription,
                      run->topics[reader->topic].topic->name,
                      reader->key.partition, start, reader->resume_at);

@@ -567,6 +567,27 @@ static void test_leader_may_end_where_nobody_asks(void **state)
     assert_silent(*state);
 }
 
+/* What was shown since the reader looked for its place does not count. */
+static void test_closing_reader_below_log_start(void **state)
+{
+    struct history event = {.type = HISTORY_POSITIONED,
+                            .key = key,
+                            .reader = 9,
+                            .offset = 1,
+                            .since_us = 4 * SECOND,
+                            .final = true};
+
+    good_run(*state);
+    judge_time(*state, 5 * SECOND);
+    fact(*state, 0, FACT_LOG_START, 2, 0, 0);
+    judge_time(*state, 6 * SECOND);
+    judge_history(*state, &event);
+    assert_silent(*state);
+    event.since_us = 5 * SECOND;
+    judge_history(*state, &event);
+    assert_broken(*state, ORACLE_LOG_START);
+}
+
 static void test_log_start_back(void **state)
 {
     good_run(*state);
@@ -810,6 +831,7 @@ int main(void)
         LED(test_old_leader_ends_before_the_next_leads),
         LED(test_who_was_replaced_unheard_may_stop_leading),
         CASE(test_leader_may_end_where_nobody_asks),
+        CASE(test_closing_reader_below_log_start),
         CASE(test_log_start_back),
         CASE(test_young_removed),
         CASE(test_a_batch_that_comes_back_is_as_old_as_it_was),
