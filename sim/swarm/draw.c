@@ -525,8 +525,8 @@ static void draw_faults(struct draw *draw)
                    (double)of_100000 / 1e5);
         stalls |= strcmp(rate->point, "disk/stall") == 0;
     }
-    if (stalls) /* a batch is stamped, and seen in the log 2 s later */
-        write_line(draw, "clock-slack: 2200ms");
+    if (stalls) /* a batch is stamped, and is in the log two stalls later */
+        write_line(draw, "clock-slack: 4200ms");
 }
 
 /* ---- the door ---- */
