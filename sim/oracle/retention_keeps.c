@@ -36,12 +36,14 @@ static int64_t age_of_last_ms(const struct judge *judge,
                               int64_t next_offset)
 {
     size_t at = partition_birth(partition, next_offset - 1);
+    const struct birth *birth;
 
     if (at >= partition->births.count)
         return INT64_MAX; /* older than the model */
-    return (judge->now_us -
-            VECTOR_AT(&partition->births, struct birth, at)->born_us) /
-           1000;
+    birth = VECTOR_AT(&partition->births, struct birth, at);
+    if (birth->base_offset >= next_offset)
+        return INT64_MAX; /* found at a start, and nobody told of it before */
+    return (judge->now_us - birth->born_us) / 1000;
 }
 
 static void on_fact(struct judge *judge, void *state,

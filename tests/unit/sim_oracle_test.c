@@ -649,6 +649,24 @@ static void test_a_batch_found_at_a_start_was_born_before(void **state)
     assert_silent(*state);
 }
 
+/* Written as the broker fell, by a leader alone: no fact told of it. */
+static void test_a_batch_that_nobody_told_of_is_not_young(void **state)
+{
+    good_run(*state);
+    for (unsigned node = 0; node < 3; node++)
+        judge_node(*state, node, NODE_CRASHED);
+    judge_time(*state, 8 * SECOND);
+    for (unsigned node = 0; node < 3; node++) {
+        judge_node(*state, node, NODE_STARTED);
+        fact(*state, node, FACT_OPENED, 0, 3, 0);
+    }
+    judge_time(*state, 10 * SECOND);
+    for (unsigned node = 0; node < 3; node++)
+        append(*state, node, 3, 53);
+    remove_three(*state, 11 * SECOND);
+    assert_silent(*state);
+}
+
 /* Nor the next time, when it fell again before it had opened its log. */
 static void test_who_falls_again_wrote_nothing_in_between(void **state)
 {
@@ -836,6 +854,7 @@ int main(void)
         CASE(test_young_removed),
         CASE(test_a_batch_that_comes_back_is_as_old_as_it_was),
         CASE(test_a_batch_found_at_a_start_was_born_before),
+        CASE(test_a_batch_that_nobody_told_of_is_not_young),
         CASE(test_who_falls_again_wrote_nothing_in_between),
         CASE(test_uncommitted_removed),
         CASE(test_old_not_removed),
