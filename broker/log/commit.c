@@ -158,6 +158,7 @@ void commit_want(struct log_body *body, bool now)
     int64_t flush_ms = body->log.settings.flush_ms;
 
     if (body->dying || directory->failed ||
+        body->exclusive.running || /* it asks when it has cut the log */
         body->log.durable_end_offset == body->log.log_end_offset)
         return;
     if (!now && flush_ms != 0) {

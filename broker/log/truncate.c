@@ -53,6 +53,7 @@ static void finish(struct log_body *body, enum error error)
     body->log.unsure = body->log.unsure && body->log.damaged;
     scan_release(&job->scan);
     small_file_release(&job->snapshot);
+    commit_want(body, false);
     done(job->context, error);
     if (next != EXCLUSIVE_NONE)
         begin(&body->log, next, job->next_offset, job->next_done,
@@ -302,7 +303,6 @@ static void cut_rest(struct log_body *body)
 
     ring_cut_end(&body->ring, job->cut.offset);
     whole = producers_cut_end(&body->producers, job->cut.offset);
-    commit_want(body, false);
     if (whole && (!body->log.unsure || body->log.damaged)) {
         finish(body, ERROR_NONE);
         return;

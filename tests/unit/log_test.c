@@ -553,6 +553,36 @@ static bool first_is_durable(void *context)
     return ((const struct log *)context)->durable_end_offset >= 1;
 }
 
+static bool all_is_durable(void *context)
+{
+    const struct log *log = context;
+
+    return log->durable_end_offset == log->log_end_offset;
+}
+
+/* Else what the cut takes away could be called durable when it is gone. */
+static void nothing_is_synced_while_a_log_is_cut(void **state)
+{
+    struct world *world = *state;
+    struct log_settings settings = world_settings;
+    struct log *log;
+
+    settings.flush_ms = -1;
+    log = world_create(world, 0, &settings);
+    world_fill(world, log, 3, &(struct world_batch){.epoch = 1});
+    assert_int_equal(log->durable_end_offset, 0);
+    world->answered = false;
+    log_truncate(log, 2, cut, world);
+    assert_true(log->body->exclusive.running);
+    settings.flush_ms = 0;
+    log_configure(log, &settings); /* wants a sync at once */
+    assert_true(list_empty(&log->body->sync_node));
+    world_until(world, &world->answered);
+    assert_int_equal(world->answer, ERROR_NONE);
+    world_until_true(world, all_is_durable, log);
+    assert_int_equal(log->durable_end_offset, 2);
+}
+
 static void flush_ms_decides_what_counts(void **state)
 {
     struct world *world = *state;
@@ -733,6 +763,7 @@ int main(void)
         TEST(epochs_are_known_across_restarts),
         TEST(a_log_is_removed_and_made_again),
         TEST(logs_come_in_the_order_of_their_keys),
+        TEST(nothing_is_synced_while_a_log_is_cut),
         TEST(flush_ms_decides_what_counts),
         TEST(a_busy_disk_is_waited_for),
         TEST(few_files_are_open_however_many_logs_there_are),
