@@ -8,6 +8,7 @@
 
 HOSTS=()
 declare -A PIDS=() # of what runs on a host
+declare -A SLOW=() # of what slows its connections down
 
 address_of() { # host
     case "$1" in
@@ -119,10 +120,52 @@ heal() { # from, to
     on "$2" iptables -D INPUT -s "$(address_of "$1")" -j DROP
 }
 
+SLOW_PORT=7777
+
+# slow HOST MS MS: connections of the host end, and what it opens and accepts
+# from here on goes through slow_link.py.
+slow() {
+    ip netns exec "$1" tests/cluster/slow_link.py "$SLOW_PORT" "$2" "$3" \
+        >"$CLUSTER/$1/slow" 2>&1 &
+    SLOW[$1]=$!
+    eventually 10 grep -q ready "$CLUSTER/$1/slow" || {
+        failed "slow_link.py does not listen on $1"
+        return 1
+    }
+    on "$1" iptables -t nat -A OUTPUT -p tcp ! -o lo -m mark ! --mark 1 \
+        -j REDIRECT --to-ports "$SLOW_PORT"
+    on "$1" iptables -t nat -A PREROUTING -p tcp ! --dport "$SLOW_PORT" \
+        -j REDIRECT --to-ports "$SLOW_PORT"
+    reset_connections "$1"
+}
+
+# As it was: connections end once more.
+fast() { # host
+    on "$1" iptables -t nat -F
+    kill -KILL "${SLOW[$1]}" || {
+        failed "slow_link.py of $1 ended by itself:"
+        cat "$CLUSTER/$1/slow"
+    }
+    wait "${SLOW[$1]}" 2>/dev/null
+    unset "SLOW[$1]"
+}
+
+# Those that are open, of a host that goes on sending on them.
+reset_connections() { # host
+    on "$1" iptables -I OUTPUT -p tcp ! -o lo -m mark ! --mark 1 \
+        -m conntrack --ctstate ESTABLISHED \
+        -j REJECT --reject-with tcp-reset
+    sleep 1
+    on "$1" iptables -D OUTPUT -p tcp ! -o lo -m mark ! --mark 1 \
+        -m conntrack --ctstate ESTABLISHED \
+        -j REJECT --reject-with tcp-reset
+}
+
 hosts_down() {
     local host
 
     for host in "${HOSTS[@]}"; do
+        [ -z "${SLOW[$host]-}" ] || fast "$host"
         [ -z "${PIDS[$host]-}" ] || stop "$host" KILL 2>/dev/null
     done
 }

@@ -7,12 +7,13 @@
 # a load of idempotent producers with acks=all, while for SECONDS one to three
 # faults at a time strike random ones of them: kill -9, a clean stop, a pause,
 # cuts of the network one way or both between brokers, from ZooKeeper and from
-# the clients, a broker killed that another one does not hear, servers of
-# ZooKeeper killed or paused with or without the quorum, all brokers killed, and
-# a disk replaced by an empty one. After each round all is in sync again;
-# at the end every acknowledged record is read at its offset, none twice. The
-# faults come from SEED (1), their effect from the machine. Needs root, network
-# namespaces and iptables; exit 77 where there are none.
+# the clients, connections that end and come back slow, a broker killed that
+# another one does not hear, servers of ZooKeeper killed or paused with or
+# without the quorum, all brokers killed, and a disk replaced by an empty one.
+# After each round all is in sync again; at the end every acknowledged record is
+# read at its offset, none twice. The faults come from SEED (1), their effect
+# from the machine. Needs root, network namespaces and iptables; exit 77 where
+# there are none.
 set -u
 if [ "${KQ_APART-}" != 1 ]; then
     unshare --mount --net true 2>/dev/null &&
@@ -141,6 +142,14 @@ fault_alone() {
     cut_between "$host" "${others[@]}" "${servers[@]}" clients
 }
 
+fault_slow() {
+    local most=$((50 + RANDOM % 950))
+
+    one "${brokers[@]}" || return
+    slow "$host" $((most / 10)) "$most"
+    strike "$host" "$host slow by up to $most ms" "fast $host"
+}
+
 fault_server() {
     one "${servers[@]}" || return
     if [ $((RANDOM % 2)) -eq 0 ]; then
@@ -203,7 +212,7 @@ fault_outage() {
 }
 
 FAULTS=(fault_kill fault_stop fault_pause fault_cut_brokers
-    fault_cut_zookeeper fault_cut_clients fault_alone fault_server
+    fault_cut_zookeeper fault_cut_clients fault_alone fault_slow fault_server
     fault_quorum fault_disk fault_cut_and_kill fault_outage)
 
 round() { # number
