@@ -462,6 +462,15 @@ static enum error may_append(struct partition *partition, int32_t acks)
     return ERROR_NONE;
 }
 
+/* What the topic allows, and brokers take from each other: half a frame. */
+static uint32_t batch_bytes_max(const struct partition *partition)
+{
+    uint32_t half = partition->replicas->identity->frame_bytes_max / 2;
+    uint32_t wanted = partition->log->settings.batch_bytes_max;
+
+    return wanted < half ? wanted : half;
+}
+
 enum error partition_append(struct partition *partition, int32_t acks,
                             struct log_append *append, uint8_t *batch,
                             size_t size, int64_t *base_offset)
@@ -471,7 +480,7 @@ enum error partition_append(struct partition *partition, int32_t acks,
     enum error error = may_append(partition, acks);
 
     if (error == ERROR_NONE)
-        error = batch_check_produced(batch, size, log->settings.batch_bytes_max,
+        error = batch_check_produced(batch, size, batch_bytes_max(partition),
                                      &header);
     if (error == ERROR_NONE)
         error = log_check_producer(log, &header, base_offset);

@@ -293,6 +293,14 @@ bool config_check(const struct config *config,
                  config->message_bytes_max, config->frame_bytes_max);
         return false;
     }
+    if (config->index_interval_bytes * 4 > config->frame_bytes_max) {
+        snprintf(message, CONFIG_MESSAGE_BYTES,
+                 "log.index.interval.bytes (%" PRId64 ") must be at most a "
+                 "quarter of socket.request.max.bytes (%" PRId64 "): what lies "
+                 "between two index entries goes in one frame",
+                 config->index_interval_bytes, config->frame_bytes_max);
+        return false;
+    }
     return check_log_dirs(config, message);
 }
 

@@ -245,6 +245,18 @@ static uint64_t evaluate_part(struct fetch_request *fetch,
     return part->range.length;
 }
 
+/* A partition gives at least a batch, however little is asked for; only the
+ * first one that gives anything may exceed what is asked for of all. The others
+ * have their turn first when it asks again, as what it got takes its time. */
+static bool finds_no_room(struct fetch_part *part, uint64_t found,
+                          uint64_t left)
+{
+    if (found == 0 || part->range.length <= left)
+        return false;
+    part->range.length = 0;
+    return true;
+}
+
 /* True when the answer can go. */
 static bool evaluate(struct fetch_request *fetch)
 {
@@ -261,7 +273,10 @@ static bool evaluate(struct fetch_request *fetch)
             part->range.length = 0;
             continue;
         }
-        found += evaluate_part(fetch, part, (uint32_t)left);
+        evaluate_part(fetch, part, (uint32_t)left);
+        if (finds_no_room(part, found, left))
+            ready = true;
+        found += part->range.length;
         if (part->error != ERROR_NONE || part->divergence.diverges)
             ready = true;
     }

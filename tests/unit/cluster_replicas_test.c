@@ -126,6 +126,7 @@ static int setup(void **state)
     fixture->listener =
         (struct metadata_listener){on_nothing, on_states, on_topic, on_nothing};
     metadata_init(&fixture->metadata, seam, fixture->coord, &fixture->listener);
+    fixture->identity.frame_bytes_max = 65536;
     replicas_init(&fixture->replicas, seam, fixture->coord, &fixture->metadata,
                   &fixture->identity, &fixture->replicas_listener, &options);
     open_directory(fixture);
@@ -386,14 +387,20 @@ static void stop_leading(struct partition *partition)
 /* What is appended is no batch, so that nothing is if it may be. */
 #define TAKEN ERROR_INVALID_BATCH
 
-static enum error append(struct partition *partition, int32_t acks)
+static enum error append_bytes(struct partition *partition, int32_t acks,
+                               size_t size)
 {
     static struct log_append unused;
-    uint8_t nothing[8] = {0};
+    static uint8_t nothing[65536];
     int64_t base_offset;
 
-    return partition_append(partition, acks, &unused, nothing, sizeof nothing,
+    return partition_append(partition, acks, &unused, nothing, size,
                             &base_offset);
+}
+
+static enum error append(struct partition *partition, int32_t acks)
+{
+    return append_bytes(partition, acks, 8);
 }
 
 static void who_does_not_lead_takes_nothing(void **state)
@@ -462,6 +469,20 @@ static void a_leader_unsure_of_producers_waits(void **state)
     assert_int_equal(append(partition, -1), TAKEN);
     log->damage_offset = log->damage_end_offset = 0;
     partition->high_watermark = 0;
+    stop_leading(partition);
+}
+
+/* A follower could not fetch what fills its frames. */
+static void a_batch_is_half_a_frame_at_most(void **state)
+{
+    struct fixture *fixture = *state;
+    struct partition *partition = lead(fixture);
+
+    partition->log->settings.batch_bytes_max = 65536;
+    assert_int_equal(append_bytes(partition, -1, 32768), TAKEN);
+    assert_int_equal(append_bytes(partition, -1, 32769), ERROR_TOO_LARGE);
+    partition->log->settings.batch_bytes_max = 1024;
+    assert_int_equal(append_bytes(partition, -1, 1025), ERROR_TOO_LARGE);
     stop_leading(partition);
 }
 
@@ -570,6 +591,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_leader_unsure_of_producers_waits,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(a_batch_is_half_a_frame_at_most, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(only_committed_records_are_deleted,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(

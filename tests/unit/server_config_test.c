@@ -115,6 +115,9 @@ static void rules_across_keys_hold(void **state)
           "replica.lag.time.max.ms (6000) must be more than"); /* K17 */
     check(REQUIRED "socket.request.max.bytes=65536\n",
           "message.max.bytes (1048576) must be at most half");
+    check(REQUIRED "log.index.interval.bytes=16777216\n"
+                   "socket.request.max.bytes=67108863\n",
+          "log.index.interval.bytes (16777216) must be at most a quarter");
 }
 
 static void assert_log_dir(const struct config *config, size_t n,
