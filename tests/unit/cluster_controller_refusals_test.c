@@ -273,6 +273,31 @@ static void what_is_relaxed_is_not_called_strict(void **state)
     assert_item(fixture, INTENT_ALTER, &item, ERROR_INVALID_CONFIG);
 }
 
+/* Its sender has a newer registration than what was read of the brokers. */
+static void what_waits_for_a_reading_is_refused_at_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct controller *controller = &fixture->lone.controller;
+    struct brokers *brokers = &controller->brokers;
+    struct intent *asked = &fixture->lone.asked;
+
+    brokers->list = heap_alloc(fixture->lone.seam->heap, sizeof *brokers->list);
+    brokers->list->broker_id = 1;
+    brokers->list->broker_epoch = 10;
+    brokers->count = 1;
+    *asked = (struct intent){.kind = INTENT_ALTER,
+                             .sender = {1, 10},
+                             .registration_version = 1,
+                             .done = lone_controller_answered};
+    controller_submit(controller, asked);
+    controller_run(controller);
+    assert_false(fixture->lone.answered);
+    assert_true(list_empty(&controller->intents));
+    controller_stop(controller);
+    assert_true(fixture->lone.answered);
+    assert_int_equal(asked->error, ERROR_NOT_CONTROLLER);
+}
+
 /* ---- unclean elections ---- */
 
 static void assert_not_elected(struct fixture *fixture, const char *topic,
@@ -500,6 +525,7 @@ int main(void)
         TEST(what_is_gone_has_nothing_to_lose),
         TEST(who_lost_it_in_a_full_write_is_heard_by_the_next),
         TEST(what_is_relaxed_is_not_called_strict),
+        TEST(what_waits_for_a_reading_is_refused_at_the_end),
         TEST(nobody_is_elected_uncleanly_who_cannot_lead),
         TEST(an_unclean_election_waits_for_room),
         TEST(what_is_not_known_is_not_moved),

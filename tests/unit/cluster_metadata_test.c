@@ -731,11 +731,9 @@ static void a_topic_that_is_deleted_while_it_is_read_is_gone(void **state)
     assert_int_equal(fixture->metadata.next_sequence, 8);
 }
 
-/* A server that is asked for all at once would have no time for elections. */
-static void only_so_much_is_asked_for_at_once(void **state)
+/* n0 to n8, of one partition each; their ids are 5 to 13. */
+static void put_many(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
-    struct metadata *metadata = &fixture->metadata;
     char path[ZNODE_PATH_BYTES];
 
     for (uint8_t i = 0; i < 9; i++) {
@@ -744,6 +742,15 @@ static void only_so_much_is_asked_for_at_once(void **state)
         snprintf(path, sizeof path, "/topics/n%u/state/0", i);
         put_states(fixture, path, (uint8_t)(i + 5), 0, 1, 4);
     }
+}
+
+/* A server that is asked for all at once would have no time for elections. */
+static void only_so_much_is_asked_for_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct metadata *metadata = &fixture->metadata;
+
+    put_many(fixture);
     metadata->bulk_reads_max = 2;
     metadata_scan(metadata);
     while (scripted_answer(fixture->coord))
@@ -756,6 +763,44 @@ static void only_so_much_is_asked_for_at_once(void **state)
     assert_true(list_empty(&metadata->queued));
     scripted_answer_all(fixture->coord);
     assert_int_equal(fixture->readings, 1);
+    scan(fixture);
+    assert_non_null(metadata_topic(metadata, "n8"));
+}
+
+static void what_waits_of_a_deleted_topic_is_not_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct metadata *metadata = &fixture->metadata;
+
+    put_many(fixture);
+    metadata->bulk_reads_max = 1;
+    metadata_scan(metadata);
+    while (metadata_topic(metadata, "n8") == NULL)
+        assert_true(scripted_answer(fixture->coord));
+    assert_false(list_empty(&metadata->queued)); /* its states, for one */
+    metadata_remove_topic(metadata, metadata_topic(metadata, "n8"));
+    scripted_answer_all(fixture->coord);
+    assert_int_equal(fixture->readings, 1);
+    assert_int_equal(metadata->bulk_reads, 0);
+    assert_null(metadata_topic(metadata, "n8"));
+    assert_true(topic_whole(metadata_topic(metadata, "n7")));
+}
+
+/* All is read again: the rest would be read in vain. */
+static void behind_what_failed_nothing_is_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct metadata *metadata = &fixture->metadata;
+
+    put_many(fixture);
+    scripted_fail(fixture->coord, "/topics/n3", ERROR_OUTCOME_UNKNOWN);
+    metadata->bulk_reads_max = 1;
+    metadata_scan(metadata);
+    while (!metadata->reads_failed && scripted_answer(fixture->coord))
+        ;
+    assert_true(list_empty(&metadata->queued));
+    scripted_fail(fixture->coord, "", ERROR_NONE);
+    scripted_answer_all(fixture->coord);
     scan(fixture);
     assert_non_null(metadata_topic(metadata, "n8"));
 }
@@ -786,6 +831,8 @@ int main(void)
         TEST(a_new_topic_is_found),
         TEST(a_topic_that_is_deleted_while_it_is_read_is_gone),
         TEST(only_so_much_is_asked_for_at_once),
+        TEST(what_waits_of_a_deleted_topic_is_not_asked_for),
+        TEST(behind_what_failed_nothing_is_asked_for),
     };
 #undef TEST
 

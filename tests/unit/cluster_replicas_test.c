@@ -472,6 +472,31 @@ static void a_leader_unsure_of_producers_waits(void **state)
     stop_leading(partition);
 }
 
+/* The second try is refused: the first may still be accepted. While the
+ * partition is fresh that does not matter, and another ISR may be needed. */
+static void a_refused_proposal_is_withdrawn_while_it_is_fresh(void **state)
+{
+    struct fixture *fixture = *state;
+    struct partition *partition = lead(fixture);
+
+    for (unsigned fresh = 0; fresh < 2; fresh++) {
+        partition->state.fresh = fresh > 0;
+        partition->proposed = true;
+        partition->retracting = false;
+        partition->alter_attempts = 2;
+        partition_alter_done(partition, ERROR_INELIGIBLE_REPLICA);
+        assert_int_equal(partition->proposed, !fresh);
+        assert_int_equal(partition->retracting, !fresh);
+    }
+    partition->proposed = partition->resigning =
+        true; /* the ISR is as it was */
+    partition_alter_done(partition, ERROR_INELIGIBLE_REPLICA);
+    assert_true(partition->proposed);
+    assert_false(partition->retracting);
+    partition->state.fresh = false;
+    stop_leading(partition);
+}
+
 /* A follower could not fetch what fills its frames. */
 static void a_batch_is_half_a_frame_at_most(void **state)
 {
@@ -591,6 +616,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_leader_unsure_of_producers_waits,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_refused_proposal_is_withdrawn_while_it_is_fresh, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_is_half_a_frame_at_most, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(only_committed_records_are_deleted,
