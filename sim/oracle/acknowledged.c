@@ -3,7 +3,9 @@
  * Invariant I1. At the end the closing reader has gone through every
  * partition from its log start; each record that was acknowledged with
  * acks=all and lies at or after that start must have been met, at its
- * offset. What is before the start is for the retention oracles to justify.
+ * offset. What is before the start is for the retention oracles to justify. A
+ * topic that was deleted owes nothing; one that nobody ever heard of could not
+ * have promised it.
  */
 #include <inttypes.h>
 
@@ -15,6 +17,14 @@ static void check(struct judge *judge, uint32_t producer, uint64_t sequence,
     struct partition *partition = model_at(&judge->model, record->partition);
     const struct found *found = NULL;
 
+    if (record->state == RECORD_ACKED && record->acks == -1 &&
+        partition->topic < 0 && !partition->gone)
+        judge_fail(judge, ORACLE_ACKNOWLEDGED, partition, JUDGE_NODES_MAX,
+                   record->offset,
+                   "record %" PRIu64 " of producer %u was acknowledged at %s "
+                   "offset %" PRId64 " of a topic that nobody made",
+                   sequence, producer, judge_place(judge, partition),
+                   record->offset);
     if (record->state != RECORD_ACKED || record->acks != -1 ||
         record->forgiven || partition->gone || partition->final_end < 0 ||
         record->offset < partition->final_start)

@@ -220,22 +220,36 @@ static void test_lost_acknowledged(void **state)
     assert_int_equal(judge_violation(*state)->offset, 1);
 }
 
-/* A leader that had not heard of the deletion took it. */
-static void test_acknowledged_by_the_deleted_topic(void **state)
+static const struct uuid old_topic = {{8}};
+
+/* A good run, but that one record is acknowledged by the other topic. */
+static void run_with_old_topic(struct judge *judge)
 {
-    const struct uuid old = {{8}};
     struct history event = {.type = HISTORY_ACKED,
-                            .key = {.topic_id = old, .partition = 0},
+                            .key = {.topic_id = old_topic, .partition = 0},
                             .sequence = 2,
                             .offset = 7};
 
-    judge_topic_is(*state, &old, 0);
-    judge_topic_gone(*state, &old);
-    good_run(*state);
-    sent(*state, 0, 2, true);
-    judge_history(*state, &event);
-    close_run(*state);
+    good_run(judge);
+    sent(judge, 0, 2, true);
+    judge_history(judge, &event);
+    close_run(judge);
+}
+
+/* A leader that had not heard of the deletion took it. */
+static void test_acknowledged_by_the_deleted_topic(void **state)
+{
+    judge_topic_is(*state, &old_topic, 0);
+    judge_topic_gone(*state, &old_topic);
+    run_with_old_topic(*state);
     assert_silent(*state);
+}
+
+static void test_acknowledged_by_no_topic(void **state)
+{
+    run_with_old_topic(*state);
+    assert_broken(*state, ORACLE_ACKNOWLEDGED);
+    assert_int_equal(judge_violation(*state)->offset, 7);
 }
 
 static void test_retention_excuses_acknowledged(void **state)
@@ -816,6 +830,7 @@ int main(void)
         CASE(test_good_run_is_silent),
         CASE(test_lost_acknowledged),
         CASE(test_acknowledged_by_the_deleted_topic),
+        CASE(test_acknowledged_by_no_topic),
         CASE(test_retention_excuses_acknowledged),
         CASE(test_acknowledged_before_durable),
         CASE(test_acknowledged_by_another_tail),
