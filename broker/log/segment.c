@@ -424,7 +424,7 @@ static void load_scanned(struct scan *scan)
                   scan->position);
         scrub_suspect(body_of(segment->log), segment->base_offset);
     }
-    load_finish(load, load->index.count > 0 || load->end == 0);
+    load_finish(load, load->index.count > 0);
 }
 
 static void load_by_scan(struct load *load)
