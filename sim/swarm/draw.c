@@ -52,6 +52,7 @@ struct draw {
     bool strict;         /* flush.ms is 0 everywhere: power may be lost */
     bool spare_replicas; /* and a broker's disk */
     bool unbounded;
+    bool strays;         /* time of brokers, from the truth */
     const char *heading; /* of a list whose first row is not there yet */
 };
 
@@ -401,10 +402,12 @@ static void write_hazard(struct draw *draw, uint32_t subject,
             "  - {at: [%" PRId64 "ms, %" PRId64 "ms], %s: ", at_ms / 2, at_ms,
             hazard->step);
     write_target(draw, subject, hazard->target);
-    if (strcmp(hazard->step, "clock-jump") == 0)
+    if (strcmp(hazard->step, "clock-jump") == 0) {
+        draw->strays = true; /* how long it was down it does not know */
         fprintf(draw->out, ", by: %s%" PRId64 "ms",
                 chance(draw, subject, 50) ? "-" : "",
                 magnitude(draw, subject, CLOCK_JUMP_MS_MIN, 86400000));
+    }
     if (hazard->hold_to_ms > 0) {
         int64_t most =
             magnitude(draw, subject, hazard->hold_from_ms, hazard->hold_to_ms);
@@ -509,8 +512,6 @@ static void draw_steps(struct draw *draw)
 
 static void draw_faults(struct draw *draw)
 {
-    bool stalls = false;
-
     draw->heading = "faults:";
     for (uint32_t i = 0; i < sizeof fault_rates / sizeof fault_rates[0]; i++) {
         const struct fault_rate *rate = &fault_rates[i];
@@ -523,9 +524,10 @@ static void draw_faults(struct draw *draw)
         begin_row(draw);
         write_line(draw, "  - {point: %s, rate: %.5f}", rate->point,
                    (double)of_100000 / 1e5);
-        stalls |= strcmp(rate->point, "disk/stall") == 0;
+        if (strcmp(rate->point, "disk/stall") == 0)
+            draw->strays = true; /* stamped, and in the log two stalls later */
     }
-    if (stalls) /* a batch is stamped, and is in the log two stalls later */
+    if (draw->strays)
         write_line(draw, "clock-slack: 4200ms");
 }
 
