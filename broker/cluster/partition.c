@@ -421,6 +421,7 @@ static void epoch_noted(void *context, enum error error)
         log_last_epoch(partition->log) == partition->state.leader_epoch) {
         assert_stored(partition);
         partition->role = PARTITION_LEADER;
+        partition->gives = true; /* if it is leaving already */
         partition->role_leader = partition->state.leader;
         partition->role_epoch = partition->state.leader_epoch;
         note_role(partition, FACT_ROLE_LEADER);

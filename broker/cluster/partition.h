@@ -95,7 +95,7 @@ struct partition {
     unsigned operations; /* of the log, that will call back */
 
     int64_t high_watermark;
-    bool gives; /* led when this broker began to leave */
+    bool gives; /* has led since this broker began to leave */
 
     /* leader */
     int64_t epoch_start_offset;
