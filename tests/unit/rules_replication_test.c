@@ -371,6 +371,12 @@ static void a_fresh_partition_has_nothing_to_lose(void **state)
     assert_true(partition.fresh);
     assert_false(partition_state_replica_lost(&partition, 2, 201));
     assert_set(&partition.eligible, B2 | B3);
+    cluster_of(&cluster, B1 | B2);
+    isr = set_of(B1 | B2); /* 2 is `min` */
+    assert_int_equal(partition_state_alter_isr(&partition, &leader, 0, 2, &isr,
+                                               &cluster.live),
+                     ERROR_NONE);
+    assert_false(partition.fresh);
     partition_state_create(&partition, assignment, 1, 1, false, &cluster.live);
     cluster_of(&cluster, 0);
     assert_true(partition_state_decide(&partition, &cluster.live));
