@@ -80,7 +80,10 @@ def main():
     for directory in directories:
         fcntl.ioctl(directory, SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it was about to end when it was stopped
 
 
 if __name__ == "__main__":
