@@ -377,6 +377,11 @@ static void a_fresh_partition_has_nothing_to_lose(void **state)
                                                &cluster.live),
                      ERROR_NONE);
     assert_false(partition.fresh);
+    isr = set_of(B1); /* nor will it ever be again */
+    assert_int_equal(partition_state_alter_isr(&partition, &leader, 0, 3, &isr,
+                                               &cluster.live),
+                     ERROR_NONE);
+    assert_false(partition.fresh);
     partition_state_create(&partition, assignment, 1, 1, false, &cluster.live);
     cluster_of(&cluster, 0);
     assert_true(partition_state_decide(&partition, &cluster.live));
