@@ -204,8 +204,7 @@ bool partition_state_spares(const struct partition_state *state,
 
 /* A leader asks for a new ISR. ERROR_NONE: done, the epoch is bumped, and the
  * partition is not fresh any more if the ISR reaches `min`. Nobody joins who is
- * leaving.
- * ERROR_FENCED_EPOCH, ERROR_STALE_PARTITION_EPOCH, ERROR_NOT_LEADER,
+ * leaving. ERROR_FENCED_EPOCH, ERROR_STALE_PARTITION_EPOCH, ERROR_NOT_LEADER,
  * ERROR_INELIGIBLE_REPLICA: unchanged. */
 enum error partition_state_alter_isr(struct partition_state *state,
                                      const struct replica *leader,
